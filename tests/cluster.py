@@ -1,10 +1,11 @@
 """A pytest plugin: real, private servers for every process that runs tests. Load it with `-p tests.cluster`.
 
-It sets the environment before pytest-django reads the settings. Under xdist each worker has servers of its own (on one
-cluster workers would hold back each other's event log, DESIGN 6) and the controller has none. The servers end with
-the process, also when that is killed.
+It sets the environment before pytest-django reads the settings. Under xdist each worker has servers of its
+own (on one cluster workers would hold back each other's event log, DESIGN 6) and the controller has none. The
+servers end with the process, also when that is killed.
 
-Tests may kill and restart `cluster.postgres` and `cluster.redis`; `start()` brings back a dead server at its old port.
+Tests may kill and restart `cluster.postgres` and `cluster.redis`; `start()` brings back a dead server at its
+old port.
 """
 
 import os

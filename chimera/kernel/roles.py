@@ -1,9 +1,11 @@
-"""Who may do what in the database: three roles, one schema for partitions, and what new tables grant (docs/adr).
+"""Who may do what in the database: three roles, a schema for partitions, and what new tables grant.
 
-* chimera_owner logs in for migrations and owns everything; a plain role, because a superuser hides what others meet.
+* chimera_owner logs in for migrations and owns everything; a plain role, because a superuser hides what
+  others meet.
 * chimera_app logs in to serve; it owns nothing and bypasses nothing.
-* chimera_system cannot log in; chimera_app takes it for one transaction. The grant says INHERIT FALSE: a plain one would
-  apply the policies of chimera_system to every query of chimera_app, and switch row-level security off without a word.
+* chimera_system cannot log in; chimera_app takes it for one transaction. The grant says INHERIT FALSE: a
+  plain one would apply the policies of chimera_system to every query of chimera_app, and switch row-level
+  security off without a word.
 
 Privileges on existing tables are never touched: a migration may have taken some away (an append-only ledger).
 Needs PostgreSQL 16. Repeating it changes nothing, apart from the passwords given.
@@ -19,8 +21,10 @@ OWNER, APP, SYSTEM = "chimera_owner", "chimera_app", "chimera_system"
 PARTS = "chimera_parts"
 EXTENSIONS = ("vector", "pg_trgm")
 LEAST_VERSION = 160_000
+Statement = sql.SQL | sql.Composed
 
-# For a role's every session. Migrations may take long, but wait for nobody long: a waiting ACCESS EXCLUSIVE stops all.
+# For a role's every session. Migrations may take long, but wait for nobody long: a waiting ACCESS EXCLUSIVE
+# stops all.
 TIMEOUTS = {
     APP: {"lock_timeout": "3s", "statement_timeout": "15s", "idle_in_transaction_session_timeout": "15s"},
     OWNER: {
@@ -34,9 +38,10 @@ TIMEOUTS = {
 def provision(
     superuser_dsn: str, *, database: str, owner_password: str, app_password: str, template: bool = False
 ) -> None:
-    """Roles, database, extensions and privileges. With `template`, databases made later have the latter two as well.
+    """Roles, database, extensions and privileges; with `template`, databases made later have the latter two.
 
-    `superuser_dsn` may name any database of the cluster; ValueError when the server is older than PostgreSQL 16.
+    `superuser_dsn` may name any database of the cluster; ValueError when the server is older than PostgreSQL
+    16.
     """
     with psycopg.connect(superuser_dsn, autocommit=True) as connection:
         if connection.info.server_version < LEAST_VERSION:
@@ -69,7 +74,7 @@ def script(*, database: str = "chimera", owner_password: str = "<owner>", app_pa
     return "\n".join(lines) + "\n"
 
 
-def _text(statement: sql.Composable) -> str:
+def _text(statement: Statement) -> str:
     return statement.as_string(None) + ";"
 
 
@@ -79,7 +84,7 @@ def _equip(superuser_dsn: str, database: str) -> None:
             connection.execute(statement)
 
 
-def _cluster(*, owner_password: str, app_password: str) -> Iterator[sql.Composable]:
+def _cluster(*, owner_password: str, app_password: str) -> Iterator[Statement]:
     for role in (OWNER, APP, SYSTEM):
         yield sql.SQL("DO $$ BEGIN CREATE ROLE {}; EXCEPTION WHEN duplicate_object THEN NULL; END $$").format(
             sql.Identifier(role)
@@ -108,14 +113,14 @@ def _create_database(database: str) -> sql.Composed:
     )
 
 
-def _database(database: str) -> Iterator[sql.Composable]:
+def _database(database: str) -> Iterator[Statement]:
     name = sql.Identifier(database)
     yield sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, sql.Identifier(OWNER))
     yield sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name)
     yield sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(name, sql.Identifier(APP))
 
 
-def _inside() -> Iterator[sql.Composable]:
+def _inside() -> Iterator[Statement]:
     owner, app, system = sql.Identifier(OWNER), sql.Identifier(APP), sql.Identifier(SYSTEM)
     both = sql.SQL("{}, {}").format(app, system)
     for extension in EXTENSIONS:

@@ -1,7 +1,7 @@
 """Real servers out of wheels, with their data in one folder: the development mode, and the tests' ground.
 
-Works without Django. A server belongs to the process that started it and ends with it, also when that process is
-killed (on Linux; elsewhere the next start ends what was left behind).
+Works without Django. A server belongs to the process that started it and ends with it, also when that process
+is killed (on Linux; elsewhere the next start ends what was left behind).
 """
 
 from chimera.kernel.embedded.postgres import Postgres, Urls

@@ -1,4 +1,4 @@
-"""The home folder: readable by its owner alone; ports and passwords made once and kept; one supervisor at a time."""
+"""The home folder: its owner's alone; ports and passwords made once and kept; one supervisor at a time."""
 
 import fcntl
 import json

