@@ -1,0 +1,72 @@
+"""How soon a lane looks again, and what may wake it earlier."""
+
+import threading
+import time
+from enum import Enum
+
+import structlog
+
+from chimera.kernel import redis
+from chimera.kernel.loop import Stop
+
+log = structlog.get_logger()
+IDLE_SECONDS = 0.5  # polling is only the fallback: a nudge wakes a lane at once
+WITHHELD_SECONDS = 0.02  # rows wait for a running writer, which commits in milliseconds
+WITHHELD_LONG_SECONDS = 0.2  # unless it does not: then look less often
+WITHHELD_PATIENCE_SECONDS = 2.0
+LISTEN_SECONDS = 0.5  # how long one wait for a nudge may hold up the stop
+
+
+class Pace(Enum):
+    MORE = "more"
+    WITHHELD = "withheld"
+    IDLE = "idle"
+
+
+class Waiter:
+    """One lane's wait between steps."""
+
+    def __init__(self) -> None:
+        self._woken = threading.Event()
+        self._withheld_since: float | None = None
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def wait(self, pace: Pace) -> None:
+        """Return when it is time for the next step, or somebody called `wake`."""
+        match pace:
+            case Pace.MORE:
+                self._withheld_since = None
+            case Pace.WITHHELD:
+                since = self._withheld_since = self._withheld_since or time.monotonic()
+                long = time.monotonic() - since > WITHHELD_PATIENCE_SECONDS
+                time.sleep(WITHHELD_LONG_SECONDS if long else WITHHELD_SECONDS)
+            case Pace.IDLE:
+                self._withheld_since = None
+                self._woken.wait(IDLE_SECONDS)
+        self._woken.clear()
+
+
+class Nudges(threading.Thread):
+    """Listens to NUDGE_CHANNEL and wakes every lane of this process. While Redis is away the lanes poll."""
+
+    def __init__(self, waiters: list[Waiter], stop: Stop) -> None:
+        super().__init__(name="relay-nudges", daemon=True)
+        self._waiters, self._stop_signal = waiters, stop
+
+    def run(self) -> None:
+        while not self._stop_signal:
+            try:
+                self._listen()
+            except redis.FAULTS as error:
+                log.debug("nudges_away", error=str(error))
+                self._stop_signal.wait(IDLE_SECONDS)
+
+    def _listen(self) -> None:
+        with redis.client().pubsub(ignore_subscribe_messages=True) as channel:
+            channel.subscribe(redis.NUDGE_CHANNEL)
+            while not self._stop_signal:
+                if channel.get_message(timeout=LISTEN_SECONDS):
+                    for waiter in self._waiters:
+                        waiter.wake()

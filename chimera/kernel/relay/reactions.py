@@ -1,0 +1,111 @@
+"""Who reacts to what, and in which lane. Filled once, at start, by the composition root."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from redis.client import Pipeline
+
+    from chimera.kernel.eventlog import Fact, Recorded
+
+    FastFn = Callable[[Sequence[Recorded], Pipeline], None]
+    SlowFn = Callable[[Recorded], None]
+    Rebuild = Callable[[], None]
+
+REDIS = "redis"
+CLOCK = "clock"
+
+
+@dataclass(frozen=True, slots=True)
+class Fast:
+    """Lane redis: called once per batch with the events of its types; adds commands to the pipeline that is sent after."""
+
+    fn: "FastFn"
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """A lane of its own: called once per event outside any transaction; what it raises is retried, then parked."""
+
+    lane: str
+    fn: "SlowFn"
+
+
+Reaction = Fast | Slow
+
+
+def fast(fn: "FastFn") -> Fast:
+    return Fast(fn)
+
+
+def slow(lane: str, fn: "SlowFn") -> Slow:
+    if lane in {REDIS, CLOCK} or not lane.isidentifier() or len(lane) > 40:
+        raise ValueError(f"{lane!r} cannot be the name of a slow lane")
+    return Slow(lane, fn)
+
+
+@dataclass(frozen=True, slots=True)
+class Periodic:
+    """A step of lane clock: called about every `every_seconds`, by one relay at a time, outside any transaction."""
+
+    name: str
+    every_seconds: float
+    fn: Callable[[], None]
+
+
+@dataclass(slots=True)
+class Registry:
+    """`fast` keeps the order of registration; a function named by several types is called once with all of them."""
+
+    fast: dict["FastFn", set[str]] = field(default_factory=dict)
+    everything: tuple["FastFn", ...] = ()
+    slow: dict[str, dict[str, tuple["SlowFn", ...]]] = field(
+        default_factory=dict
+    )  # lane -> type -> functions
+    rebuild: tuple["Rebuild", ...] = ()
+    clock: tuple[Periodic, ...] = ()
+
+    def lanes(self) -> list[str]:
+        return [REDIS, *sorted(self.slow), CLOCK]
+
+
+_registry = Registry()
+
+
+def registry() -> Registry:
+    return _registry
+
+
+def register(
+    reactions: Mapping[type["Fact"], Sequence[Reaction]],
+    *,
+    everything: Iterable["FastFn"] = (),
+    rebuild: Iterable["Rebuild"] = (),
+    clock: Iterable[tuple[str, float, Callable[[], None]]] = (),
+) -> None:
+    """Replace the registry. `everything` gets each batch whole; `rebuild` runs when Redis was lost or set back."""
+    global _registry
+    made = Registry(
+        everything=tuple(everything), rebuild=tuple(rebuild), clock=tuple(Periodic(*step) for step in clock)
+    )
+    for fact, reacting in reactions.items():
+        for reaction in reacting:
+            _add(made, fact.full_type(), reaction)
+    _registry = made
+
+
+def _add(made: Registry, type_: str, reaction: Reaction) -> None:
+    match reaction:
+        case Fast(fn):
+            made.fast.setdefault(fn, set()).add(type_)
+        case Slow(lane, fn):
+            of_lane = made.slow.setdefault(lane, {})
+            of_lane[type_] = (*of_lane.get(type_, ()), fn)
+
+
+def reacting(type_: str) -> list[str]:
+    """Names of the functions that react to a type, for the system check and the documentation."""
+    named: list[Any] = [fn for fn, types in _registry.fast.items() if type_ in types]
+    named += [fn for of_lane in _registry.slow.values() for fn in of_lane.get(type_, ())]
+    return [f"{fn.__module__}.{fn.__qualname__}" for fn in named]

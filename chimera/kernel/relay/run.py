@@ -1,0 +1,126 @@
+"""Runs lanes, one thread each, until stopped: standby until it leads, then step after step."""
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+import psycopg
+import structlog
+from django.db import connections
+
+from chimera.kernel import redis
+from chimera.kernel.loop import Stop
+from chimera.kernel.relay import cursor, reactions
+from chimera.kernel.relay.clock_lane import ClockLane
+from chimera.kernel.relay.leader import STANDBY_SECONDS, Leadership
+from chimera.kernel.relay.pace import Nudges, Pace, Waiter
+from chimera.kernel.relay.reactions import CLOCK, registry
+from chimera.kernel.relay.redis_lane import RedisLane
+from chimera.kernel.relay.slow_lane import SlowLane, is_outage
+
+log = structlog.get_logger()
+BACKOFF_SECONDS_MAX = 2.0  # a lane that stopped must go on soon after its neighbour is back
+STOP_SECONDS = 1.5  # then we leave; what a lane had in hand is repeated by the next leader
+
+
+class Steps(Protocol):
+    name: str
+
+    def step(self) -> Pace: ...
+
+
+class LaneThread(threading.Thread):
+    def __init__(self, lane: Steps, stop: Stop) -> None:
+        super().__init__(name=f"relay-{lane.name}", daemon=True)
+        self.lane, self._stop_signal, self.waiter = lane, stop, Waiter()
+        self._leadership = Leadership(lane.name)
+        self._failures = 0
+
+    def run(self) -> None:
+        try:
+            while not self._stop_signal:
+                self._turn()
+        finally:
+            self._leadership.release()
+            connections.close_all()
+
+    def _turn(self) -> None:
+        try:
+            if not self._leadership.take():
+                self._stop_signal.wait(STANDBY_SECONDS)
+                return
+            pace = self.lane.step()
+            self._failures = 0
+        except cursor.Fenced:
+            log.warning("fenced", lane=self.lane.name)
+            self._leadership.release()
+            self._stop_signal.wait(STANDBY_SECONDS)
+        except Exception as fault:
+            self._back_off(fault)
+        else:
+            if not self._stop_signal:
+                self.waiter.wait(pace)
+
+    def _back_off(self, fault: Exception) -> None:
+        """What is away is said in one line; what nobody foresaw with its traceback. Either way the lane tries again."""
+        self._failures += 1
+        pause = min(BACKOFF_SECONDS_MAX, 0.05 * 2**self._failures)
+        expected = isinstance(fault, redis.FAULTS) or isinstance(fault, psycopg.Error) or is_outage(fault)
+        log.error(
+            "lane_stopped",
+            lane=self.lane.name,
+            pause_seconds=pause,
+            error=repr(fault),
+            exc_info=None if expected else fault,
+        )
+        connections.close_all()  # the pool checks what it hands out next
+        self._stop_signal.wait(pause)
+
+
+class Relay:
+    """The lanes of one process. `run` blocks until `stop`; `start` and `finish` do the same in two halves."""
+
+    def __init__(self, lanes: Sequence[str] | None = None, *, stop: Stop) -> None:
+        known = registry().lanes()
+        names = list(lanes) if lanes else known
+        if unknown := sorted(set(names) - set(known)):
+            raise ValueError(f"no such lane: {', '.join(unknown)}; the lanes are: {', '.join(known)}")
+        self.stop = stop
+        self.threads = [LaneThread(_lane(name, stop), stop) for name in names]
+        reading = [thread.waiter for thread in self.threads if thread.lane.name != CLOCK]
+        self._nudges = Nudges(reading, stop)
+
+    def run(self) -> None:
+        self.start()
+        while not self.stop:
+            self.stop.wait(3600)
+        self.finish()
+
+    def start(self) -> None:
+        log.info("relay_started", lanes=[thread.lane.name for thread in self.threads])
+        self._nudges.start()
+        for thread in self.threads:
+            thread.start()
+
+    def finish(self) -> bool:
+        """Stop; True when every lane ended by itself in time."""
+        self.stop.now()
+        deadline = time.monotonic() + STOP_SECONDS
+        for thread in self.threads:
+            thread.waiter.wake()
+        for thread in [*self.threads, self._nudges]:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        late = [thread.lane.name for thread in self.threads if thread.is_alive()]
+        log.info("relay_stopped", late=late)
+        return not late
+
+
+def _lane(name: str, stop: Stop) -> Steps:
+    match name:
+        case reactions.REDIS:
+            return RedisLane()
+        case reactions.CLOCK:
+            return ClockLane()
+        case _:
+            return SlowLane(name, stop)

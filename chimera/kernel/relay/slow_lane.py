@@ -1,0 +1,100 @@
+"""A slow lane: one event after the other, outside any transaction; what keeps failing is parked, and the lane goes on."""
+
+import structlog
+from django.db import InterfaceError, OperationalError
+
+from chimera.kernel import tenancy
+from chimera.kernel.eventlog import Position, Recorded
+from chimera.kernel.http.trace import begin_trace
+from chimera.kernel.loop import Stop
+from chimera.kernel.relay import cursor, parking
+from chimera.kernel.relay.pace import Pace
+from chimera.kernel.relay.reactions import registry
+
+log = structlog.get_logger()
+PAUSES_SECONDS = (0.1, 0.5, 2.0)  # between tries of one event: most faults of a neighbour pass in seconds
+ATTEMPTS_MAX = len(PAUSES_SECONDS) + 1
+
+
+class SlowLane:
+    def __init__(self, name: str, stop: Stop) -> None:
+        self.name, self._stop = name, stop
+
+    def step(self) -> Pace:
+        if parked := parking.next_to_retry(self.name):
+            self._retry(parked)
+            return Pace.MORE
+        batch = cursor.next_batch(self.name)
+        if not batch.events:
+            return Pace.WITHHELD if batch.withheld else Pace.IDLE
+        at = batch.start
+        for event in batch.events:
+            if self._fns(event):
+                at = self._handle(event, at)
+            if self._stop:
+                return Pace.MORE
+        if at != batch.end:
+            with tenancy.system():
+                cursor.advance(self.name, frm=at, to=batch.end)
+        return Pace.MORE
+
+    def _fns(self, event: Recorded) -> tuple[object, ...]:
+        return registry().slow.get(self.name, {}).get(event.type, ())
+
+    def _handle(self, event: Recorded, at: Position) -> Position:
+        """Run the reactions of one event, then record it as done or parked, together with the cursor."""
+        attempts, fault = self._try(event)
+        if fault and self._stop:
+            return at  # Not given the tries it is due: it is read again by whoever leads next.
+        with tenancy.system():
+            if fault:
+                parking.park(event, lane=self.name, attempts=attempts, fault=fault)
+            cursor.advance(self.name, frm=at, to=event.position)
+        return event.position
+
+    def _try(self, event: Recorded) -> tuple[int, Exception | None]:
+        """How often it was tried, and the last fault if it never ran through."""
+        attempts = 0
+        while True:
+            attempts += 1
+            fault = self._once(event)
+            if fault is None or attempts == ATTEMPTS_MAX:
+                return attempts, fault
+            log.warning(
+                "reaction_failed",
+                lane=self.name,
+                position=str(event.position),
+                attempt=attempts,
+                error=repr(fault),
+            )
+            if self._stop.wait(PAUSES_SECONDS[attempts - 1]):
+                return attempts, fault
+
+    def _once(self, event: Recorded) -> Exception | None:
+        begin_trace(f"00-{event.trace_id}-{'0' * 16}-01")
+        try:
+            for fn in registry().slow[self.name][event.type]:
+                fn(event)
+        except Exception as fault:
+            if is_outage(fault):
+                raise  # Nobody's fault but the database's: the lane backs off, and parks nothing.
+            return fault
+        return None
+
+    def _retry(self, parked: parking.ParkedEvent) -> None:
+        event = parked.recorded()
+        fault = (
+            self._once(event)
+            if self._fns(event)
+            else LookupError(f"nothing reacts to {event.type} in lane {self.name} any more")
+        )
+        with tenancy.system():
+            parking.settle(parked, fault=fault)
+
+
+def is_outage(fault: BaseException) -> bool:
+    """Whether PostgreSQL cannot be reached or has no room, as against refusing this very work."""
+    if not isinstance(fault, OperationalError | InterfaceError):
+        return False
+    state = getattr(fault.__cause__, "sqlstate", None)
+    return state is None or state.startswith(("08", "53", "57P"))
