@@ -1,0 +1,111 @@
+# Two commands matter: `make up` and `make test`. A bare machine needs a Python >= 3.11 and nothing else.
+
+VENV     := .venv
+PY       := $(VENV)/bin/python
+NEXT     := .venv-next
+# The same code passes on this Django, where Python 3.13 is present.
+DJANGO_NEXT := 6.1.3
+WORKERS  ?= 2
+ARGS     ?=
+PIP      := -m pip --disable-pip-version-check --quiet install
+
+.DEFAULT_GOAL := help
+.PHONY: help up test test-next check format docs bench lock clean
+
+help:
+	@echo "make up [ARGS=--no-campaign]   start everything, and work on the example campaign (CHIMERA_PORT, CHIMERA_HOME)"
+	@echo "make test [ARGS=tests/races]   prove everything, on servers of its own"
+	@echo "make check                     lint, format, types, layers, migrations, generated pages"
+	@echo "make test-next                 the tests on Django $(DJANGO_NEXT) and Python 3.13"
+	@echo "make format | docs | bench | lock | clean"
+
+up: $(VENV)/runs
+	@exec $(PY) manage.py up $(ARGS)
+
+test: $(VENV)/tests
+	@$(PY) -m pytest -n $(WORKERS) $(ARGS)
+
+test-next:
+	@if command -v python3.13 >/dev/null && python3.13 -c 'import ensurepip' 2>/dev/null; then \
+		$(MAKE) --no-print-directory $(NEXT)/tests && $(NEXT)/bin/python -m pytest -n $(WORKERS) $(ARGS); \
+	else echo "not tried: Django $(DJANGO_NEXT), because there is no python3.13 here"; fi
+
+# One line, one check. All are run, and one that fails fails the whole.
+define CHECKS
+ruff check .
+ruff format --check .
+mypy .
+lint-imports
+python manage.py makemigrations --check --dry-run
+python manage.py draw_states --check
+python manage.py draw_events --check
+endef
+export CHECKS
+
+check: $(VENV)/tests
+	@failed=0; \
+	while read -r line; do \
+		printf '%-52s' "$$line"; \
+		if said=$$($(VENV)/bin/$$line 2>&1 </dev/null); then echo ok; \
+		else failed=1; echo FAILED; printf '%s\n' "$$said"; fi; \
+	done <<< "$$CHECKS"; \
+	exit $$failed
+
+format: $(VENV)/tests
+	@$(VENV)/bin/ruff check --fix .
+	@$(VENV)/bin/ruff format .
+
+docs: $(VENV)/tests
+	@$(PY) manage.py draw_states
+	@$(PY) manage.py draw_events
+
+bench: $(VENV)/tests
+	@$(PY) -m benchmarks $(ARGS)
+
+# Pins of everything that the two requirements files bring along, from a fresh installation of them.
+# async-timeout is asked for by redis below Python 3.11.3 alone, so a newer Python does not see it.
+lock:
+	@rm -rf build/lock && $(call find_python) && "$$python" -m venv build/lock
+	@build/lock/bin/python $(PIP) -r requirements-dev.txt
+	@{ head -1 constraints.txt; { echo async-timeout==5.0.1; build/lock/bin/python -m pip freeze --exclude async-timeout; } \
+		| sort --ignore-case; } > build/constraints.txt && mv build/constraints.txt constraints.txt
+
+clean:
+	@rm -rf build out .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
+
+# The stamps are newer than what they were made from: a second run touches neither pip nor the network.
+SHELL := /bin/bash
+define find_python
+for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
+	command -v "$$python" >/dev/null \
+		&& "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+	python=; \
+done; \
+if [ -z "$$python" ]; then \
+	echo "Chimera needs Python 3.11 or newer with the venv module, and found none." >&2; \
+	echo "Debian, Ubuntu: apt install python3-venv. Elsewhere: python.org. Or say which: make PYTHON=/path/to/python" >&2; \
+	exit 1; \
+fi
+endef
+
+$(VENV)/bin/python:
+	@$(find_python); echo "making $(VENV) with $$("$$python" --version)" >&2; "$$python" -m venv --clear $(VENV)
+
+$(VENV)/runs: requirements.txt constraints.txt | $(VENV)/bin/python
+	@echo "installing requirements.txt (the first time only, about a minute)" >&2
+	@$(PY) $(PIP) -c constraints.txt -r requirements.txt >&2
+	@touch $@
+
+$(VENV)/tests: requirements-dev.txt $(VENV)/runs
+	@echo "installing requirements-dev.txt (the first time only)" >&2
+	@$(PY) $(PIP) -c constraints.txt -r requirements-dev.txt >&2
+	@touch $@
+
+$(NEXT)/tests: requirements-dev.txt requirements.txt constraints.txt
+	@echo "making $(NEXT) with Django $(DJANGO_NEXT) (the first time only)" >&2
+	@python3.13 -m venv --clear $(NEXT)
+	@for file in requirements.txt requirements-dev.txt constraints.txt; do \
+		sed 's/^Django==[0-9.]*/Django==$(DJANGO_NEXT)/' $$file > $(NEXT)/$$file; done
+	@$(NEXT)/bin/python $(PIP) -c $(NEXT)/constraints.txt -r $(NEXT)/requirements-dev.txt >&2
+	@touch $@
