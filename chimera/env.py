@@ -1,0 +1,107 @@
+"""Strict readers of the environment: a bad value stops the start and names its variable.
+
+The servers' addresses come from the environment, or else from `servers.json` in CHIMERA_HOME, which `manage.py up`
+writes for the servers it embeds, so that any other command finds them too.
+"""
+
+import json
+import secrets
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+_env = environ.Env()
+
+
+def text(name: str, default: str | None = None) -> str:
+    value = _env.str(name, default=None)
+    if value is None:
+        value = default
+    if value is None or "\x00" in value:
+        raise ImproperlyConfigured(f"{name} must be set (see README, Configuration)")
+    return value.strip()
+
+
+def flag(name: str, default: bool) -> bool:
+    raw = text(name, "true" if default else "false").lower()
+    if raw not in {"true", "false", "1", "0"}:
+        raise ImproperlyConfigured(f"{name} must be true or false, not {raw!r}")
+    return raw in {"true", "1"}
+
+
+def integer(name: str, default: int, *, least: int, most: int) -> int:
+    raw = text(name, str(default))
+    try:
+        value = int(raw)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {raw!r}") from None
+    if not least <= value <= most:
+        raise ImproperlyConfigured(f"{name} must be between {least} and {most}, not {value}")
+    return value
+
+
+def ratio(name: str, default: str) -> Decimal:
+    """A share between 0 and 1, exact."""
+    raw = text(name, default)
+    try:
+        value = Decimal(raw)
+    except InvalidOperation:
+        raise ImproperlyConfigured(f"{name} must be a decimal number, not {raw!r}") from None
+    if not Decimal(0) <= value <= Decimal(1):
+        raise ImproperlyConfigured(f"{name} must be between 0 and 1, not {raw}")
+    return value
+
+
+def words(name: str, default: str) -> list[str]:
+    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def home(base: Path) -> Path:
+    """The folder of the embedded servers' data and of what `up` writes; CHIMERA_HOME or `.chimera/`."""
+    path = Path(text("CHIMERA_HOME", str(base / ".chimera"))).expanduser()
+    return path if path.is_absolute() else base / path
+
+
+def server_urls(folder: Path) -> dict[str, str]:
+    """DATABASE_URL, DATABASE_OWNER_URL and REDIS_URL; '' for what is not known."""
+    known: dict[str, Any] = {}
+    written = folder / "servers.json"
+    if written.exists():
+        try:
+            known = json.loads(written.read_text())
+        except json.JSONDecodeError as error:
+            raise ImproperlyConfigured(f"{written} is not JSON ({error}); delete it and run `make up`") from None
+    return {name: text(name, str(known.get(name, ""))) for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL")}
+
+
+def database(name: str, url: str) -> dict[str, Any]:
+    """A DATABASES entry from a postgresql:// URL; an unset URL gives an entry that fails on first use, by name."""
+    if not url:
+        return {"ENGINE": "django.db.backends.postgresql", "NAME": "", "HOST": f"{name} is not set; run `make up` first"}
+    if url.split("://", 1)[0] not in {"postgresql", "postgres"}:
+        raise ImproperlyConfigured(f"{name} must be a postgresql:// URL")
+    return dict(_env.db_url_config(url)) | {"ENGINE": "django.db.backends.postgresql"}
+
+
+def secret_key(folder: Path) -> str:
+    """CHIMERA_SECRET_KEY, or one made once and kept in the home folder, readable by its owner alone."""
+    given = text("CHIMERA_SECRET_KEY", "")
+    if given:
+        if len(given) < 32:
+            raise ImproperlyConfigured("CHIMERA_SECRET_KEY must have at least 32 characters")
+        return given
+    kept = folder / "secret_key"
+    if not kept.exists():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = folder / f"secret_key.{secrets.token_hex(4)}"
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(48))
+        try:
+            kept.hardlink_to(fresh)  # The first of two processes wins; both then read the same key.
+        except FileExistsError:
+            pass
+        fresh.unlink()
+    return kept.read_text().strip()

@@ -1,0 +1,62 @@
+"""Authorise: hold money for a running task, or put it before a person and block the task, or write down why not.
+
+Locks: the task, then windows by id; the transaction, and the card if a person must decide, are new.
+Dies anywhere: nothing, or all of it. Repeated with the same Idempotency-Key it gets the same answer; a hold whose answer
+was lost ends with its lease.
+"""
+
+from uuid import UUID
+
+from chimera.flows.read_usage import tenant_time_zone
+from chimera.kernel.actors import Actor
+from chimera.kernel.http.parsing import money_text
+from commerce import actions as commerce
+from commerce.actions import Outcome, Place, Purchase
+from commerce.states import MoneyStatus
+from safety import actions as safety
+from safety.models import CardKind
+from swarm.actions import tasks
+from swarm.models import Task
+from swarm.models.task import ExecutionMode
+
+
+def authorise_spend(*, task_id: UUID, lease_token: UUID, agent_id: UUID, purchase: Purchase, by: Actor) -> Outcome:
+    """The transaction that was written: held, in review or denied. Raises 404 and 409 `stale_lease` as any write of an agent."""
+    task = tasks.lock(task_id)
+    tasks.check_lease(task, lease_token, agent_id=agent_id)
+    card_id = safety.new_id()
+    outcome = commerce.reserve(
+        place=_place(task, agent_id),
+        purchase=purchase,
+        lease_token=lease_token,
+        card_id=card_id,
+        time_zone=tenant_time_zone(),
+        dry_run=task.execution_mode == ExecutionMode.DRY_RUN,
+        by=by,
+    )
+    if outcome.transaction.status == MoneyStatus.REVIEW:
+        _ask_a_person(task, outcome, card_id, by)
+    return outcome
+
+
+def _place(task: Task, agent_id: UUID) -> Place:
+    return Place(task_id=task.pk, session_id=task.session_id, campaign_id=task.session.campaign_id, agent_id=agent_id)
+
+
+def _ask_a_person(task: Task, outcome: Outcome, card_id: UUID, by: Actor) -> None:
+    """The task waits for the card, and the card keeps this spend and every other hold of the task."""
+    spend = outcome.transaction
+    assert outcome.threshold_usd is not None
+    amount, threshold = money_text(spend.amount_usd), money_text(outcome.threshold_usd)
+    detail = f"{amount} USD for {spend.payee or spend.category or 'an unnamed payee'} is above the approval threshold of {threshold} USD."
+    commerce.keep_by_card(task_id=task.pk, card_id=card_id, by=by)
+    tasks.block(task=task, reason=detail, by=by)
+    safety.open_card(
+        task_id=task.pk,
+        session_id=task.session_id,
+        kind=CardKind.SPEND,
+        reasons=[{"code": "spend_above_threshold", "detail": detail}],
+        transaction_id=spend.pk,
+        card_id=card_id,
+        by=by,
+    )

@@ -1,0 +1,70 @@
+"""Cancel: one task at a time with its card and its money; those below it follow through the event log.
+
+Locks: the task (a judge's with the one it judges), card, windows, transactions. Dies anywhere: done or not; the follow-up
+runs again, and finds nothing left to cancel.
+"""
+
+from uuid import UUID
+
+from chimera.flows import judge_results
+from chimera.kernel import tenancy
+from chimera.kernel.actors import SYSTEM, Actor
+from chimera.kernel.errors import conflict
+from chimera.kernel.eventlog import Recorded
+from commerce import actions as commerce
+from safety import actions as safety
+from swarm.actions import tasks
+from swarm.models import Task
+from swarm.states import SESSION_OPEN, TASK_OPEN, TaskStatus
+
+AT_ONCE_MAX = 500  # tasks of one sweep
+
+
+def cancel_task(*, task_id: UUID, reason: str, by: Actor) -> Task:
+    """409 unless it is open, or failed (then it is dropped from the dead letters)."""
+    seen = tasks.read(task_id)
+    locked = {t.pk: t for t in tasks.lock_all(judge_results.together(seen))}
+    task = locked[task_id]
+    if task.status == TaskStatus.CANCELLED:
+        return task
+    if task.status == TaskStatus.COMPLETED:
+        raise conflict("This task has completed; there is nothing to cancel.", code="task_completed")
+    safety.withdraw(task_id=task.pk, reason=reason or "task cancelled", by=by)
+    commerce.void_all(task_id=task.pk, reason=reason or "task cancelled", by=by)
+    tasks.cancel(task=task, reason=reason, by=by)
+    judge_results.judge_lost(task, by)
+    return task
+
+
+def cancel_below(event: Recorded) -> None:
+    """Reaction to TaskCancelled: its children, and what waits for it, are cancelled too."""
+    assert event.task_id is not None
+    with tenancy.bound(event.tenant_id):
+        below = tasks.open_descendants(event.task_id)
+    for task_id in below:
+        _cancel_if_open(event.tenant_id, task_id, reason=f"task {event.task_id} was cancelled")
+
+
+def cancel_orphans() -> int:
+    """Open tasks of sessions that have ended, one transaction each: what a stop has yet to sweep."""
+    with tenancy.system():
+        orphans = Task.objects.open().exclude(session__status__in=SESSION_OPEN).values_list("tenant_id", "pk")
+        found = list(orphans.order_by("pk")[:AT_ONCE_MAX])
+    for tenant_id, task_id in found:
+        _cancel_if_open(tenant_id, task_id, reason="its session has ended")
+    return len(found)
+
+
+def cancel_open_of(*, tenant_id: UUID, session_id: UUID, by: Actor = SYSTEM) -> int:
+    """The same for one session, right after it was stopped."""
+    with tenancy.bound(tenant_id):
+        found = list(Task.objects.open().filter(session_id=session_id).order_by("pk").values_list("pk", flat=True)[:AT_ONCE_MAX])
+    for task_id in found:
+        _cancel_if_open(tenant_id, task_id, reason="its session has ended", by=by)
+    return len(found)
+
+
+def _cancel_if_open(tenant_id: UUID, task_id: UUID, *, reason: str, by: Actor = SYSTEM) -> None:
+    with tenancy.bound(tenant_id):
+        if Task.objects.filter(pk=task_id, status__in=TASK_OPEN).exists():
+            cancel_task(task_id=task_id, reason=reason, by=by)

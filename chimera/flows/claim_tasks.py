@@ -1,0 +1,60 @@
+"""Claim: lease tasks to an agent, and hand a resumed task the money that was approved for it.
+
+Locks: the agent (its slots are counted under it), then tasks by SKIP LOCKED, then windows and transactions.
+Dies before the commit: the ids stay in flight in Redis and come back after their deadline. Dies after it: the lease
+lapses unless the agent learns of its claim and beats.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from chimera.kernel.actors import Actor
+from chimera.kernel.errors import forbidden
+from chimera.kernel.http.parsing import money_text
+from commerce import actions as commerce
+from swarm.actions import agents, claims
+from swarm.models import Task
+from swarm.states import AgentStatus
+
+
+@dataclass(frozen=True)
+class Claim:
+    task: Task
+    resume: dict[str, Any] | None  # {review, note, transactions: [Transaction]}
+
+
+def claim_tasks(*, agent_id: UUID, most: int, popped: Sequence[UUID], redis_away: bool, by: Actor) -> list[Claim]:
+    """At most `most` tasks, within the agent's free slots. An inactive agent gets none; a suspended one 403."""
+    agent = agents.lock(agent_id)
+    if agent.status == AgentStatus.SUSPENDED:
+        raise forbidden("This agent was suspended; an operator lets it in again.", code="agent_suspended")
+    if agent.status != AgentStatus.ACTIVE:
+        return []
+    limit = min(most, claims.free_slots(agent))
+    if limit == 0:
+        return []
+    chosen = claims.queued_for(agent, limit=limit, popped=popped, redis_away=redis_away)
+    resumes = {t.pk: t.resume for t in Task.objects.filter(pk__in=chosen, resume__isnull=False)}
+    leased = claims.lease(agent=agent, task_ids=chosen, by=by)
+    return [Claim(task=task, resume=_resume(task, resumes.get(task.pk), by)) for task in leased]
+
+
+def _resume(task: Task, resume: dict[str, Any] | None, by: Actor) -> dict[str, Any] | None:
+    if resume is None:
+        return None
+    assert task.lease_token is not None
+    held = commerce.rebind(task_id=task.pk, lease_token=task.lease_token, by=by)
+    return {"review": resume["review"], "note": resume["note"], "transactions": [_shape(t) for t in held]}
+
+
+def _shape(transaction: Any) -> dict[str, Any]:
+    return {
+        "id": str(transaction.pk),
+        "status": str(transaction.status),
+        "amount_usd": money_text(transaction.amount_usd),
+        "asset_symbol": transaction.asset_symbol,
+        "payee": transaction.payee,
+        "category": transaction.category,
+    }

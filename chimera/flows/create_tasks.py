@@ -1,0 +1,35 @@
+"""Create tasks; a manual one is BLOCKED with a card before anybody can claim it.
+
+Locks: campaign's and session's rows through the session (FOR SHARE), then nothing: the tasks are new.
+Dies anywhere: all of it or nothing; the client repeats with the same Idempotency-Key.
+"""
+
+from collections.abc import Sequence
+
+from chimera.kernel.actors import SYSTEM, Actor
+from safety import actions as safety
+from safety.models import CardKind
+from swarm.actions import sessions, tasks
+from swarm.actions.tasks import NewTask
+from swarm.models import Task
+from swarm.models.task import ExecutionMode
+
+
+def create_tasks(*, new: Sequence[NewTask], by: Actor) -> list[Task]:
+    """All or none. Tasks of several sessions are locked in the order of the sessions' ids."""
+    created: dict[int, Task] = {}
+    for session_id in sorted({n.session_id for n in new}):
+        session = sessions.lock_for_tasks(session_id, by=by)
+        mine = [(number, n) for number, n in enumerate(new) if n.session_id == session_id]
+        made = tasks.create(session=session, tasks=[n for _, n in mine], by=by)
+        created |= {number: task for (number, _), task in zip(mine, made, strict=True)}
+    for task in created.values():
+        if task.execution_mode == ExecutionMode.MANUAL:
+            _wait_for_a_person(task)
+    return [created[number] for number in range(len(new))]
+
+
+def _wait_for_a_person(task: Task) -> None:
+    reason = {"code": "manual", "detail": "It is to run only when a person starts it."}
+    tasks.block(task=task, reason="manual: waits for a person to start it", by=SYSTEM)
+    safety.open_card(task_id=task.pk, session_id=task.session_id, kind=CardKind.MANUAL, reasons=[reason], by=SYSTEM)

@@ -1,0 +1,60 @@
+"""Decide: one person's decision settles card, task and money in one transaction; it is resumed exactly once.
+
+Locks: the task, then the card, then windows and transactions.
+Dies anywhere: the card is still pending and everything as before, or decided and everything settled; the dispatch of the
+resumed task follows from the event log.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from chimera.kernel import clock
+from chimera.kernel.actors import Actor
+from chimera.kernel.errors import Stale
+from commerce import actions as commerce
+from safety import actions as safety
+from safety.models import CardKind, ReviewCard
+from safety.states import Decision
+from swarm.actions import results, tasks
+from swarm.models import Task
+from swarm.states import TaskStatus
+
+
+def decide_review(*, card_id: UUID, decision: Decision, note: str, edited_payload: dict[str, Any] | None, by: Actor) -> ReviewCard:
+    """409 `already_decided` for everybody after the first."""
+    seen: ReviewCard = ReviewCard.objects.get_or_refuse(card_id)
+    safety.check_pending(seen)
+    task = tasks.lock(seen.task_id)
+    card = safety.lock(card_id)
+    safety.decide(card=card, decision=decision, note=note, edited_payload=edited_payload, by=by)
+    if task.status != TaskStatus.BLOCKED:
+        raise Stale(f"Its task is {task.status}, no longer blocked.")
+    match decision:
+        case Decision.APPROVE:
+            _approve(card, task, by)
+        case Decision.REJECT:
+            commerce.deny_review(task_id=task.pk, card_id=card.pk, reason=f"rejected: {note}", by=by)
+            tasks.fail(task=task, code="rejected", message=f"Rejected by {by.name}: {card.note}", by=by)
+        case Decision.REQUEST_CHANGES:
+            commerce.deny_review(task_id=task.pk, card_id=card.pk, reason=f"changes requested: {note}", by=by)
+            counts = card.kind in (CardKind.RESULT, CardKind.JUDGE, CardKind.MANUAL)
+            tasks.go_on(task=task, review_id=card.pk, note=card.note, counts=counts, by=by)
+    return card
+
+
+def _approve(card: ReviewCard, task: Task, by: Actor) -> None:
+    match CardKind(card.kind):
+        case CardKind.SPEND:
+            deadline = clock.now() + settings.RESUME_DEADLINE
+            commerce.release_to_resume(task_id=task.pk, card_id=card.pk, deadline=deadline, by=by)
+            tasks.go_on(task=task, review_id=card.pk, note=card.note, counts=False, by=by)
+        case CardKind.MANUAL:
+            tasks.go_on(task=task, review_id=card.pk, note=card.note, counts=True, by=by)
+        case CardKind.RESULT | CardKind.JUDGE:
+            result = results.latest(task.pk)
+            assert result is not None, "a card of a result has its result"
+            results.settle(result=result, applied=True, output_payload=card.edited_payload)
+            commerce.capture_all(task_id=task.pk, by=by)
+            tasks.complete(task=task, result_id=result.id, by=by)

@@ -1,0 +1,41 @@
+"""Cards nobody decided in time fail closed: the task fails, the money is released. A judge's card goes to people first.
+
+One transaction per card; dies anywhere: the clock comes by again.
+"""
+
+from uuid import UUID
+
+from chimera.kernel import clock, tenancy
+from chimera.kernel.actors import SYSTEM
+from commerce import actions as commerce
+from safety import actions as safety
+from safety.models import CardKind, ReviewCard
+from safety.states import CardStatus
+from swarm.actions import tasks
+from swarm.states import TaskStatus
+
+AT_ONCE_MAX = 200  # cards of one sweep
+
+
+def expire_cards() -> int:
+    with tenancy.system():
+        due = list(ReviewCard.objects.overdue(clock.now()).order_by("due_at").values_list("tenant_id", "task_id", "pk")[:AT_ONCE_MAX])
+    for tenant_id, task_id, card_id in due:
+        with tenancy.bound(tenant_id):
+            expire_card(task_id=task_id, card_id=card_id)
+    return len(due)
+
+
+def expire_card(*, task_id: UUID, card_id: UUID) -> None:
+    task = tasks.lock(task_id)
+    card = safety.lock(card_id)
+    if card.status != CardStatus.PENDING or card.due_at > clock.now():
+        return
+    if card.kind == CardKind.JUDGE:
+        reason = {"code": "judge_late", "detail": "Its judge did not score it in time; a person decides."}
+        safety.pass_to_people(card=card, reasons=[reason], by=SYSTEM)
+        return
+    safety.expire(card=card)
+    commerce.deny_review(task_id=task.pk, card_id=card.pk, reason="nobody decided in time", by=SYSTEM)
+    if task.status == TaskStatus.BLOCKED:
+        tasks.fail(task=task, code="review_expired", message="Nobody decided its review in time; it fails closed.", by=SYSTEM)

@@ -1,0 +1,142 @@
+"""Finish: an agent's result, fenced by its lease, settles its task, its money, and perhaps opens a card, at once.
+
+Locks: the session (only for a judged task, whose judge's task is created here), then the task and, for a judge, the
+judged task by id, then card, windows, transactions.
+Dies anywhere: nothing or all of it; the agent repeats, and (task, lease token) answers the same.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.conf import settings
+
+from chimera.flows import judge_results
+from chimera.kernel.actors import Actor
+from chimera.kernel.errors import StaleLease
+from commerce import actions as commerce
+from safety import actions as safety
+from safety import triggers
+from safety.models import CardKind
+from safety.triggers import Bands, Verdict
+from swarm.actions import results, sessions, tasks
+from swarm.actions.results import NewResult
+from swarm.models import SwarmSession, Task, TaskResult
+
+
+@dataclass(frozen=True)
+class Finished:
+    task: Task
+    outcome: str  # completed | blocked | retrying | failed | stale
+    review_id: UUID | None
+
+
+def finish_task(*, task_id: UUID, lease_token: UUID, agent_id: UUID, new: NewResult, by: Actor) -> Finished:
+    seen = tasks.read(task_id)
+    if earlier := results.earlier(task_id, lease_token):
+        return _again(seen, earlier, agent_id)
+    if seen.judged:
+        sessions.lock_for_tasks(seen.session_id, by=by)
+    locked = {t.pk: t for t in tasks.lock_all(judge_results.together(seen))}
+    task = locked[task_id]
+    if earlier := results.earlier(task_id, lease_token):  # A twin of this call was first, while we waited for the lock.
+        return _again(task, earlier, agent_id)
+    tasks.check_lease(task, lease_token, agent_id=agent_id)
+    if is_stale(task):
+        return _stale(task, lease_token, new, by)
+    if new.status == "failed":
+        return _failed(task, lease_token, new, by)
+    if judge_results.is_verdict(task):
+        return _verdict(task, lease_token, new, locked, by)
+    if task.judged:
+        return _ask_judge(task, lease_token, new, by)
+    return _succeeded(task, lease_token, new, by)
+
+
+def bands() -> Bands:
+    return Bands(passes=settings.CONFIDENCE_PASS, reviews=settings.CONFIDENCE_REVIEW)
+
+
+def is_stale(task: Task) -> bool:
+    """Whether goal, budget or context changed since the task was claimed. Read after the task's lock."""
+    session = SwarmSession.objects.select_related("campaign").get(pk=task.session_id)
+    campaign_version = session.campaign.state_version if session.campaign else None
+    return (session.state_version, campaign_version) != (task.claimed_session_version, task.claimed_campaign_version)
+
+
+def _again(task: Task, earlier: TaskResult, agent_id: UUID) -> Finished:
+    if earlier.agent_id != agent_id:
+        raise StaleLease
+    return Finished(task, earlier.outcome, earlier.review_id)
+
+
+def _stale(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Finished:
+    results.record(task=task, lease_token=lease_token, new=new, outcome="stale", applied=False)
+    commerce.void_all(task_id=task.pk, reason="stale result", by=by)
+    message = "Goal, budget or context changed while it ran; its result was kept, not applied."
+    tasks.requeue(task=task, code="stale_result", message=message, attempt_back=True, by=by)
+    return Finished(task, "stale", None)
+
+
+def _failed(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Finished:
+    error = new.error or {"code": "failed", "message": "", "retryable": False}
+    retry = bool(error.get("retryable")) and task.attempt_count < task.max_attempts
+    outcome = "retrying" if retry else "failed"
+    results.record(task=task, lease_token=lease_token, new=new, outcome=outcome, applied=not retry)
+    commerce.void_all(task_id=task.pk, reason=f"task failed: {error['code']}", by=by)
+    if retry:
+        tasks.requeue(task=task, code=error["code"], message=error["message"], by=by)
+    else:
+        tasks.fail(task=task, code=error["code"], message=error["message"], by=by)
+        judge_results.judge_lost(task, by)
+    return Finished(task, outcome, None)
+
+
+def _verdict(task: Task, lease_token: UUID, new: NewResult, locked: dict[UUID, Task], by: Actor) -> Finished:
+    result = results.record(task=task, lease_token=lease_token, new=new, outcome="completed", applied=True)
+    tasks.complete(task=task, result_id=result.id, by=by)
+    assert task.parent_task_id is not None
+    judge_results.apply_verdict(subject=locked[task.parent_task_id], verdict=result, bands=bands(), stale=is_stale, by=by)
+    return Finished(task, "completed", None)
+
+
+def _ask_judge(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Finished:
+    result = results.record(task=task, lease_token=lease_token, new=new, outcome="blocked", applied=False)
+    card_id = _open_card(task, result, CardKind.JUDGE, [{"code": "awaits_judge", "detail": "Its judge has not scored it yet."}], by)
+    judge_results.ask(subject=task, result=result, by=by)
+    return Finished(task, "blocked", card_id)
+
+
+def _succeeded(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Finished:
+    judgement = triggers.judge_result(
+        text=triggers.readable(new.output_payload),
+        score=new.confidence_score,
+        risk_tier=task.risk_tier,
+        bands=bands(),
+        attempts_left=task.max_attempts - task.attempt_count,
+    )
+    match judgement.verdict:
+        case Verdict.PASS:
+            result = results.record(task=task, lease_token=lease_token, new=new, outcome="completed", applied=True)
+            commerce.capture_all(task_id=task.pk, by=by)
+            tasks.complete(task=task, result_id=result.id, by=by)
+            return Finished(task, "completed", None)
+        case Verdict.RETRY:
+            results.record(task=task, lease_token=lease_token, new=new, outcome="retrying", applied=False)
+            commerce.void_all(task_id=task.pk, reason="result sent back", by=by)
+            tasks.requeue(task=task, code="confidence_low", message=judgement.reasons[0].detail, by=by)
+            return Finished(task, "retrying", None)
+        case Verdict.REVIEW:
+            result = results.record(task=task, lease_token=lease_token, new=new, outcome="blocked", applied=False)
+            card_id = _open_card(task, result, CardKind.RESULT, [r.shape() for r in judgement.reasons], by)
+            return Finished(task, "blocked", card_id)
+
+
+def _open_card(task: Task, result: TaskResult, kind: CardKind, reasons: list[dict[str, str]], by: Actor) -> UUID:
+    card_id = safety.new_id()
+    tasks.block(task=task, reason="; ".join(r["detail"] for r in reasons), by=by)
+    safety.open_card(
+        task_id=task.pk, session_id=task.session_id, kind=kind, reasons=reasons, result_id=result.id, card_id=card_id, by=by
+    )
+    commerce.keep_by_card(task_id=task.pk, card_id=card_id, by=by)
+    results.attach_review(result=result, review_id=card_id)
+    return card_id

@@ -1,0 +1,58 @@
+"""Leases that are over: the task goes to another agent or fails, and its money is released, in one transaction each.
+
+Locks: the task (a judge's with the one it judges), windows, transactions. Dies anywhere: the clock comes by again.
+"""
+
+from uuid import UUID
+
+from django.db.models import Q
+
+from chimera.flows import judge_results
+from chimera.flows.cancel_task import cancel_task
+from chimera.kernel import clock, tenancy
+from chimera.kernel.actors import SYSTEM, Actor
+from commerce import actions as commerce
+from swarm.actions import claims, tasks
+from swarm.models import Task
+from swarm.states import TaskStatus
+
+AT_ONCE_MAX = 500  # leases of one sweep
+
+
+def lapse_leases() -> int:
+    """The clock's step. Answers how many leases ended."""
+    with tenancy.system():
+        found = list(Task.objects.lapsed(clock.now()).order_by("lease_expires_at").values_list("tenant_id", "pk")[:AT_ONCE_MAX])
+    for tenant_id, task_id in found:
+        with tenancy.bound(tenant_id):
+            end_lease(task_id=task_id)
+    return len(found)
+
+
+def end_lease(*, task_id: UUID, revoked: str = "", by: Actor = SYSTEM) -> None:
+    """End a lease that lapsed or, with a reason, is revoked. Nothing happens when it was renewed or ended meanwhile."""
+    seen = tasks.read(task_id)
+    locked = {t.pk: t for t in tasks.lock_all(judge_results.together(seen))}
+    task = locked[task_id]
+    if task.status != TaskStatus.RUNNING or task.lease_expires_at is None:
+        return
+    if not revoked and task.lease_expires_at > clock.now():
+        return
+    code, message = ("lease_revoked", revoked) if revoked else claims.lapse_reason(task)
+    commerce.void_all(task_id=task.pk, reason=message, by=by)
+    if code != "deadline_exceeded" and task.attempt_count < task.max_attempts:
+        tasks.requeue(task=task, code=code, message=message, by=by)
+    else:
+        tasks.fail(task=task, code=code, message=message, by=by)
+        judge_results.judge_lost(task, by)
+
+
+def cancel_overdue() -> int:
+    """Tasks whose deadline passed before anybody took them."""
+    with tenancy.system():
+        waiting = Task.objects.filter(Q(status=TaskStatus.PENDING) | Q(status=TaskStatus.QUEUED), deadline_at__lte=clock.now())
+        found = list(waiting.order_by("pk").values_list("tenant_id", "pk")[:AT_ONCE_MAX])
+    for tenant_id, task_id in found:
+        with tenancy.bound(tenant_id):
+            cancel_task(task_id=task_id, reason="its deadline passed", by=SYSTEM)
+    return len(found)

@@ -1,0 +1,98 @@
+"""Who reacts to what, and in which lane. One page; an empty list is a decision.
+
+Lane `redis` is fast and never parks: dispatch, streams, mirrors. Slow lanes park what keeps failing: `follow` (work that
+follows a decision), `memory` (embedding).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.conf import settings
+
+from chimera.flows import cancel_task, expire_cards, expire_holds, flush_progress, lapse_leases, remember_result, stop_work
+from chimera.kernel import idempotency, relay, tenancy
+from chimera.kernel.eventlog import Fact
+from chimera.kernel.relay import fast, slow
+from commerce import accumulator
+from commerce import events as commerce
+from memory import events as memory
+from memory.actions import vectors
+from safety import events as safety
+from swarm import dispatch
+from swarm import events as swarm
+
+QUEUE = fast(dispatch.queue_ready)
+MIRROR = fast(accumulator.mirror)
+ENDED = (fast(dispatch.left_running), fast(flush_progress.flush_ended))
+
+REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
+    swarm.TaskCreated: [QUEUE],
+    swarm.TaskQueued: [],
+    swarm.TaskClaimed: [fast(dispatch.extend_inflight)],
+    swarm.TaskBlocked: [*ENDED],
+    swarm.TaskResumed: [QUEUE],
+    swarm.TaskRequeued: [*ENDED, QUEUE],
+    swarm.TaskCompleted: [*ENDED, fast(dispatch.release_dependents), slow("memory", remember_result.remember_result)],
+    swarm.TaskFailed: [*ENDED],
+    swarm.TaskCancelled: [*ENDED, slow("follow", cancel_task.cancel_below)],
+    swarm.TaskProgressed: [],
+    swarm.SessionCreated: [],
+    swarm.SessionStarted: [],
+    swarm.SessionPaused: [],
+    swarm.SessionResumed: [fast(dispatch.open_house)],
+    swarm.SessionEnded: [slow("follow", stop_work.sweep_session)],
+    swarm.SessionChanged: [],
+    swarm.CampaignCreated: [],
+    swarm.CampaignStarted: [],
+    swarm.CampaignPaused: [],
+    swarm.CampaignResumed: [fast(dispatch.open_house)],
+    swarm.CampaignEnded: [],
+    swarm.CampaignChanged: [],
+    swarm.AgentRegistered: [],
+    swarm.AgentPaused: [],
+    swarm.AgentResumed: [],
+    swarm.AgentKilled: [slow("follow", stop_work.sweep_agent)],
+    swarm.AgentKeyIssued: [],
+    safety.ReviewOpened: [],
+    safety.ReviewClaimed: [],
+    safety.ReviewDecided: [],
+    safety.ReviewExpired: [],
+    safety.ReviewWithdrawn: [],
+    commerce.HoldPlaced: [MIRROR],
+    commerce.SpendDenied: [],
+    commerce.SpendReviewRequested: [MIRROR],
+    commerce.SpendApproved: [MIRROR],
+    commerce.HoldKept: [],
+    commerce.HoldReleased: [],
+    commerce.HoldRebound: [],
+    commerce.HoldCaptured: [MIRROR],
+    commerce.HoldVoided: [MIRROR],
+    commerce.HoldExpired: [MIRROR],
+    commerce.BudgetCreated: [],
+    commerce.BudgetChanged: [],
+    memory.MemoryAdded: [slow("memory", vectors.embed)],
+    memory.MemorySuperseded: [slow("memory", vectors.embed)],
+    memory.MemoryForgotten: [],
+}
+
+
+def _sweep_answers() -> None:
+    with tenancy.system():
+        idempotency.sweep()
+
+
+CLOCK: list[tuple[str, float, Callable[[], Any]]] = [
+    ("lapse_leases", 1.0, lapse_leases.lapse_leases),
+    ("queue_due", 1.0, dispatch.queue_due),
+    ("cancel_overdue", 1.0, lapse_leases.cancel_overdue),
+    ("flush_progress", float(settings.PROGRESS_FLUSH_SECONDS), flush_progress.flush_progress),
+    ("expire_cards", 5.0, expire_cards.expire_cards),
+    ("expire_holds", 5.0, expire_holds.expire_holds),
+    ("restock", 5.0, dispatch.restock),
+    ("cancel_orphans", 10.0, cancel_task.cancel_orphans),
+    ("sweep_answers", 600.0, _sweep_answers),
+]
+
+
+def register() -> None:
+    relay.register(REACTIONS, everything=(), rebuild=(dispatch.restock, accumulator.rebuild), clock=CLOCK)

@@ -1,0 +1,39 @@
+"""Transactions as the API shows them, each with its keeper's end: the lease's, the card's, or its own deadline. Reads only."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from commerce import shapes
+from commerce.models import Transaction
+from commerce.states import Keeper
+from safety.models import ReviewCard
+from swarm.models import Task
+
+
+def show_transactions(rows: Sequence[Transaction]) -> list[dict[str, Any]]:
+    """At most two queries for any number of rows."""
+    return shapes.transactions(rows, _ends(rows))
+
+
+def show_transaction(row: Transaction) -> dict[str, Any]:
+    return show_transactions([row])[0]
+
+
+def _ends(rows: Sequence[Transaction]) -> dict[UUID, datetime | None]:
+    leased = {row.task_id for row in rows if row.keeper == Keeper.LEASE}
+    carded = {row.review for row in rows if row.keeper == Keeper.CARD}
+    leases = dict(Task.objects.filter(pk__in=leased).values_list("pk", "lease_expires_at")) if leased else {}
+    dues = dict(ReviewCard.objects.filter(pk__in=carded).values_list("pk", "due_at")) if carded else {}
+    return {row.pk: _end(row, leases, dues) for row in rows}
+
+
+def _end(row: Transaction, leases: dict[UUID, datetime | None], dues: dict[UUID, datetime]) -> datetime | None:
+    match row.keeper:
+        case Keeper.LEASE:
+            return leases.get(row.task_id)
+        case Keeper.CARD:
+            return dues.get(row.review) if row.review else None
+        case _:
+            return row.resume_deadline

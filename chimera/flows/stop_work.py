@@ -1,0 +1,60 @@
+"""Stop a session or a campaign, kill an agent: mark first, then take the open work away, one transaction per task.
+
+A claim does not lock its session, so one may slip in between; the sweep after the mark finds it (docs/locking.md).
+Dies between mark and sweep: the event log's follow-up, and then the clock, sweep what is left.
+"""
+
+from uuid import UUID
+
+from chimera.flows.cancel_task import cancel_open_of
+from chimera.flows.lapse_leases import end_lease
+from chimera.kernel import tenancy
+from chimera.kernel.actors import SYSTEM, Actor
+from chimera.kernel.eventlog import Recorded
+from swarm.actions import agents, campaigns, sessions
+from swarm.models import AgentProfile, Campaign, SwarmSession, Task
+from swarm.states import SESSION_OPEN, CampaignStatus, SessionStatus, TaskStatus
+
+
+def stop_session(*, session_id: UUID, reason: str, by: Actor) -> SwarmSession:
+    session = sessions.lock(session_id)
+    sessions.end(session=session, status=SessionStatus.STOPPED, reason=reason, by=by)
+    return session
+
+
+def stop_campaign(*, campaign_id: UUID, reason: str, by: Actor) -> Campaign:
+    """Stops its open sessions too. Locks the campaign, then its sessions by id."""
+    campaign = campaigns.lock(campaign_id)
+    campaigns.end(campaign=campaign, status=CampaignStatus.STOPPED, reason=reason, by=by)
+    for session_id in SwarmSession.objects.filter(campaign=campaign, status__in=SESSION_OPEN).order_by("pk").values_list("pk", flat=True):
+        session = sessions.lock(session_id)
+        if session.status in SESSION_OPEN:
+            sessions.end(session=session, status=SessionStatus.STOPPED, reason=f"campaign stopped: {reason}", by=by)
+    return campaign
+
+
+def kill_agent(*, agent_id: UUID, reason: str, by: Actor) -> AgentProfile:
+    agent = agents.lock(agent_id)
+    agents.kill(agent=agent, reason=reason, by=by)
+    return agent
+
+
+def sweep_session(event: Recorded) -> None:
+    """Reaction to SessionEnded: cancel what is open."""
+    assert event.session_id is not None
+    while cancel_open_of(tenant_id=event.tenant_id, session_id=event.session_id):
+        pass
+
+
+def sweep_agent(event: Recorded) -> None:
+    """Reaction to AgentKilled: revoke its leases."""
+    revoke_leases(tenant_id=event.tenant_id, agent_id=UUID(event.payload["aggregate_id"]), reason="its agent was killed")
+
+
+def revoke_leases(*, tenant_id: UUID, agent_id: UUID, reason: str, by: Actor = SYSTEM) -> int:
+    with tenancy.bound(tenant_id):
+        held = list(Task.objects.filter(agent_id=agent_id, status=TaskStatus.RUNNING).order_by("pk").values_list("pk", flat=True))
+    for task_id in held:
+        with tenancy.bound(tenant_id):
+            end_lease(task_id=task_id, revoked=reason, by=by)
+    return len(held)

@@ -1,0 +1,32 @@
+"""Void: an agent gives its hold back while its lease lasts.
+
+Locks: the task (found unlocked first), then windows by id, then the transaction.
+Dies anywhere: nothing, or all of it; the same void repeated answers the same.
+"""
+
+from uuid import UUID
+
+from chimera.kernel.actors import Actor
+from chimera.kernel.errors import StaleLease
+from commerce import actions as commerce
+from commerce.models import Transaction
+from commerce.states import Keeper
+from swarm.actions import tasks
+
+
+def void_spend(*, transaction_id: UUID, lease_token: UUID, agent_id: UUID, reason: str, by: Actor) -> Transaction:
+    """409 `stale_lease` when the lease is over; 409 when the hold was captured, expired or denied."""
+    transaction = locked_for_lease(transaction_id, lease_token, agent_id)
+    commerce.void(transaction=transaction, reason=reason or "given back by its agent", by=by)
+    return transaction
+
+
+def locked_for_lease(transaction_id: UUID, lease_token: UUID, agent_id: UUID) -> Transaction:
+    """A transaction of the lease's own task, everything locked. An open hold must be kept by this very lease."""
+    task_id = Transaction.objects.get_or_refuse(transaction_id).task_id
+    task = tasks.lock(task_id)
+    tasks.check_lease(task, lease_token, agent_id=agent_id)
+    (transaction,) = commerce.locked(Transaction.objects.filter(pk=transaction_id))
+    if transaction.keeper is not None and (transaction.keeper != Keeper.LEASE or transaction.lease_token != lease_token):
+        raise StaleLease
+    return transaction

@@ -1,0 +1,1 @@
+"""The floor of the house: knows Django, PostgreSQL and Redis, and no task, budget, card or memory."""

@@ -1,0 +1,213 @@
+"""The event log: outbox, durable session history and feed of every reaction, in one table (docs/architecture.md).
+
+A row's position is (xid, seq): the transaction's id, raised by xid_base, and an identity. A reader takes rows after its
+cursor whose transaction is older than every transaction still running, so one that commits late is never skipped.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Self
+from uuid import UUID
+
+from django.db import connection, models
+from pydantic import BaseModel, ConfigDict
+
+from chimera.kernel import clock, ids, tenancy
+from chimera.kernel.actors import Actor
+from chimera.kernel.errors import invalid
+from chimera.kernel.http.trace import current_trace
+
+
+class Fact(BaseModel):
+    """A frozen, versioned fact in the past tense. Subclasses set `type` ("swarm.task.completed") and add plain data."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    registry: ClassVar[dict[str, type["Fact"]]] = {}  # before `type`, which hides the built-in one from here on
+    type: ClassVar[str] = ""
+    revision: ClassVar[int] = 1
+
+    aggregate_id: UUID
+    aggregate_version: int
+    session_id: UUID | None = None
+    task_id: UUID | None = None
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        if cls.type:
+            name = cls.full_type()
+            if name in Fact.registry:
+                raise TypeError(f"{name} is declared twice")
+            Fact.registry[name] = cls
+
+    @classmethod
+    def full_type(cls) -> str:
+        return f"{cls.type}.v{cls.revision}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """Where a reader stands: it has everything up to and including this."""
+
+    xid: int
+    seq: int
+
+    def __str__(self) -> str:
+        return f"{self.xid}-{self.seq}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        xid, dash, seq = text.partition("-")
+        if not (dash and xid.isascii() and xid.isdigit() and seq.isascii() and seq.isdigit() and len(text) <= 39):
+            raise invalid("`after` must be a position such as 1042-7; leave it out to begin at the start.", field_name="after", code="invalid_cursor")
+        found = cls(int(xid), int(seq))
+        if max(found.xid, found.seq) >= 2**63:
+            raise invalid("`after` is no position of this log.", field_name="after", code="invalid_cursor")
+        return found
+
+
+START = Position(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A fact as the log holds it."""
+
+    position: Position
+    tenant_id: UUID
+    session_id: UUID | None
+    task_id: UUID | None
+    type: str
+    at: datetime
+    actor: str
+    trace_id: str
+    payload: dict[str, Any]
+
+    def fact(self) -> Fact:
+        return Fact.registry[self.type].model_validate(self.payload)
+
+    def shape(self) -> dict[str, Any]:
+        """The event as the API, the stream and the socket show it (DESIGN 9.1)."""
+        return {
+            "position": str(self.position),
+            "type": self.type,
+            "at": self.at.isoformat(),
+            "actor": self.actor,
+            "trace_id": self.trace_id,
+            "session": str(self.session_id) if self.session_id else None,
+            "task": str(self.task_id) if self.task_id else None,
+            "payload": self.payload,
+        }
+
+
+class Event(models.Model):
+    """One fact. Append-only; partitioned by month of its id; the position is set by the database."""
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    tenant_id = models.UUIDField()
+    session_id = models.UUIDField(null=True)
+    task_id = models.UUIDField(null=True)
+    aggregate_id = models.UUIDField()
+    aggregate_version = models.PositiveIntegerField()
+    type = models.CharField(max_length=80)
+    payload = models.JSONField()
+    actor = models.CharField(max_length=120)
+    trace_id = models.CharField(max_length=64, blank=True)
+    at = models.DateTimeField()
+    xid = models.BigIntegerField(db_default=models.Func(function="chimera_xid", output_field=models.BigIntegerField()))
+    seq = models.BigIntegerField(
+        db_default=models.Func(models.Value("kernel_event_seq"), function="nextval", output_field=models.BigIntegerField())
+    )
+
+    class Meta:
+        db_table = "kernel_event"
+        indexes = [
+            models.Index(fields=["xid", "seq"], name="event_position"),
+            models.Index(fields=["session_id", "xid", "seq"], name="event_session", condition=models.Q(session_id__isnull=False)),
+            models.Index(fields=["aggregate_id", "xid", "seq"], name="event_aggregate"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} at {self.xid}-{self.seq}"
+
+
+def tell(*facts: Fact, by: Actor) -> None:
+    """Append facts in the present transaction, for the bound tenant. They become visible with its commit."""
+    at, trace, tenant = clock.now(), current_trace(), tenancy.current()
+    Event.objects.bulk_create(
+        [
+            Event(
+                id=ids.uuid7(),
+                tenant_id=tenant,
+                session_id=fact.session_id,
+                task_id=fact.task_id,
+                aggregate_id=fact.aggregate_id,
+                aggregate_version=fact.aggregate_version,
+                type=fact.full_type(),
+                payload=fact.model_dump(mode="json"),
+                actor=str(by),
+                trace_id=trace,
+                at=at,
+            )
+            for fact in facts
+        ]
+    )
+
+
+_COLUMNS = "xid, seq, tenant_id, session_id, task_id, type, at, actor, trace_id, payload"
+_SETTLED = "xid < (SELECT base FROM kernel_xidbase) + pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+
+
+def read(after: Position, *, limit: int, session_id: UUID | None = None) -> list[Recorded]:
+    """Settled facts after a position, in order of position; what row-level security lets this transaction see."""
+    where = "AND session_id = %s" if session_id else ""
+    params: list[Any] = [after.xid, after.seq, *([session_id] if session_id else []), limit]
+    sql = f"SELECT {_COLUMNS} FROM kernel_event WHERE (xid, seq) > (%s, %s) AND {_SETTLED} {where} ORDER BY xid, seq LIMIT %s"
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return [_recorded(row) for row in cursor.fetchall()]
+
+
+def previous_positions(firsts: dict[UUID, Position]) -> dict[UUID, Position]:
+    """For each session the position of its last fact before the given one; START where there is none."""
+    if not firsts:
+        return {}
+    sql = """
+        SELECT f.session_id, p.xid, p.seq
+        FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[]) AS f(session_id, xid, seq)
+        CROSS JOIN LATERAL (
+            SELECT e.xid, e.seq FROM kernel_event e
+            WHERE e.session_id = f.session_id AND (e.xid, e.seq) < (f.xid, f.seq)
+            ORDER BY e.xid DESC, e.seq DESC LIMIT 1
+        ) p
+    """
+    sessions = list(firsts)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [sessions, [firsts[s].xid for s in sessions], [firsts[s].seq for s in sessions]])
+        found = {row[0]: Position(row[1], row[2]) for row in cursor.fetchall()}
+    return {session: found.get(session, START) for session in sessions}
+
+
+def last_settled() -> Position:
+    """The position of the newest settled fact that this transaction may see; START for an empty log."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT xid, seq FROM kernel_event WHERE {_SETTLED} ORDER BY xid DESC, seq DESC LIMIT 1")
+        row = cursor.fetchone()
+    return Position(*row) if row else START
+
+
+def _recorded(row: Sequence[Any]) -> Recorded:
+    xid, seq, tenant, session, task, type_, at, actor, trace, payload = row
+    return Recorded(Position(xid, seq), tenant, session, task, type_, at, actor, trace, payload if isinstance(payload, dict) else json.loads(payload))
+
+
+POSITION_SQL = """
+CREATE TABLE kernel_xidbase (one boolean PRIMARY KEY DEFAULT true CHECK (one), base bigint NOT NULL CHECK (base >= 0));
+INSERT INTO kernel_xidbase (base) VALUES (0);
+CREATE SEQUENCE kernel_event_seq AS bigint;
+CREATE FUNCTION chimera_xid() RETURNS bigint LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
+    SELECT base + pg_current_xact_id()::text::bigint FROM kernel_xidbase
+$$;
+"""
+POSITION_REVERSE_SQL = "DROP FUNCTION chimera_xid(); DROP SEQUENCE kernel_event_seq; DROP TABLE kernel_xidbase;"

@@ -1,0 +1,1 @@
+"""What every HTTP door shares: identity, parsing, transactions, idempotency, problems, pages, schema."""

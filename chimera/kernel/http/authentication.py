@@ -1,0 +1,81 @@
+"""Bearer secrets (agents' keys, people's tokens) and the session cookie, each giving a Principal as `request.user`."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication, CSRFCheck
+from rest_framework.request import Request
+
+from chimera.kernel import identity
+from chimera.kernel.errors import forbidden, unauthenticated
+from chimera.kernel.identity import Principal
+
+TENANT_IN_SESSION = "chimera_tenant"
+
+
+class BearerAuthentication(BaseAuthentication):
+    def authenticate(self, request: Request) -> tuple[Principal, str] | None:
+        header = request.headers.get("Authorization", "")
+        if not header:
+            return None
+        return principal_of_bearer(header), "bearer"
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="chimera"'
+
+
+class CookieAuthentication(BaseAuthentication):
+    """The admin's session, for people's calls from a page; unsafe methods need the CSRF token."""
+
+    def authenticate(self, request: Request) -> tuple[Principal, str] | None:
+        user = getattr(request._request, "user", None)
+        if user is None or not user.is_authenticated or not user.is_active:
+            return None
+        check = CSRFCheck(lambda _request: None)  # type: ignore[arg-type, return-value]
+        check.process_request(request._request)
+        if reason := check.process_view(request._request, None, (), {}):  # type: ignore[arg-type]
+            raise forbidden(f"The page's CSRF token is missing or old; reload it. ({reason})", code="csrf")
+        return principal_of_session(request._request), "cookie"
+
+
+def principal_of_bearer(header: str) -> Principal:
+    """Authenticate an Authorization header; raises 401 with what is wrong."""
+    scheme, _, secret = header.partition(" ")
+    secret = secret.strip()
+    if scheme.lower() != "bearer" or not secret.startswith(("chm_", "chp_")) or not secret.isascii() or len(secret) > 200:
+        raise unauthenticated("Send `Authorization: Bearer chm_…` (an agent's key) or `Bearer chp_…` (a personal token).")
+    found = identity.identify(secret)
+    if found is None:
+        raise unauthenticated("This key is not known; it may have been mistyped, rotated or revoked.")
+    principal, refusal = found
+    if refusal:
+        raise unauthenticated(refusal)
+    return principal
+
+
+def principal_of_session(request: HttpRequest) -> Principal:
+    """The person behind a session cookie, for the tenant chosen in it or the first of theirs."""
+    chosen: Any = request.session.get(TENANT_IN_SESSION)
+    found = identity.memberships(request.user.pk)
+    if not found:
+        raise forbidden("You are a member of no tenant; ask an admin of one to add you.", code="no_membership")
+    membership = next((m for m in found if chosen and m.tenant_id == UUID(str(chosen))), found[0])
+    return identity.person(request.user, membership)
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = BearerAuthentication
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "chm_… (agents) or chp_… (people)"}
+
+
+class CookieScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = CookieAuthentication
+    name = "cookie"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "apiKey", "in": "cookie", "name": "sessionid"}

@@ -1,0 +1,95 @@
+"""The base of every API view: authenticate, authorise, then one transaction bound to the caller's tenant.
+
+A refusal that is raised undoes the transaction; a refusal that is a ledger row is returned, and stays.
+"""
+
+from typing import Any, ClassVar
+
+import structlog
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpResponseBase
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from chimera.kernel import redis, tenancy
+from chimera.kernel.errors import Refused
+from chimera.kernel.http import problem
+from chimera.kernel.idempotency import Once
+from chimera.kernel.identity import Principal, Role
+
+
+class Door(APIView):
+    """`allow` maps a method to the roles that may call it. Handlers run inside `tenancy.bound`."""
+
+    allow: ClassVar[dict[str, frozenset[Role]]] = {}
+    nudges = True  # a write tells the relay that the log has grown
+    own_transactions = False  # the handler opens its own, one per item; then it cannot be keyed
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        self.args, self.kwargs = args, kwargs
+        self.headers: dict[str, str] = {}
+        drf = self.initialize_request(request, *args, **kwargs)
+        self.request = drf
+        try:
+            self.initial(drf, *args, **kwargs)
+            self.prepare(drf, *args, **kwargs)
+            response = self._in_transaction(drf, *args, **kwargs)
+            self.afterwards(drf, response)
+        except Exception as exc:
+            response = self.handle_exception(exc)
+        self.response = self.finalize_response(drf, response, *args, **kwargs)
+        return self.response
+
+    def prepare(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """What must not wait inside the transaction, such as embedding a query; the caller is known and may come in."""
+
+    def afterwards(self, request: Request, response: Response) -> None:
+        """What follows the commit: Redis, and sweeps with transactions of their own."""
+
+    def _in_transaction(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        principal: Principal = request.user  # type: ignore[assignment]
+        method = (request.method or "").lower()
+        handler = getattr(self, method, self.http_method_not_allowed) if method in self.http_method_names else self.http_method_not_allowed
+        structlog.contextvars.bind_contextvars(tenant=str(principal.tenant_id), principal=f"{principal.kind}:{principal.id}")
+        key = request.headers.get("Idempotency-Key") if method == "post" else None
+        body = _body(request) if key is not None else b""
+        if self.own_transactions:
+            response = handler(request, *args, **kwargs)
+        else:
+            with tenancy.bound(principal.tenant_id):
+                response = (
+                    handler(request, *args, **kwargs) if key is None else self._once(request, principal, key, body, handler, args, kwargs)
+                )
+        if self.nudges and method != "get":
+            redis.nudge()
+        return response  # type: ignore[no-any-return]
+
+    def _once(self, request: Request, principal: Principal, key: str, body: bytes, handler: Any, args: Any, kwargs: Any) -> Response:
+        once = Once(key=key, principal=principal, method="POST", path=request.path, body=body)
+        if prior := once.prior():
+            return Response(prior[1], status=prior[0], headers={"Idempotent-Replayed": "true"}, content_type=_type_of(prior[0]))
+        response: Response = handler(request, *args, **kwargs)
+        once.keep(response.status_code, JSONRenderer().render(response.data))
+        return response
+
+    def raise_uncaught_exception(self, exc: Exception) -> Any:
+        raise exc
+
+
+def _type_of(status: int) -> str | None:
+    return problem.CONTENT_TYPE if status == 402 else None
+
+
+def _body(request: Request) -> bytes:
+    """The raw body, read before DRF's parser does, under the same bound."""
+    try:
+        return request._request.body
+    except RequestDataTooBig:
+        raise Refused("The body is too large; send less at once.", code="too_large", status=413) from None
+
+
+def problem_response(*, status: int, code: str, detail: str, **extra: Any) -> Response:
+    """A refusal that is a row: answered, not raised, so that the row stays."""
+    return Response(problem.body(Refused(detail, code=code, status=status, extra=extra)), status=status, content_type=problem.CONTENT_TYPE)

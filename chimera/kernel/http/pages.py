@@ -1,0 +1,60 @@
+"""Opaque cursors over ids: newest first, no counting, no row twice while others are added."""
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import QuerySet
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from chimera.kernel.errors import invalid
+
+LIMIT_DEFAULT = 50
+
+
+def page(rows: QuerySet[Any], request: Request, shape: Callable[[list[Any]], list[Any]]) -> Response:
+    """{results, next}: `limit` rows (default 50, at most PAGE_MAX) after `cursor`."""
+    limit = whole_number(request, "limit", default=LIMIT_DEFAULT, least=1, most=settings.PAGE_MAX)
+    if cursor := request.query_params.get("cursor"):
+        rows = rows.filter(pk__lt=_decoded(cursor))
+    found = list(rows.order_by("-pk")[: limit + 1])
+    more = len(found) > limit
+    found = found[:limit]
+    return Response({"results": shape(found), "next": _encoded(found[-1].pk) if more else None})
+
+
+def whole_number(request: Request, name: str, *, default: int, least: int, most: int) -> int:
+    raw = request.query_params.get(name)
+    if raw is None:
+        return default
+    if not (raw.isascii() and raw.isdigit() and len(raw) < 10 and least <= int(raw) <= most):
+        raise invalid(f"`{name}` must be a whole number from {least} to {most}.", field_name=name)
+    return int(raw)
+
+
+def uuid_or_refuse(value: str, name: str) -> UUID:
+    try:
+        return UUID(value)
+    except ValueError:
+        raise invalid(f"`{name}` must be a UUID.", field_name=name) from None
+
+
+def choice_or_refuse(value: str, name: str, allowed: list[str]) -> str:
+    if value not in allowed:
+        raise invalid(f"`{name}` must be one of: {', '.join(allowed)}.", field_name=name)
+    return value
+
+
+def _encoded(key: UUID) -> str:
+    return base64.urlsafe_b64encode(key.bytes).decode().rstrip("=")
+
+
+def _decoded(cursor: str) -> UUID:
+    try:
+        return UUID(bytes=base64.urlsafe_b64decode(cursor + "=="))
+    except (ValueError, binascii.Error):
+        raise invalid("`cursor` is not one of ours; start again without it.", field_name="cursor", code="invalid_cursor") from None

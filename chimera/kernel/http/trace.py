@@ -1,0 +1,51 @@
+"""A trace id for every request: the caller's W3C `traceparent`, or a new one; it goes into logs, events and problems."""
+
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+
+import structlog
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.http import HttpRequest, HttpResponse
+
+_trace: ContextVar[str] = ContextVar("chimera_trace", default="")
+_TRACEPARENT = re.compile(r"^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$")
+
+
+def current_trace() -> str:
+    return _trace.get()
+
+
+def begin_trace(traceparent: str = "") -> str:
+    """Start a trace for this context; answers its id (32 hex digits)."""
+    given = _TRACEPARENT.match(traceparent)
+    trace = given.group(1) if given else secrets.token_hex(16)
+    _trace.set(trace)
+    structlog.contextvars.bind_contextvars(trace=trace)
+    return trace
+
+
+class TraceMiddleware:
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse | Awaitable[HttpResponse]]) -> None:
+        self.get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponse | Awaitable[HttpResponse]:
+        if iscoroutinefunction(self.get_response):
+            return self._later(request)
+        trace = begin_trace(request.headers.get("traceparent", ""))
+        response = self.get_response(request)
+        assert isinstance(response, HttpResponse)
+        response["X-Trace-Id"] = trace
+        return response
+
+    async def _later(self, request: HttpRequest) -> HttpResponse:
+        trace = begin_trace(request.headers.get("traceparent", ""))
+        response = await self.get_response(request)  # type: ignore[misc]
+        response["X-Trace-Id"] = trace
+        return response  # type: ignore[no-any-return]

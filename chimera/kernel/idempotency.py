@@ -1,0 +1,100 @@
+"""Idempotency-Key: a repeated call gets the first answer, also when the first answer was lost on its way.
+
+An advisory lock on (tenant, principal, key) comes first and the answer's row last, in the call's own transaction. Answers
+that carry secrets are stored encrypted under a key derived from the Idempotency-Key itself, which is not stored.
+"""
+
+import base64
+import hashlib
+import json
+from typing import Any
+
+from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+from django.db import connection, models
+
+from chimera.kernel import clock, ids, tenancy
+from chimera.kernel.errors import Refused, invalid
+from chimera.kernel.identity import Principal
+
+KEY_LENGTH_MAX = 200
+STORED_STATUSES = frozenset({200, 201, 202, 402})
+
+
+class Answer(tenancy.TenantOwned):
+    """The first answer to a keyed call; swept after IDEMPOTENCY_KEPT."""
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    principal = models.CharField(max_length=120)
+    key_digest = models.BinaryField(max_length=32)
+    request_digest = models.BinaryField(max_length=32)
+    status = models.PositiveSmallIntegerField()
+    body = models.BinaryField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "kernel_answer"
+        constraints = [models.UniqueConstraint(fields=["tenant_id", "principal", "key_digest"], name="answer_once_per_key")]
+        indexes = [models.Index(fields=["created_at"], name="answer_age")]
+
+    def __str__(self) -> str:
+        return f"answer {self.status} to {self.principal}"
+
+
+class Once:
+    """One keyed call: `prior()` locks and looks, `keep()` stores. Both inside the call's transaction."""
+
+    def __init__(self, *, key: str, principal: Principal, method: str, path: str, body: bytes) -> None:
+        if not key.isascii() or not key.isprintable() or not 1 <= len(key) <= KEY_LENGTH_MAX:
+            raise invalid(f"Idempotency-Key must be 1 to {KEY_LENGTH_MAX} printable ASCII characters.", code="invalid_idempotency_key")
+        self.key, self.principal = key, f"{principal.kind}:{principal.id}"
+        self.key_digest = hashlib.sha256(key.encode()).digest()
+        self.request_digest = hashlib.sha256(f"{method} {path}\n".encode() + _canonical(body)).digest()
+
+    def prior(self) -> tuple[int, dict[str, Any]] | None:
+        """The first answer to this call, once no other is at work on it; 422 when the key was used for another body."""
+        with connection.cursor() as cursor:
+            name = f"{tenancy.current()}|{self.principal}|{self.key_digest.hex()}"
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+        found = Answer.objects.filter(principal=self.principal, key_digest=self.key_digest).first()
+        if found is None or found.created_at < clock.now() - settings.IDEMPOTENCY_KEPT:
+            return None
+        if bytes(found.request_digest) != self.request_digest:
+            raise Refused("This Idempotency-Key was used for another call; use a new key.", code="idempotency_key_reused", status=422)
+        return found.status, json.loads(self._fernet().decrypt(bytes(found.body)))
+
+    def keep(self, status: int, answer: bytes) -> None:
+        if status not in STORED_STATUSES:
+            return
+        Answer.objects.update_or_create(
+            principal=self.principal,
+            key_digest=self.key_digest,
+            defaults={
+                "request_digest": self.request_digest,
+                "status": status,
+                "body": self._fernet().encrypt(answer),
+                "created_at": clock.now(),
+            },
+        )
+
+    def _fernet(self) -> Fernet:
+        derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"chimera idempotency").derive(
+            settings.SECRET_KEY.encode() + self.key.encode()
+        )
+        return Fernet(base64.urlsafe_b64encode(derived))
+
+
+def _canonical(body: bytes) -> bytes:
+    """The same object in another order or spacing is the same call."""
+    try:
+        return json.dumps(json.loads(body or b"{}"), sort_keys=True, separators=(",", ":")).encode()
+    except ValueError:
+        return body
+
+
+def sweep() -> int:
+    """Remove answers nobody may ask for any more. Runs as chimera_system."""
+    deleted, _ = Answer.objects.filter(created_at__lt=clock.now() - settings.IDEMPOTENCY_KEPT).delete()
+    return deleted

@@ -1,0 +1,120 @@
+"""Who calls: an agent by its key, a person by a personal token or a session cookie, and for which tenant.
+
+Before a tenant is known, two SECURITY DEFINER functions answer, and nothing else crosses tenants:
+chimera_identify(sha256) for keys and tokens, chimera_memberships(user id) for people.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from chimera.kernel.actors import Actor
+
+
+class Role(StrEnum):
+    """What agents are, and what people may do."""
+
+    PLANNER = "planner"
+    WORKER = "worker"
+    JUDGE = "judge"
+    OPERATOR = "operator"
+    REVIEWER = "reviewer"
+    FINANCE = "finance"
+    AUDITOR = "auditor"
+    ADMIN = "admin"
+
+
+AGENT_ROLES = frozenset({Role.PLANNER, Role.WORKER, Role.JUDGE})
+PERSON_ROLES = frozenset(Role) - AGENT_ROLES
+
+
+@dataclass(frozen=True)
+class Principal:
+    """An authenticated caller, bound to one tenant."""
+
+    tenant_id: UUID
+    kind: str  # agent | person
+    id: str  # agent's UUID, or the user's primary key
+    name: str
+    roles: frozenset[Role]
+    scopes: frozenset[str] = field(default_factory=frozenset)  # empty: everything the roles allow
+    credential_id: str = ""
+    is_authenticated = True
+
+    @cached_property
+    def actor(self) -> Actor:
+        return Actor.agent(self.id, self.name) if self.is_agent else Actor.person(self.id, self.name)
+
+    @property
+    def is_agent(self) -> bool:
+        return self.kind == "agent"
+
+    @property
+    def is_person(self) -> bool:
+        return self.kind == "person"
+
+    @property
+    def agent_id(self) -> UUID:
+        if not self.is_agent:
+            raise TypeError(f"{self.name} is no agent")
+        return UUID(self.id)
+
+    @property
+    def role(self) -> Role:
+        """An agent's one role."""
+        (only,) = self.roles
+        return only
+
+    def has(self, *roles: Role) -> bool:
+        return bool(self.roles & set(roles)) or (self.is_person and Role.ADMIN in self.roles)
+
+
+def digest(secret: str) -> bytes:
+    """What is stored of a key or token: SHA-256. Secrets are 256 random bits, so no slow hash is needed."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def identify(secret: str) -> tuple[Principal, str] | None:
+    """The caller behind a bearer secret, and '' or why it may not come in; None for a secret nobody has."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT chimera_identify(%s)", [digest(secret)])
+        row = cursor.fetchone()
+    found: dict[str, Any] | None = json.loads(row[0]) if row and isinstance(row[0], str) else (row[0] if row else None)
+    if not found:
+        return None
+    return (
+        Principal(
+            tenant_id=UUID(found["tenant_id"]),
+            kind=found["kind"],
+            id=str(found["id"]),
+            name=found["name"],
+            roles=frozenset(Role(r) for r in found["roles"]),
+            scopes=frozenset(found["scopes"]),
+            credential_id=found["credential_id"],
+        ),
+        found["refusal"],
+    )
+
+
+@dataclass(frozen=True)
+class Membership:
+    tenant_id: UUID
+    tenant_name: str
+    roles: frozenset[Role]
+
+
+def memberships(user_id: int) -> list[Membership]:
+    """A person's tenants, by name."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tenant_id, tenant_name, roles FROM chimera_memberships(%s)", [user_id])
+        return [Membership(t, n, frozenset(Role(r) for r in roles)) for t, n, roles in cursor.fetchall()]
+
+
+def person(user: Any, membership: Membership) -> Principal:
+    return Principal(membership.tenant_id, "person", str(user.pk), user.get_username(), membership.roles)

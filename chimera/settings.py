@@ -1,0 +1,221 @@
+"""The one settings file. Values that differ between installations come from the environment, by `chimera.env`."""
+
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import django
+
+from chimera import env
+from chimera.kernel.logs import configuration
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+HOME = env.home(BASE_DIR)
+SERVERS = env.server_urls(HOME)
+
+SECRET_KEY = env.secret_key(HOME)
+DEBUG = env.flag("CHIMERA_DEBUG", False)
+PORT = env.integer("CHIMERA_PORT", 8000, least=1, most=65535)
+BASE_URL = env.text("CHIMERA_BASE_URL", f"http://127.0.0.1:{PORT}")
+ALLOWED_HOSTS = env.words("CHIMERA_HOSTS", "127.0.0.1,localhost,[::1]")
+CSRF_TRUSTED_ORIGINS = env.words("CHIMERA_ORIGINS", BASE_URL)
+
+INSTALLED_APPS = [
+    "daphne",
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "channels",
+    "django_structlog",
+    "procrastinate.contrib.django",
+    "chimera.kernel",
+    "swarm",
+    "commerce",
+    "safety",
+    "memory",
+    "chimera",
+]
+
+# Every one of these is async-capable: one sync middleware would cost a thread per waiting long poll (docs/adr).
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "chimera.kernel.http.trace.TraceMiddleware",
+    "chimera.kernel.http.csp.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "chimera.urls"
+ASGI_APPLICATION = "chimera.asgi.application"
+WSGI_APPLICATION = "chimera.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- PostgreSQL: the application logs in as a role that owns nothing; migrations log in as the owner (DESIGN 4).
+DB_POOL_MAX = env.integer("CHIMERA_DB_POOL_MAX", 16, least=2, most=500)  # per process; times processes <= max_connections
+LOCK_TIMEOUT_MS = 3_000  # longer waits mean two flows in each other's way: better a 503 to repeat than a pile-up
+STATEMENT_TIMEOUT_MS = 15_000  # no request needs more; housekeeping sets its own
+IDLE_IN_TRANSACTION_MS = 15_000  # an idle writer holds the event log back (DESIGN 6)
+_TIMEOUTS = (
+    f"-c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={STATEMENT_TIMEOUT_MS}"
+    f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
+)
+DATABASES = {
+    "default": env.database("DATABASE_URL", SERVERS["DATABASE_URL"])
+    | {
+        "CONN_MAX_AGE": 0,
+        "DISABLE_SERVER_SIDE_CURSORS": True,
+        "OPTIONS": {
+            "pool": {"min_size": 1, "max_size": DB_POOL_MAX, "timeout": 10, "max_idle": 60},
+            "options": _TIMEOUTS,
+            "application_name": env.text("CHIMERA_PROCESS", "chimera"),
+        },
+    },
+    "owner": env.database("DATABASE_OWNER_URL", SERVERS["DATABASE_OWNER_URL"])
+    | {"OPTIONS": {"application_name": "chimera-owner"}},
+}
+DATABASE_ROUTERS: list[str] = []
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Redis: a hint (DESIGN 5).
+REDIS_URL = SERVERS["REDIS_URL"]
+REDIS_TIMEOUT_SECONDS = 1.0  # a hint that takes longer than asking PostgreSQL is no hint
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "chimera:cache",
+        "KEY_FUNCTION": "chimera.kernel.redis.cache_key",
+        "TIMEOUT": 300,
+        "OPTIONS": {
+            "IGNORE_EXCEPTIONS": True,
+            "CONNECTION_POOL_KWARGS": {"socket_timeout": REDIS_TIMEOUT_SECONDS, "socket_connect_timeout": 1.0},
+        },
+    }
+}
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+
+# --- People
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+LOGIN_URL = "admin:login"
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+# --- Static files are served beside the ASGI application (chimera/asgi.py), with hashed names.
+STATIC_URL = "/static/"
+STATIC_ROOT = HOME / "static"
+STATICFILES_DIRS = [BASE_DIR / "chimera" / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+
+# --- Security
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BASE_URL.startswith("https://")
+
+# --- API
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "chimera.kernel.http.authentication.BearerAuthentication",
+        "chimera.kernel.http.authentication.CookieAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["chimera.kernel.http.permissions.MayCall"],
+    "DEFAULT_PARSER_CLASSES": ["chimera.kernel.http.parsing.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "EXCEPTION_HANDLER": "chimera.kernel.http.problem.answer",
+    "DEFAULT_SCHEMA_CLASS": "chimera.kernel.http.schema.Schema",
+    "UNAUTHENTICATED_USER": None,
+    "COERCE_DECIMAL_TO_STRING": True,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Chimera",
+    "DESCRIPTION": "Control plane for swarms of AI agents: durable tasks, money with limits, memory, human decisions.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "POSTPROCESSING_HOOKS": [],
+}
+REQUEST_BYTES_MAX = 4 * 1024 * 1024  # a batch of 500 small tasks; one payload has its own, smaller limit
+DATA_UPLOAD_MAX_MEMORY_SIZE = REQUEST_BYTES_MAX
+
+# --- Limits with names (DESIGN 12)
+LEASE = timedelta(seconds=env.integer("CHIMERA_LEASE_SECONDS", 60, least=2, most=3600))  # 30-3600 in production; tests use less
+ATTEMPTS_MAX = 3  # tries of one task before a person looks at it
+PAYLOAD_BYTES_MAX = 256 * 1024  # a task carries instructions, not files
+BATCH_MAX = 500  # tasks or results in one call: one transaction of well under a second
+PAGE_MAX = 100  # rows of one page
+CLAIMS_MAX = 64  # tasks handed out in one call
+CLAIM_WAIT_SECONDS_MAX = 30  # longer polls are cut by proxies
+STREAM_EVENTS_MAX = 10_000  # hot tail of one session in Redis, about 10 MB
+CARD_DUE = timedelta(hours=4)  # a card nobody decided by then fails closed
+RESUME_DEADLINE = timedelta(hours=24)  # an approved hold waits this long for its task to be claimed again
+IDEMPOTENCY_KEPT = timedelta(hours=24)  # as long as a client may still repeat a call
+FRAME_BYTES_MAX = 256 * 1024  # one WebSocket frame
+HEARTBEAT_TTL_SECONDS = 30  # three beats of ten seconds
+PARTITIONS_AHEAD_MONTHS = 12  # made ahead, so that no write ever waits for housekeeping
+PARTITIONS_AHEAD_WARN_MONTHS = 3  # /readyz warns below
+RELAY_BATCH = 500  # events read at once by a lane
+PROGRESS_FLUSH_SECONDS = 5
+
+# --- Policy defaults (DESIGN 11); later versions come from data
+CONFIDENCE_PASS = env.ratio("CHIMERA_CONFIDENCE_PASS", "0.90")
+CONFIDENCE_REVIEW = env.ratio("CHIMERA_CONFIDENCE_REVIEW", "0.70")
+ASSETS = env.words("CHIMERA_ASSETS", "USD,USDC")
+AMOUNT_USD_MAX = Decimal("1000000000")  # a typing error, not a purchase
+
+# --- Memory
+EMBEDDINGS_URL = env.text("CHIMERA_EMBEDDINGS_URL", "")
+EMBEDDINGS_KEY = env.text("CHIMERA_EMBEDDINGS_KEY", "")
+EMBEDDINGS_MODEL = env.text("CHIMERA_EMBEDDINGS_MODEL", "text-embedding-3-small")
+
+LOGGING = configuration(level=env.text("CHIMERA_LOG_LEVEL", "INFO"))
+DJANGO_STRUCTLOG_USER_ID_FIELD = None
+DJANGO_IS_6 = django.VERSION >= (6,)
+
+from chimera.console_settings import UNFOLD  # noqa: E402, F401  (the admin's look, a page of its own)

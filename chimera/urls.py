@@ -1,0 +1,22 @@
+"""All addresses. /api/v1/ is the contract; /admin/ the console; /live/ the live pages."""
+
+from django.contrib import admin
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from chimera.kernel.http import health
+
+urlpatterns = [
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("metrics", health.metrics),
+    path("api/schema/", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]), name="schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(authentication_classes=[], permission_classes=[], url_name="schema"), name="docs"),
+    path("api/v1/", include("swarm.urls")),
+    path("api/v1/", include("commerce.urls")),
+    path("api/v1/", include("safety.urls")),
+    path("api/v1/", include("memory.urls")),
+    path("admin/", admin.site.urls),
+]
+handler404 = "chimera.kernel.http.problem.page_not_found"
+handler500 = "chimera.kernel.http.problem.server_error"

@@ -1,0 +1,8 @@
+"""WSGI entry: the API and the admin without sockets and without long polls; serve chimera.asgi instead where you can."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chimera.settings")
+application = get_wsgi_application()

@@ -1,0 +1,80 @@
+"""Reviews: list, read, claim, decide. People only."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from chimera.flows.decide_review import decide_review
+from chimera.flows.show_reviews import show_reviews
+from chimera.kernel.http.door import Door
+from chimera.kernel.http.pages import choice_or_refuse, page, uuid_or_refuse
+from chimera.kernel.http.permissions import PEOPLE
+from chimera.kernel.http.schema import page_of, paged
+from chimera.kernel.identity import Role
+from safety import actions
+from safety.models import ReviewCard
+from safety.serializers import NewDecision, ReviewClaimShape, ReviewShape
+from safety.states import CardStatus, Decision
+
+REVIEWERS = frozenset({Role.REVIEWER, Role.ADMIN})
+
+
+class Reviews(Door):
+    allow: ClassVar = {"GET": PEOPLE}
+
+    @extend_schema(operation_id="reviews_list", parameters=paged("status", "session", "task"), responses=page_of(ReviewShape))
+    def get(self, request: Request) -> Response:
+        rows = ReviewCard.objects.select_related("claimed_by", "decided_by")
+        asked = request.query_params
+        if status := asked.get("status"):
+            choice_or_refuse(status, "status", [s.value for s in CardStatus])
+            rows = rows.filter(status=status)
+            rows = rows.exclude(kind="judge") if status == CardStatus.PENDING else rows
+        if session := asked.get("session"):
+            rows = rows.filter(session_id=uuid_or_refuse(session, "session"))
+        if task := asked.get("task"):
+            rows = rows.filter(task_id=uuid_or_refuse(task, "task"))
+        return page(rows, request, show_reviews_data)
+
+
+def show_reviews_data(cards: list[ReviewCard]) -> list[object]:
+    return list(ReviewShape(show_reviews(cards), many=True).data)
+
+
+class Review(Door):
+    allow: ClassVar = {"GET": PEOPLE}
+
+    @extend_schema(operation_id="reviews_read", responses=ReviewShape)
+    def get(self, request: Request, review_id: UUID) -> Response:
+        card = ReviewCard.objects.select_related("claimed_by", "decided_by").get_or_refuse(review_id)
+        return Response(show_reviews_data([card])[0])
+
+
+class ReviewClaim(Door):
+    allow: ClassVar = {"POST": REVIEWERS}
+
+    @extend_schema(operation_id="reviews_claim", request=None, responses=ReviewClaimShape)
+    def post(self, request: Request, review_id: UUID) -> Response:
+        card = actions.lock(review_id)
+        actions.claim(card=card, by=request.user.actor)
+        return Response({"claim_expires_at": card.claim_expires_at})
+
+
+class ReviewDecision(Door):
+    allow: ClassVar = {"POST": REVIEWERS}
+
+    @extend_schema(operation_id="reviews_decide", request=NewDecision, responses=ReviewShape)
+    def post(self, request: Request, review_id: UUID) -> Response:
+        said = NewDecision(data=request.data)
+        said.is_valid(raise_exception=True)
+        card = decide_review(
+            card_id=review_id,
+            decision=Decision(said.validated_data["decision"]),
+            note=said.validated_data["note"],
+            edited_payload=said.validated_data["edited_payload"],
+            by=request.user.actor,
+        )
+        return Response(show_reviews_data([card])[0])

@@ -1,0 +1,65 @@
+"""Review cards: one question to a person, about one task, decided once."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from chimera.kernel import clock, ids
+from chimera.kernel.states import Versioned
+from chimera.kernel.tenancy import TenantOwned
+from safety.queries import CardQuerySet
+from safety.states import CARD, CardStatus
+
+
+class CardKind(models.TextChoices):
+    SPEND = "spend", "spend above the threshold"
+    RESULT = "result", "result to look at"
+    MANUAL = "manual", "task that waits for its start"
+    JUDGE = "judge", "result that waits for its judge"
+
+
+class ReviewCard(Versioned, TenantOwned):
+    """`task` has no constraint in the database: cards outlive the 90 days of tasks."""
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    session = models.ForeignKey("swarm.SwarmSession", on_delete=models.PROTECT, related_name="+")
+    task = models.ForeignKey("swarm.Task", on_delete=models.DO_NOTHING, related_name="cards", db_constraint=False)
+    kind = models.CharField(max_length=16, choices=CardKind.choices)
+    status = models.CharField(max_length=20, choices=[(s.value, s.value) for s in CardStatus], default=CardStatus.PENDING)
+    reasons = models.JSONField()  # [{code, detail, evidence?}]
+    transaction_id = models.UUIDField(null=True, blank=True)
+    result_id = models.UUIDField(null=True, blank=True)
+    due_at = models.DateTimeField()
+    claimed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    claim_expires_at = models.DateTimeField(null=True, blank=True)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    decided_at = models.DateTimeField(null=True, blank=True)
+    note = models.TextField(blank=True)
+    edited_payload = models.JSONField(null=True, blank=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    objects = CardQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "review"
+        constraints = [
+            CARD.constraint("card_status"),
+            models.UniqueConstraint(fields=["task"], name="card_one_pending_per_task", condition=Q(status=CardStatus.PENDING)),
+            models.CheckConstraint(
+                name="card_decided_together",
+                condition=Q(
+                    status__in=[CardStatus.APPROVED, CardStatus.REJECTED, CardStatus.CHANGES_REQUESTED],
+                    decided_at__isnull=False,
+                    decided_by__isnull=False,
+                )
+                | Q(status__in=[CardStatus.EXPIRED, CardStatus.WITHDRAWN], decided_at__isnull=False)
+                | Q(status=CardStatus.PENDING, decided_at__isnull=True, decided_by__isnull=True),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["tenant_id", "due_at", "id"], name="card_waiting", condition=Q(status=CardStatus.PENDING)),
+            models.Index(fields=["task"], name="card_of_task"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {str(self.pk)[-6:]}"

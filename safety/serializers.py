@@ -1,0 +1,45 @@
+"""HTTP shapes of reviews (DESIGN 9.1)."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from chimera.kernel.http.parsing import JSONField, StrictSerializer, TextField
+from safety.states import CardStatus, Decision
+
+
+class NewDecision(StrictSerializer):
+    decision = serializers.ChoiceField(choices=[d.value for d in Decision])
+    note = TextField(max_length=4000, required=False, allow_blank=True, default="")
+    edited_payload = JSONField(required=False, allow_null=True, default=None)
+
+
+class ReasonShape(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    evidence = serializers.CharField(required=False)
+
+
+class ReviewShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    kind = serializers.CharField()
+    status = serializers.ChoiceField(choices=[s.value for s in CardStatus])
+    reasons = ReasonShape(many=True)
+    session = serializers.UUIDField()
+    task = serializers.UUIDField()
+    transaction = serializers.UUIDField(allow_null=True)
+    action = serializers.UUIDField(allow_null=True)
+    result = serializers.DictField(allow_null=True)
+    memories = serializers.ListField(child=serializers.DictField())
+    claimed_by = serializers.CharField(allow_null=True)
+    claim_expires_at = serializers.DateTimeField(allow_null=True)
+    due_at = serializers.DateTimeField()
+    decided_by = serializers.CharField(allow_null=True)
+    decided_at = serializers.DateTimeField(allow_null=True)
+    note = serializers.CharField()
+    edited_payload = serializers.DictField(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+
+class ReviewClaimShape(serializers.Serializer[Any]):
+    claim_expires_at = serializers.DateTimeField()

@@ -1,0 +1,112 @@
+"""Leases: claiming tasks, renewing, and what lapses."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Case, DateTimeField, F, Func, OuterRef, Q, Subquery, UUIDField, When
+
+from chimera.kernel import clock
+from chimera.kernel.actors import Actor
+from chimera.kernel.eventlog import tell
+from swarm.events import TaskClaimed
+from swarm.models import AgentProfile, SwarmSession, Task
+from swarm.states import TaskStatus
+
+RENEW_BELOW = 0.5  # a heartbeat writes only when less than this share of the lease is left
+
+
+def free_slots(agent: AgentProfile) -> int:
+    """How many leases the agent may take now; exact while its row is locked."""
+    return max(0, agent.max_slots - Task.objects.filter(agent=agent, status=TaskStatus.RUNNING).count())
+
+
+def queued_for(agent: AgentProfile, *, limit: int, popped: Sequence[UUID], redis_away: bool) -> list[UUID]:
+    """Ids to claim: those Redis gave; tasks that require capabilities; and everything while Redis is away. All locked.
+
+    Rows that another claim holds are skipped, so that racing claims never wait for one another.
+    """
+    at = clock.now()
+    queued = Task.objects.filter(status=TaskStatus.QUEUED, role=agent.role).in_open_house()
+    queued = queued.filter(Q(deadline_at__isnull=True) | Q(deadline_at__gt=at)).filter(requires__contained_by=agent.capabilities)
+    wanted = Q() if redis_away else Q(pk__in=popped)
+    if agent.capabilities and not redis_away:
+        wanted |= ~Q(requires=[])
+    if not popped and not redis_away and not agent.capabilities:
+        return []
+    rows = queued.filter(wanted).order_by("-priority", "pk").select_for_update(skip_locked=True, of=("self",), no_key=True)
+    return list(rows.values_list("pk", flat=True)[:limit])
+
+
+def lease(*, agent: AgentProfile, task_ids: Sequence[UUID], by: Actor) -> list[Task]:
+    """QUEUED → RUNNING with a new lease token each, where still QUEUED; a resumed task uses up no attempt."""
+    at = clock.now()
+    session = SwarmSession.objects.filter(pk=OuterRef("session_id"))
+    resumed = set(Task.objects.filter(pk__in=task_ids, resume__isnull=False).values_list("pk", flat=True))
+    Task.objects.filter(pk__in=task_ids, status=TaskStatus.QUEUED).update(
+        status=TaskStatus.RUNNING,
+        version=F("version") + 1,
+        agent=agent,
+        lease_token=Func(function="gen_random_uuid", output_field=UUIDField()),
+        lease_expires_at=_until(at),
+        started_at=at,
+        attempt_count=Case(When(Q(resume__isnull=False, resume__counts=False), then=F("attempt_count")), default=F("attempt_count") + 1),
+        claimed_session_version=Subquery(session.values("state_version")[:1]),
+        claimed_campaign_version=Subquery(session.values("campaign__state_version")[:1]),
+    )
+    claimed = list(Task.objects.filter(pk__in=task_ids, status=TaskStatus.RUNNING, agent=agent, started_at=at).order_by("-priority", "pk"))
+    tell(*(TaskClaimed.about(task, attempt=task.attempt_count, resumed=task.pk in resumed) for task in claimed), by=by)
+    return claimed
+
+
+def _until(at: datetime) -> Any:
+    """A lease ends no later than the task's timeout or deadline."""
+    ends = at + settings.LEASE
+    return Func(
+        ends,
+        Case(
+            When(
+                timeout_seconds__isnull=False,
+                then=Func(F("timeout_seconds"), at, template="(%(expressions)s)", function="", arg_joiner=" * interval '1 second' + ", output_field=DateTimeField()),
+            ),
+            default=None,
+            output_field=DateTimeField(),
+        ),
+        F("deadline_at"),
+        function="LEAST",
+        output_field=DateTimeField(),
+    )
+
+
+def latest_end(task: Task) -> datetime:
+    """Until when the lease may be renewed at `now`."""
+    ends = [clock.now() + settings.LEASE]
+    if task.timeout_seconds and task.started_at:
+        ends.append(task.started_at + timedelta(seconds=task.timeout_seconds))
+    if task.deadline_at:
+        ends.append(task.deadline_at)
+    return min(ends)
+
+
+def renew(*, task: Task) -> None:
+    """Extend the lease when less than half of it is left. Writes nothing otherwise, and tells nothing: it is no fact."""
+    assert task.lease_expires_at is not None
+    left = task.lease_expires_at - clock.now()
+    if left >= settings.LEASE * RENEW_BELOW:
+        return
+    ends = latest_end(task)
+    changed = Task.objects.filter(pk=task.pk, status=TaskStatus.RUNNING, lease_token=task.lease_token).update(lease_expires_at=ends)
+    if changed == 1:
+        task.lease_expires_at = ends
+
+
+def lapse_reason(task: Task) -> tuple[str, str]:
+    """(code, message) for a lease that is over."""
+    at = clock.now()
+    if task.deadline_at and task.deadline_at <= at:
+        return "deadline_exceeded", "Its deadline passed while it ran."
+    if task.timeout_seconds and task.started_at and task.started_at + timedelta(seconds=task.timeout_seconds) <= at:
+        return "timeout", f"It ran longer than its {task.timeout_seconds} seconds."
+    return "lease_lapsed", "Its agent was not heard of until the lease ended."

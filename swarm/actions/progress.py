@@ -1,0 +1,121 @@
+"""Progress: kept in Redis while the task runs, written to PostgreSQL every few seconds and on completion."""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from chimera.kernel import clock, ids, redis
+from chimera.kernel.actors import SYSTEM
+from chimera.kernel.eventlog import tell
+from swarm.events import TaskProgressed
+from swarm.models import Task, TaskProgress
+
+TTL_SECONDS = 3600
+
+
+def note(*, task_id: UUID, tenant_id: UUID, agent: str, progress: Mapping[str, Any]) -> bool:
+    """Put the newest progress into Redis, marked unwritten. False while Redis is away; the caller then writes it at once."""
+    shown = {
+        "tenant": str(tenant_id),
+        "agent": agent,
+        "phase": progress["phase"],
+        "percentage": "" if progress.get("percentage") is None else str(progress["percentage"]),
+        "message": progress.get("message", ""),
+        "metadata": json.dumps(progress.get("metadata", {})),
+        "at": clock.now().isoformat(),
+        "unwritten": "1",
+    }
+    try:
+        with redis.hint() as client:
+            pipe = client.pipeline(transaction=True)
+            pipe.hset(redis.progress(task_id), mapping=shown)
+            pipe.expire(redis.progress(task_id), TTL_SECONDS)
+            pipe.execute()
+    except redis.Away:
+        return False
+    return True
+
+
+def write(*, rows: Mapping[UUID, Mapping[str, Any]]) -> int:
+    """Append progress rows of the bound tenant, in two statements; tasks that are gone are left out."""
+    tasks = {t.pk: t for t in Task.objects.filter(pk__in=list(rows)).only("id", "session_id", "version", "tenant_id")}
+    kept = {task_id: row for task_id, row in rows.items() if task_id in tasks}
+    if not kept:
+        return 0
+    TaskProgress.objects.bulk_create(
+        [
+            TaskProgress(
+                task_id=task_id,
+                id=ids.uuid7(),
+                phase=row["phase"],
+                percentage=Decimal(str(row["percentage"])) if row.get("percentage") not in (None, "") else None,
+                message=row.get("message", ""),
+                metadata=row["metadata"] if isinstance(row.get("metadata"), dict) else json.loads(row.get("metadata") or "{}"),
+            )
+            for task_id, row in kept.items()
+        ]
+    )
+    tell(
+        *(
+            TaskProgressed(
+                aggregate_id=task_id,
+                aggregate_version=tasks[task_id].version,
+                session_id=tasks[task_id].session_id,
+                task_id=task_id,
+                phase=row["phase"],
+                percentage=str(row["percentage"]) if row.get("percentage") not in (None, "") else None,
+                message=row.get("message", ""),
+            )
+            for task_id, row in kept.items()
+        ),
+        by=SYSTEM,
+    )
+    return len(kept)
+
+
+def unwritten(task_ids: list[UUID]) -> dict[UUID, dict[str, str]]:
+    """From Redis: the progress of these tasks that is not in PostgreSQL yet. Empty while Redis is away."""
+    try:
+        with redis.hint() as client:
+            pipe = client.pipeline(transaction=False)
+            for task_id in task_ids:
+                pipe.hgetall(redis.progress(task_id))
+            found = pipe.execute()
+    except redis.Away:
+        return {}
+    return {task_id: row for task_id, row in zip(task_ids, found, strict=True) if row.get("unwritten") == "1"}
+
+
+def mark_written(rows: Mapping[UUID, Mapping[str, str]]) -> None:
+    """After the commit: a newer progress that came meanwhile stays unwritten (compared by its time)."""
+    script = "if redis.call('HGET', KEYS[1], 'at') == ARGV[1] then return redis.call('HSET', KEYS[1], 'unwritten', '0') end"
+    try:
+        with redis.hint() as client:
+            pipe = client.pipeline(transaction=False)
+            for task_id, row in rows.items():
+                pipe.eval(script, 1, redis.progress(task_id), row["at"])
+            pipe.execute()
+    except redis.Away:
+        return
+
+
+def latest(task_id: UUID) -> dict[str, Any] | None:
+    """The newest progress: from Redis, else from PostgreSQL."""
+    try:
+        with redis.hint() as client:
+            row: dict[str, str] = client.hgetall(redis.progress(task_id))  # type: ignore[assignment]
+    except redis.Away:
+        row = {}
+    if row:
+        return {"phase": row["phase"], "percentage": float(row["percentage"]) if row["percentage"] else None, "message": row["message"], "at": row["at"]}
+    kept = TaskProgress.objects.filter(task_id=task_id).order_by("-id").first()
+    if kept is None:
+        return None
+    return {
+        "phase": kept.phase,
+        "percentage": float(kept.percentage) if kept.percentage is not None else None,
+        "message": kept.message,
+        "at": kept.created_at.isoformat(),
+    }

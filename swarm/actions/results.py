@@ -1,0 +1,79 @@
+"""Results: kept once per (task, lease token), whether or not they are applied."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from chimera.kernel.errors import StaleLease
+from swarm.models import Task, TaskArtifact, TaskResult
+from swarm.states import TaskStatus
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewResult:
+    """What an agent hands in."""
+
+    status: str  # succeeded | failed
+    output_payload: dict[str, Any] | None = None
+    confidence_score: Decimal | None = None
+    reasoning: str = ""
+    evidence: list[Any] = field(default_factory=list)
+    artifacts: Sequence[dict[str, Any]] = ()
+    metrics: dict[str, Any] = field(default_factory=dict)
+    error: dict[str, Any] | None = None  # {code, message, retryable}
+
+
+def earlier(task_id: UUID, lease_token: UUID) -> TaskResult | None:
+    """The result already handed in under this lease; a repeated call is answered from it."""
+    return TaskResult.objects.filter(task_id=task_id, lease_token=lease_token).first()
+
+
+def record(*, task: Task, lease_token: UUID, new: NewResult, outcome: str, applied: bool) -> TaskResult:
+    """Keep a result made under the task's present lease. Call before the status changes: it names agent and attempt."""
+    if task.status != TaskStatus.RUNNING or task.agent_id is None:
+        raise StaleLease
+    result = TaskResult.objects.create(
+        task=task,
+        lease_token=lease_token,
+        agent_id=task.agent_id,
+        attempt=task.attempt_count,
+        status=new.status,
+        output_payload=new.output_payload if new.status == "succeeded" else None,
+        error=new.error,
+        confidence_score=new.confidence_score,
+        reasoning=new.reasoning,
+        evidence=new.evidence,
+        metrics=new.metrics,
+        outcome=outcome,
+        applied=applied,
+    )
+    TaskArtifact.objects.bulk_create(
+        [
+            TaskArtifact(task=task, result_id=result.id, type=a["type"], content=a.get("content"), uri=a.get("uri", ""))
+            for a in new.artifacts
+        ]
+    )
+    return result
+
+
+def settle(*, result: TaskResult, applied: bool, output_payload: dict[str, Any] | None = None, judge_score: Decimal | None = None) -> None:
+    """A decision or a judge settled it: whether it counts, with an edited output or the judge's score if there is one."""
+    changes: dict[str, Any] = {"applied": applied}
+    if output_payload is not None:
+        changes["output_payload"] = output_payload
+    if judge_score is not None:
+        changes["judge_score"] = judge_score
+    TaskResult.objects.filter(task_id=result.task_id, lease_token=result.lease_token).update(**changes)
+    for name, value in changes.items():
+        setattr(result, name, value)
+
+
+def attach_review(*, result: TaskResult, review_id: UUID) -> None:
+    TaskResult.objects.filter(task_id=result.task_id, lease_token=result.lease_token).update(review_id=review_id)
+    result.review_id = review_id
+
+
+def latest(task_id: UUID) -> TaskResult | None:
+    return TaskResult.objects.filter(task_id=task_id).order_by("-id").first()

@@ -1,0 +1,213 @@
+"""Tasks: create and every change of their status. What money and cards need besides stands in the flows."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from chimera.kernel import clock, ids
+from chimera.kernel.actors import Actor
+from chimera.kernel.errors import StaleLease, conflict, invalid, not_found
+from chimera.kernel.eventlog import tell
+from swarm.events import TaskBlocked, TaskCancelled, TaskCompleted, TaskCreated, TaskFailed, TaskRequeued, TaskResumed
+from swarm.models import ExternalId, SwarmSession, Task, TaskDependency
+from swarm.states import TASK, TaskStatus
+
+_RELEASED: dict[str, Any] = {"lease_token": None, "lease_expires_at": None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewTask:
+    """What a caller says of a task to be."""
+
+    session_id: UUID
+    type: str
+    input_payload: dict[str, Any]
+    role: str = "worker"
+    requires: tuple[str, ...] = ()
+    description: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+    external_id: str | None = None
+    priority: int = 50
+    parent_task_id: UUID | None = None
+    depends_on: tuple[UUID, ...] = ()
+    max_attempts: int = 3
+    timeout_seconds: int | None = None
+    not_before: datetime | None = None
+    deadline_at: datetime | None = None
+    risk_tier: int = 2
+    execution_mode: str = "auto"
+    concurrency_key: str = ""
+    judged: bool = False
+
+
+def create(*, session: SwarmSession, tasks: Sequence[NewTask], by: Actor) -> list[Task]:
+    """Create tasks of one session, locked by the caller; all or none. PENDING until their ids are handed to Redis."""
+    _check_references(session, tasks)
+    rows = [_row(session, new, by) for new in tasks]
+    _claim_external_ids(rows)
+    Task.objects.bulk_create(rows)
+    TaskDependency.objects.bulk_create(
+        [TaskDependency(task_id=row.pk, depends_on_id=d) for row, new in zip(rows, tasks, strict=True) for d in new.depends_on]
+    )
+    tell(
+        *(
+            TaskCreated.about(row, parent=new.parent_task_id, depends_on=len(new.depends_on))
+            for row, new in zip(rows, tasks, strict=True)
+        ),
+        by=by,
+    )
+    return rows
+
+
+def _row(session: SwarmSession, new: NewTask, by: Actor) -> Task:
+    if new.deadline_at and new.deadline_at <= clock.now():
+        raise invalid("`deadline_at` lies in the past.", field_name="deadline_at")
+    if new.deadline_at and new.not_before and new.not_before >= new.deadline_at:
+        raise invalid("`not_before` must be earlier than `deadline_at`.", field_name="not_before")
+    return Task(
+        id=ids.uuid7(),
+        session=session,
+        type=new.type,
+        role=new.role,
+        requires=sorted(set(new.requires)),
+        description=new.description,
+        input_payload=new.input_payload,
+        metadata=new.metadata,
+        external_id=new.external_id,
+        priority=new.priority,
+        parent_task_id=new.parent_task_id,
+        max_attempts=new.max_attempts,
+        timeout_seconds=new.timeout_seconds,
+        not_before=new.not_before,
+        deadline_at=new.deadline_at,
+        risk_tier=new.risk_tier,
+        execution_mode=new.execution_mode,
+        concurrency_key=new.concurrency_key,
+        judged=new.judged,
+        created_by=str(by),
+        created_at=clock.now(),
+    )
+
+
+def _check_references(session: SwarmSession, tasks: Sequence[NewTask]) -> None:
+    """Parents and dependencies exist in the same session, and none of them is over in a way that never completes.
+
+    A new task can depend only on tasks that exist already, so no cycle can be made.
+    """
+    wanted = {d for new in tasks for d in new.depends_on} | {new.parent_task_id for new in tasks if new.parent_task_id}
+    if not wanted:
+        return
+    found = {t.pk: t for t in Task.objects.filter(pk__in=wanted).only("id", "session_id", "status")}
+    for task_id in wanted:
+        if task_id not in found:
+            raise invalid(f"`depends_on` or `parent_task` names {task_id}, which is no task of yours.", field_name="depends_on", code="unknown_task")
+        if found[task_id].session_id != session.pk:
+            raise invalid(f"Task {task_id} belongs to another session; dependencies stay within one.", field_name="depends_on", code="other_session")
+    for new in tasks:
+        for dependency in new.depends_on:
+            if found[dependency].status == TaskStatus.CANCELLED:
+                raise invalid(f"Task {dependency} was cancelled; nothing can wait for it.", field_name="depends_on", code="dependency_cancelled")
+
+
+def _claim_external_ids(rows: Sequence[Task]) -> None:
+    given = [row for row in rows if row.external_id]
+    if len({row.external_id for row in given}) != len(given):
+        raise invalid("The same `external_id` stands twice in this call.", field_name="external_id", code="external_id_taken")
+    taken = ExternalId.objects.filter(value__in=[row.external_id for row in given]).first()
+    if taken:
+        raise conflict(f"There is a task with external_id {taken.value!r} already.", code="external_id_taken", task=str(taken.task_id))
+    ExternalId.objects.bulk_create([ExternalId(value=row.external_id, task_id=row.pk) for row in given])
+
+
+def lock(task_id: UUID) -> Task:
+    """The task's row, locked. Every flow locks before it writes (docs/locking.md)."""
+    found: Task = Task.objects.select_for_update(no_key=True).get_or_refuse(task_id)
+    return found
+
+
+def lock_all(task_ids: Iterable[UUID]) -> list[Task]:
+    """Several tasks, locked in the order of their ids; those that do not exist are left out."""
+    return list(Task.objects.select_for_update(no_key=True).filter(pk__in=list(task_ids)).order_by("pk"))
+
+
+def check_lease(task: Task, lease_token: UUID, *, agent_id: UUID | None = None) -> None:
+    """Raises StaleLease unless the token is the task's own, now, and in the hands of the agent that claimed it."""
+    fits = task.status == TaskStatus.RUNNING and task.lease_token == lease_token
+    if fits and task.lease_expires_at and task.lease_expires_at <= clock.now():
+        fits = False  # Lapsed, though the sweep has not come by yet.
+    if not fits or (agent_id is not None and task.agent_id != agent_id):
+        raise StaleLease
+
+
+def block(*, task: Task, reason: str, by: Actor) -> None:
+    """Take it from its agent until somebody has looked; `reason` is shown."""
+    TASK.advance(task, to=TaskStatus.BLOCKED, blocked_reason=reason[:200], **_RELEASED)
+    tell(TaskBlocked.about(task, reason=reason[:200]), by=by)
+
+
+def complete(*, task: Task, result_id: UUID | None, by: Actor) -> None:
+    TASK.advance(task, to=TaskStatus.COMPLETED, completed_at=clock.now(), blocked_reason="", error=None, resume=None, **_RELEASED)
+    tell(TaskCompleted.about(task, result=result_id), by=by)
+
+
+def fail(*, task: Task, code: str, message: str, by: Actor) -> None:
+    """For good: it stands in the dead-letter view until it is retried or dropped."""
+    error = {"code": code, "message": message, "retryable": False}
+    TASK.advance(task, to=TaskStatus.FAILED, completed_at=clock.now(), blocked_reason="", error=error, resume=None, **_RELEASED)
+    tell(TaskFailed.about(task, code=code, reason=message), by=by)
+
+
+def requeue(*, task: Task, code: str, message: str, attempt_back: bool = False, by: Actor) -> None:
+    """Back to the queue for another attempt; with `attempt_back` this one does not count."""
+    attempts = max(0, task.attempt_count - 1) if attempt_back else task.attempt_count
+    error = {"code": code, "message": message, "retryable": True}
+    TASK.advance(task, to=TaskStatus.QUEUED, queued_at=clock.now(), attempt_count=attempts, error=error, blocked_reason="", resume=None, **_RELEASED)
+    tell(TaskRequeued.about(task, code=code, reason=message), by=by)
+
+
+def go_on(*, task: Task, review_id: UUID, note: str, counts: bool, by: Actor) -> None:
+    """After a decision: back to the queue (or PENDING while it waits for others); the next claim carries `resume`.
+
+    `counts`: whether the next claim uses up an attempt, as it does when changes were requested.
+    """
+    resume = {"review": str(review_id), "note": note, "counts": counts}
+    waits = not Task.objects.filter(pk=task.pk).with_dependencies_met().exists()
+    target = TaskStatus.PENDING if waits else TaskStatus.QUEUED
+    TASK.advance(task, to=target, queued_at=None if waits else clock.now(), blocked_reason="", resume=resume)
+    tell(TaskResumed.about(task, review=review_id), by=by)
+
+
+def cancel(*, task: Task, reason: str, by: Actor) -> None:
+    TASK.advance(task, to=TaskStatus.CANCELLED, completed_at=clock.now(), blocked_reason="", resume=None, **_RELEASED)
+    tell(TaskCancelled.about(task, reason=reason), by=by)
+
+
+def retry(*, task: Task, by: Actor) -> None:
+    """A failed task starts anew, with all its attempts."""
+    if task.status != TaskStatus.FAILED:
+        raise conflict(f"Only a failed task can be retried; this one is {task.status}.", code=f"task_{task.status}")
+    if task.session.status not in ("created", "running", "paused"):
+        raise conflict(f"Its session is {task.session.status}.", code="session_ended")
+    TASK.advance(task, to=TaskStatus.QUEUED, queued_at=clock.now(), completed_at=None, attempt_count=0, error=None, resume=None)
+    tell(TaskRequeued.about(task, code="retried", reason=f"retried by {by.name}"), by=by)
+
+
+def open_descendants(task_id: UUID) -> list[UUID]:
+    """Ids of the open tasks below a task, at any depth, and of those that wait for it or for them."""
+    reached, level = {task_id}, [task_id]
+    while level:
+        children = Task.objects.filter(parent_task_id__in=level).values_list("pk", flat=True)
+        waiting = TaskDependency.objects.filter(depends_on_id__in=level).values_list("task_id", flat=True)
+        level = list((set(children) | set(waiting)) - reached)
+        reached |= set(level)
+    return list(Task.objects.open().filter(pk__in=reached - {task_id}).values_list("pk", flat=True))
+
+
+def read(task_id: UUID) -> Task:
+    found = Task.objects.select_related("session__campaign", "agent").filter(pk=task_id).first()
+    if found is None:
+        raise not_found("task")
+    return found
+

@@ -1,0 +1,1 @@
+"""The swarm's HTTP doors, by resource."""

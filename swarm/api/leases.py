@@ -1,0 +1,153 @@
+"""What an agent does with a lease: claim, beat, hand in."""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from chimera.flows.claim_tasks import Claim, claim_tasks
+from chimera.flows.finish_task import Finished, finish_task
+from chimera.kernel import tenancy
+from chimera.kernel.errors import forbidden
+from chimera.kernel.http import problem
+from chimera.kernel.http.door import Door
+from chimera.kernel.http.permissions import AGENTS
+from chimera.kernel.identity import Principal
+from swarm import dispatch, liveness, shapes
+from swarm.actions import claims, progress, tasks
+from swarm.actions.results import NewResult
+from swarm.models import AgentProfile
+from swarm.serializers import (
+    ClaimsShape,
+    Heartbeat,
+    HeartbeatShape,
+    ManyResults,
+    NewClaim,
+    OneResult,
+    OutcomesShape,
+    ResultAnswer,
+    ResultFields,
+)
+
+
+class Claims(Door):
+    """`max` tasks at once; with `wait_seconds` the call waits for the first (chimera/asgi answers it without a thread)."""
+
+    allow: ClassVar = {"POST": AGENTS}
+
+    def prepare(self, request: Request) -> None:
+        """Before the transaction: read Redis, for no more than the agent may hold."""
+        said = NewClaim(data=request.data)
+        said.is_valid(raise_exception=True)
+        self.most: int = said.validated_data["max"]
+        principal: Principal = request.user
+        if roles := said.validated_data.get("roles"):
+            _check_role(principal, roles)
+        with tenancy.bound(principal.tenant_id):
+            agent: AgentProfile = AgentProfile.objects.get_or_refuse(principal.agent_id)
+            self.most = min(self.most, claims.free_slots(agent))
+        popped = dispatch.pop(tenant_id=principal.tenant_id, role=agent.role, most=self.most) if self.most and agent.status == "active" else []
+        self.redis_away, self.popped = popped is None, popped or []
+
+    @extend_schema(operation_id="claims_create", request=NewClaim, responses=ClaimsShape)
+    def post(self, request: Request) -> Response:
+        claimed = claim_tasks(
+            agent_id=request.user.agent_id, most=max(1, self.most), popped=self.popped, redis_away=self.redis_away, by=request.user.actor
+        )
+        self.claimed_ids = [c.task.pk for c in claimed]
+        shown = shapes.tasks([c.task for c in claimed], with_results=False)
+        return Response({"claims": [_claim_shape(c, t) for c, t in zip(claimed, shown, strict=True)]})
+
+    def afterwards(self, request: Request, response: Response) -> None:
+        """Ids that were popped and not claimed: no longer queued, or of a paused house; what is still QUEUED is restocked."""
+        left = set(self.popped) - set(getattr(self, "claimed_ids", []))
+        dispatch.acknowledge(request.user.tenant_id, left)
+
+
+def _check_role(principal: Principal, roles: list[str]) -> None:
+    if principal.role not in roles:
+        raise forbidden(f"You are a {principal.role}; you cannot claim tasks for {', '.join(roles)}.", code="role")
+
+
+def _claim_shape(claim: Claim, task: dict[str, Any]) -> dict[str, Any]:
+    shown = {
+        "task": task,
+        "lease_token": str(claim.task.lease_token),
+        "lease_expires_at": claim.task.lease_expires_at,
+        "attempt": claim.task.attempt_count,
+    }
+    return shown | ({"resume": claim.resume} if claim.resume else {})
+
+
+class TaskHeartbeat(Door):
+    allow: ClassVar = {"POST": AGENTS}
+    nudges = False
+
+    @extend_schema(operation_id="tasks_heartbeat", request=Heartbeat, responses=HeartbeatShape)
+    def post(self, request: Request, task_id: UUID) -> Response:
+        said = Heartbeat(data=request.data)
+        said.is_valid(raise_exception=True)
+        task = tasks.read(task_id)
+        tasks.check_lease(task, said.validated_data["lease_token"], agent_id=request.user.agent_id)
+        claims.renew(task=task)
+        self.beat = said.validated_data["progress"]
+        commands = liveness.commands(task)
+        return Response({"lease_expires_at": task.lease_expires_at, "commands": commands})
+
+    def afterwards(self, request: Request, response: Response) -> None:
+        principal: Principal = request.user
+        liveness.beat(principal.agent_id)
+        if self.beat is None:
+            return
+        task_id: UUID = self.kwargs["task_id"]
+        if not progress.note(task_id=task_id, tenant_id=principal.tenant_id, agent=principal.id, progress=self.beat):
+            with tenancy.bound(principal.tenant_id):
+                progress.write(rows={task_id: self.beat})
+
+
+class TaskResult(Door):
+    allow: ClassVar = {"POST": AGENTS}
+
+    @extend_schema(operation_id="tasks_result", request=ResultFields, responses=ResultAnswer)
+    def post(self, request: Request, task_id: UUID) -> Response:
+        said = ResultFields(data=request.data)
+        said.is_valid(raise_exception=True)
+        finished = _finish(request, task_id, said.validated_data)
+        return Response({"task": shapes.task(finished.task), "outcome": finished.outcome, "review": finished.review_id})
+
+
+def _finish(request: Request, task_id: UUID, said: dict[str, Any]) -> Finished:
+    new = NewResult(**{name: value for name, value in said.items() if name != "lease_token"})
+    return finish_task(
+        task_id=task_id, lease_token=said["lease_token"], agent_id=request.user.agent_id, new=new, by=request.user.actor
+    )
+
+
+class ClaimResults(Door):
+    """Many results, each settled or refused on its own, in a transaction of its own."""
+
+    allow: ClassVar = {"POST": AGENTS}
+    own_transactions = True
+
+    @extend_schema(operation_id="claims_results", request=ManyResults, responses=OutcomesShape)
+    def post(self, request: Request) -> Response:
+        said = ManyResults(data=request.data)
+        said.is_valid(raise_exception=True)
+        return Response({"outcomes": [self._one(request, item) for item in said.validated_data["results"]]})
+
+    def _one(self, request: Request, item: dict[str, Any]) -> dict[str, Any]:
+        shown = {"task": str(item.get("task"))[:60]}
+        try:
+            named = OneResult(data=item)
+            named.is_valid(raise_exception=True)
+            said = dict(named.validated_data)
+            with tenancy.bound(request.user.tenant_id):
+                finished = _finish(request, said.pop("task"), said)
+        except Exception as exc:
+            refusal = problem.as_refusal(exc)
+            if refusal is None:
+                raise
+            return shown | {"error": problem.body(refusal)}
+        return shown | {"status": finished.outcome, "review": finished.review_id}

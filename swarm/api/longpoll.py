@@ -1,0 +1,59 @@
+"""POST /claims as a long poll: an async view outside DRF that waits outside any transaction, and claims through the door."""
+
+import json
+import time
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from chimera.kernel.http.authentication import principal_of_bearer
+from chimera.kernel.http.waiting import waiters
+from swarm.api.leases import Claims
+
+LOOK_AGAIN_SECONDS = 1.0  # a lost publication costs no more than this
+
+_door = Claims.as_view()
+
+
+async def _claims(request: HttpRequest) -> HttpResponse:
+    """Try; while nothing was claimed and time is left, wait for the queue to grow and try again."""
+    deadline = time.monotonic() + _wait_seconds(request)
+    topic = ""
+    while True:
+        response: HttpResponse = await sync_to_async(_call, thread_sensitive=True)(request)
+        left = deadline - time.monotonic()
+        if left <= 0 or response.status_code != 200 or json.loads(response.content)["claims"]:
+            return response
+        topic = topic or await sync_to_async(_topic, thread_sensitive=True)(request)
+        await waiters().wait(topic, min(left, LOOK_AGAIN_SECONDS))
+
+
+def _call(request: HttpRequest) -> HttpResponse:
+    response = _door(request)
+    if not getattr(response, "is_rendered", True):
+        response.render()
+    return response
+
+
+def _topic(request: HttpRequest) -> str:
+    principal = principal_of_bearer(request.headers["Authorization"])
+    return f"{principal.tenant_id}:{principal.role}"
+
+
+def _wait_seconds(request: HttpRequest) -> float:
+    """What the body asks for; 0 for anything odd, which the door then refuses."""
+    try:
+        asked: Any = json.loads(request.body).get("wait_seconds", 0)
+    except (ValueError, AttributeError):
+        return 0
+    valid = isinstance(asked, int) and not isinstance(asked, bool) and 0 <= asked <= settings.CLAIM_WAIT_SECONDS_MAX
+    return float(asked) if valid else 0
+
+
+claims = csrf_exempt(_claims)
+claims.cls = Claims  # type: ignore[attr-defined]  # drf-spectacular documents the door behind it
+claims.initkwargs = {}  # type: ignore[attr-defined]
+claims.actions = None  # type: ignore[attr-defined]

@@ -1,0 +1,105 @@
+"""Tasks: create one or many, list, read, cancel, retry."""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from chimera.flows.cancel_task import cancel_task
+from chimera.flows.create_tasks import create_tasks
+from chimera.kernel.http.door import Door
+from chimera.kernel.http.pages import choice_or_refuse, page, uuid_or_refuse
+from chimera.kernel.http.permissions import ANYONE
+from chimera.kernel.http.schema import page_of, paged
+from swarm import shapes
+from swarm.actions import tasks
+from swarm.actions.tasks import NewTask
+from swarm.api.sessions import CREATORS
+from swarm.models import Task as TaskRow
+from swarm.serializers import ROLES, NewTasks, NewTaskShape, Reason, TaskShape, TasksShape, choices
+from swarm.states import TaskStatus
+
+
+def as_new(said: dict[str, Any]) -> NewTask:
+    rest = {k: v for k, v in said.items() if k not in {"session", "parent_task", "requires", "depends_on"}}
+    return NewTask(
+        session_id=said["session"],
+        parent_task_id=said["parent_task"],
+        requires=tuple(said["requires"]),
+        depends_on=tuple(dict.fromkeys(said["depends_on"])),
+        **rest,
+    )
+
+
+class Tasks(Door):
+    allow: ClassVar = {"GET": ANYONE, "POST": CREATORS}
+
+    @extend_schema(operation_id="tasks_list", parameters=paged("session", "status", "role", "type", "parent_task"), responses=page_of(TaskShape))
+    def get(self, request: Request) -> Response:
+        return page(_filtered(request), request, shapes.tasks)
+
+    @extend_schema(operation_id="tasks_create", request=NewTaskShape, responses={201: TaskShape})
+    def post(self, request: Request) -> Response:
+        new = NewTaskShape(data=request.data)
+        new.is_valid(raise_exception=True)
+        (task,) = create_tasks(new=[as_new(new.validated_data)], by=request.user.actor)
+        return Response(shapes.task(task), status=201)
+
+
+def _filtered(request: Request) -> Any:
+    rows = TaskRow.objects.all()
+    asked = request.query_params
+    if session := asked.get("session"):
+        rows = rows.filter(session_id=uuid_or_refuse(session, "session"))
+    if parent := asked.get("parent_task"):
+        rows = rows.filter(parent_task_id=uuid_or_refuse(parent, "parent_task"))
+    if status := asked.get("status"):
+        rows = rows.filter(status=choice_or_refuse(status, "status", choices(TaskStatus)))
+    if role := asked.get("role"):
+        rows = rows.filter(role=choice_or_refuse(role, "role", ROLES))
+    if type_ := asked.get("type"):
+        rows = rows.filter(type=type_.replace("\x00", ""))
+    return rows
+
+
+class TaskBatch(Door):
+    allow: ClassVar = {"POST": CREATORS}
+
+    @extend_schema(operation_id="tasks_create_many", request=NewTasks, responses={201: TasksShape})
+    def post(self, request: Request) -> Response:
+        new = NewTasks(data=request.data)
+        new.is_valid(raise_exception=True)
+        created = create_tasks(new=[as_new(n) for n in new.validated_data["tasks"]], by=request.user.actor)
+        return Response({"tasks": shapes.tasks(created, with_results=False)}, status=201)
+
+
+class Task(Door):
+    allow: ClassVar = {"GET": ANYONE}
+
+    @extend_schema(operation_id="tasks_read", responses=TaskShape)
+    def get(self, request: Request, task_id: UUID) -> Response:
+        return Response(shapes.task(tasks.read(task_id)))
+
+
+class TaskCancel(Door):
+    allow: ClassVar = {"POST": CREATORS}
+
+    @extend_schema(operation_id="tasks_cancel", request=Reason, responses=TaskShape)
+    def post(self, request: Request, task_id: UUID) -> Response:
+        said = Reason(data=request.data)
+        said.is_valid(raise_exception=True)
+        return Response(shapes.task(cancel_task(task_id=task_id, reason=said.validated_data["reason"], by=request.user.actor)))
+
+
+class TaskRetry(Door):
+    allow: ClassVar = {"POST": CREATORS}
+
+    @extend_schema(operation_id="tasks_retry", request=Reason, responses=TaskShape)
+    def post(self, request: Request, task_id: UUID) -> Response:
+        said = Reason(data=request.data)
+        said.is_valid(raise_exception=True)
+        task = tasks.lock(task_id)
+        tasks.retry(task=task, by=request.user.actor)
+        return Response(shapes.task(task))

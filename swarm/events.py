@@ -1,0 +1,213 @@
+"""What can be told about the swarm: past-tense facts, plain data."""
+
+from typing import Any, ClassVar, Self
+from uuid import UUID
+
+from chimera.kernel.eventlog import Fact
+
+
+class TaskFact(Fact):
+    status: str
+    task_type: str
+    role: str
+    priority: int
+    agent: UUID | None = None
+
+    @classmethod
+    def about(cls, task: Any, **more: Any) -> Self:
+        return cls(
+            aggregate_id=task.pk,
+            aggregate_version=task.version,
+            session_id=task.session_id,
+            task_id=task.pk,
+            status=str(task.status),
+            task_type=task.type,
+            role=task.role,
+            priority=task.priority,
+            agent=task.agent_id,
+            **more,
+        )
+
+
+class TaskCreated(TaskFact):
+    type: ClassVar[str] = "swarm.task.created"
+    parent: UUID | None = None
+    depends_on: int = 0
+
+
+class TaskQueued(TaskFact):
+    type: ClassVar[str] = "swarm.task.queued"
+
+
+class TaskClaimed(TaskFact):
+    type: ClassVar[str] = "swarm.task.claimed"
+    attempt: int
+    resumed: bool = False
+
+
+class TaskBlocked(TaskFact):
+    type: ClassVar[str] = "swarm.task.blocked"
+    reason: str
+
+
+class TaskResumed(TaskFact):
+    """A decision lets it go on; its next claim carries `resume`."""
+
+    type: ClassVar[str] = "swarm.task.resumed"
+    review: UUID | None = None
+
+
+class TaskRequeued(TaskFact):
+    """Back in the queue: lease lost, result stale, or not good enough; `code` says which."""
+
+    type: ClassVar[str] = "swarm.task.requeued"
+    code: str
+    reason: str
+
+
+class TaskCompleted(TaskFact):
+    type: ClassVar[str] = "swarm.task.completed"
+    result: UUID | None = None
+
+
+class TaskFailed(TaskFact):
+    type: ClassVar[str] = "swarm.task.failed"
+    code: str
+    reason: str
+
+
+class TaskCancelled(TaskFact):
+    type: ClassVar[str] = "swarm.task.cancelled"
+    reason: str
+
+
+class TaskProgressed(Fact):
+    type: ClassVar[str] = "swarm.task.progressed"
+    phase: str
+    percentage: str | None
+    message: str
+
+
+class SessionFact(Fact):
+    status: str
+    state_version: int
+
+    @classmethod
+    def about(cls, session: Any, **more: Any) -> Self:
+        return cls(
+            aggregate_id=session.pk,
+            aggregate_version=session.version,
+            session_id=session.pk,
+            status=str(session.status),
+            state_version=session.state_version,
+            **more,
+        )
+
+
+class SessionCreated(SessionFact):
+    type: ClassVar[str] = "swarm.session.created"
+
+
+class SessionStarted(SessionFact):
+    type: ClassVar[str] = "swarm.session.started"
+
+
+class SessionPaused(SessionFact):
+    type: ClassVar[str] = "swarm.session.paused"
+    reason: str = ""
+
+
+class SessionResumed(SessionFact):
+    type: ClassVar[str] = "swarm.session.resumed"
+    reason: str = ""
+
+
+class SessionEnded(SessionFact):
+    """Completed, failed or stopped; `status` says which."""
+
+    type: ClassVar[str] = "swarm.session.ended"
+    reason: str = ""
+
+
+class SessionChanged(SessionFact):
+    """Context or budget changed: state_version rose."""
+
+    type: ClassVar[str] = "swarm.session.changed"
+    reason: str = ""
+
+
+class CampaignFact(Fact):
+    status: str
+    state_version: int
+
+    @classmethod
+    def about(cls, campaign: Any, **more: Any) -> Self:
+        return cls(
+            aggregate_id=campaign.pk,
+            aggregate_version=campaign.version,
+            status=str(campaign.status),
+            state_version=campaign.state_version,
+            **more,
+        )
+
+
+class CampaignCreated(CampaignFact):
+    type: ClassVar[str] = "swarm.campaign.created"
+
+
+class CampaignStarted(CampaignFact):
+    type: ClassVar[str] = "swarm.campaign.started"
+
+
+class CampaignPaused(CampaignFact):
+    type: ClassVar[str] = "swarm.campaign.paused"
+    reason: str = ""
+
+
+class CampaignResumed(CampaignFact):
+    type: ClassVar[str] = "swarm.campaign.resumed"
+    reason: str = ""
+
+
+class CampaignEnded(CampaignFact):
+    type: ClassVar[str] = "swarm.campaign.ended"
+    reason: str = ""
+
+
+class CampaignChanged(CampaignFact):
+    type: ClassVar[str] = "swarm.campaign.changed"
+    reason: str = ""
+
+
+class AgentFact(Fact):
+    name: str
+    status: str
+
+    @classmethod
+    def about(cls, agent: Any, **more: Any) -> Self:
+        return cls(aggregate_id=agent.pk, aggregate_version=agent.version, name=agent.name, status=str(agent.status), **more)
+
+
+class AgentRegistered(AgentFact):
+    type: ClassVar[str] = "swarm.agent.registered"
+    role: str
+
+
+class AgentPaused(AgentFact):
+    type: ClassVar[str] = "swarm.agent.paused"
+    reason: str = ""
+
+
+class AgentResumed(AgentFact):
+    type: ClassVar[str] = "swarm.agent.resumed"
+    reason: str = ""
+
+
+class AgentKilled(AgentFact):
+    type: ClassVar[str] = "swarm.agent.killed"
+    reason: str = ""
+
+
+class AgentKeyIssued(AgentFact):
+    type: ClassVar[str] = "swarm.agent.key_issued"
+    key_prefix: str

@@ -1,0 +1,42 @@
+"""Who am I, before a tenant is known? Two narrow functions of the owner look it up, and nothing else crosses tenants."""
+
+IDENTITY_SQL = """
+CREATE FUNCTION chimera_identify(secret_digest bytea) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    SELECT jsonb_build_object(
+        'kind', 'agent', 'tenant_id', k.tenant_id, 'id', a.id, 'name', a.name, 'roles', jsonb_build_array(a.role),
+        'scopes', to_jsonb(k.scopes), 'credential_id', k.id,
+        'refusal', CASE
+            WHEN k.revoked_at IS NOT NULL THEN 'This key was revoked; an operator issues a new one.'
+            WHEN k.expires_at <= now() THEN 'This key has expired; an operator issues a new one.'
+            WHEN a.status = 'suspended' THEN 'This agent was suspended; an operator lets it in again.'
+            ELSE '' END)
+    FROM swarm_agentkey k JOIN swarm_agentprofile a ON a.id = k.agent_id
+    WHERE k.digest = secret_digest
+    UNION ALL
+    SELECT jsonb_build_object(
+        'kind', 'person', 'tenant_id', t.tenant_id, 'id', u.id, 'name', u.username, 'roles', to_jsonb(m.roles),
+        'scopes', to_jsonb(t.scopes), 'credential_id', t.id,
+        'refusal', CASE
+            WHEN t.revoked_at IS NOT NULL THEN 'This token was revoked; make a new one.'
+            WHEN t.expires_at <= now() THEN 'This token has expired; make a new one.'
+            WHEN NOT u.is_active THEN 'This account is switched off.'
+            ELSE '' END)
+    FROM swarm_personaltoken t
+    JOIN auth_user u ON u.id = t.user_id
+    JOIN swarm_membership m ON m.user_id = t.user_id AND m.tenant_id = t.tenant_id
+    WHERE t.digest = secret_digest
+$$;
+REVOKE ALL ON FUNCTION chimera_identify(bytea) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION chimera_identify(bytea) TO chimera_app;
+
+CREATE FUNCTION chimera_memberships(of_user int) RETURNS TABLE (tenant_id uuid, tenant_name text, roles text[])
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    SELECT m.tenant_id, t.name::text, m.roles::text[] FROM swarm_membership m JOIN swarm_tenant t ON t.id = m.tenant_id
+    WHERE m.user_id = of_user ORDER BY t.name
+$$;
+REVOKE ALL ON FUNCTION chimera_memberships(int) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION chimera_memberships(int) TO chimera_app;
+"""
+
+IDENTITY_REVERSE_SQL = "DROP FUNCTION chimera_memberships(int); DROP FUNCTION chimera_identify(bytea);"

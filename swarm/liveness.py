@@ -1,0 +1,43 @@
+"""Liveness lives in Redis: a key per agent that ends 30 seconds after its last beat."""
+
+import json
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.conf import settings
+
+from chimera.kernel import clock, redis
+from swarm.models import Task
+from swarm.states import AgentStatus, CampaignStatus, SessionStatus, TaskStatus
+
+
+def beat(agent_id: UUID, *, tasks: int | None = None) -> None:
+    """The agent was heard of. Lost while Redis is away: leases, not this key, decide."""
+    shown = {"at": clock.now().isoformat(), "tasks": tasks}
+    try:
+        with redis.hint() as client:
+            client.set(redis.heartbeat(agent_id), json.dumps(shown), ex=settings.HEARTBEAT_TTL_SECONDS)
+    except redis.Away:
+        return
+
+
+def heard_of(agent_ids: Sequence[UUID]) -> dict[UUID, str | None]:
+    """When each agent last beat, as ISO time; None for the silent ones, and for all while Redis is away."""
+    if not agent_ids:
+        return {}
+    try:
+        with redis.hint() as client:
+            found = client.mget([redis.heartbeat(a) for a in agent_ids])
+    except redis.Away:
+        return dict.fromkeys(agent_ids)
+    return {a: json.loads(raw)["at"] if raw else None for a, raw in zip(agent_ids, found, strict=True)}  # type: ignore[arg-type]
+
+
+def commands(task: Task) -> list[str]:
+    """What the agent is to do about a task it holds: `stop` when its work is over, `pause` while its house is."""
+    session = task.session
+    if task.status != TaskStatus.RUNNING or session.status not in (SessionStatus.CREATED, SessionStatus.RUNNING, SessionStatus.PAUSED):
+        return ["stop"]
+    campaign_paused = session.campaign is not None and session.campaign.status == CampaignStatus.PAUSED
+    agent_paused = task.agent is not None and task.agent.status == AgentStatus.INACTIVE
+    return ["pause"] if session.status == SessionStatus.PAUSED or campaign_paused or agent_paused else []

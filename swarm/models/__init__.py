@@ -1,0 +1,21 @@
+from swarm.models.agent import AgentKey, AgentProfile
+from swarm.models.campaign import Campaign, SwarmSession
+from swarm.models.result import TaskArtifact, TaskProgress, TaskResult
+from swarm.models.task import ExternalId, Task, TaskDependency
+from swarm.models.tenant import Membership, PersonalToken, Tenant
+
+__all__ = [
+    "AgentKey",
+    "AgentProfile",
+    "Campaign",
+    "ExternalId",
+    "Membership",
+    "PersonalToken",
+    "SwarmSession",
+    "Task",
+    "TaskArtifact",
+    "TaskDependency",
+    "TaskProgress",
+    "TaskResult",
+    "Tenant",
+]

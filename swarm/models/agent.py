@@ -1,0 +1,55 @@
+"""Agents and their keys."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+from chimera.kernel import clock, ids
+from chimera.kernel.identity import AGENT_ROLES
+from chimera.kernel.states import Versioned
+from chimera.kernel.tenancy import TenantOwned
+from swarm.queries import AgentQuerySet
+from swarm.states import AGENT_STATES, AgentStatus
+
+
+class AgentProfile(Versioned, TenantOwned):
+    """An agent: what it is (role), can (capabilities), uses (tools_config), and how many leases it holds at most."""
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    name = models.CharField(max_length=80)
+    role = models.CharField(max_length=16, choices=[(r.value, r.value) for r in sorted(AGENT_ROLES)])
+    status = models.CharField(max_length=16, choices=[(s.value, s.value) for s in AgentStatus], default=AgentStatus.ACTIVE)
+    capabilities = ArrayField(models.CharField(max_length=64), default=list, blank=True)
+    tools_config = models.JSONField(default=dict, blank=True)
+    max_slots = models.PositiveSmallIntegerField(default=1)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    objects = AgentQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            AGENT_STATES.constraint("agent_status"),
+            models.CheckConstraint(condition=Q(role__in=sorted(AGENT_ROLES)), name="agent_role"),
+            models.CheckConstraint(condition=Q(max_slots__gte=1, max_slots__lte=64), name="agent_slots"),
+            models.UniqueConstraint(fields=["tenant_id", "name"], name="agent_name_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.role})"
+
+
+class AgentKey(TenantOwned):
+    """An agent's `chm_` key; only its SHA-256 is stored. Rotation lets the old key live on for an overlap."""
+
+    id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
+    agent = models.ForeignKey(AgentProfile, on_delete=models.CASCADE, related_name="keys")
+    prefix = models.CharField(max_length=16)
+    digest = models.BinaryField(max_length=32, unique=True)
+    scopes = ArrayField(models.CharField(max_length=32), default=list)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.prefix}… of {self.agent}"

@@ -1,0 +1,78 @@
+"""What can be asked about the swarm. Every QuerySet here is bound to the tenant by row-level security."""
+
+from datetime import datetime
+from typing import Any, Self
+from uuid import UUID
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+
+from chimera.kernel.errors import not_found
+from chimera.kernel.partitions import ByTime
+from swarm.states import TASK_OPEN, CampaignStatus, SessionStatus, TaskStatus
+
+CLAIMABLE_SESSIONS = (SessionStatus.CREATED, SessionStatus.RUNNING)
+CLAIMABLE_CAMPAIGNS = (CampaignStatus.PLANNING, CampaignStatus.ACTIVE)
+
+
+class TaskQuerySet(ByTime):
+    def get_or_refuse(self, task_id: UUID) -> Any:
+        found = self.filter(pk=task_id).first()
+        if found is None:
+            raise not_found("task")
+        return found
+
+    def open(self) -> Self:
+        return self.filter(status__in=TASK_OPEN)
+
+    def in_open_house(self) -> Self:
+        """Whose session, and campaign if any, hands out work."""
+        return self.filter(session__status__in=CLAIMABLE_SESSIONS).filter(
+            Q(session__campaign__isnull=True) | Q(session__campaign__status__in=CLAIMABLE_CAMPAIGNS)
+        )
+
+    def with_dependencies_met(self) -> Self:
+        """No dependency that has not completed."""
+        from swarm.models import TaskDependency
+
+        unmet = TaskDependency.objects.filter(task_id=OuterRef("pk")).exclude(depends_on__status=TaskStatus.COMPLETED)
+        return self.filter(~Exists(unmet))
+
+    def ready(self, at: datetime) -> Self:
+        """PENDING and due, with dependencies met, in an open house."""
+        return (
+            self.filter(status=TaskStatus.PENDING)
+            .filter(Q(not_before__isnull=True) | Q(not_before__lte=at))
+            .in_open_house()
+            .with_dependencies_met()
+        )
+
+    def lapsed(self, at: datetime) -> Self:
+        return self.filter(status=TaskStatus.RUNNING, lease_expires_at__lte=at)
+
+    def by_status(self) -> dict[str, int]:
+        counted = self.order_by().values("status").annotate(number=Count("pk"))
+        return {row["status"]: row["number"] for row in counted}
+
+
+class SessionQuerySet(QuerySet[Any]):
+    def get_or_refuse(self, session_id: UUID) -> Any:
+        found = self.filter(pk=session_id).first()
+        if found is None:
+            raise not_found("session")
+        return found
+
+
+class CampaignQuerySet(QuerySet[Any]):
+    def get_or_refuse(self, campaign_id: UUID) -> Any:
+        found = self.filter(pk=campaign_id).first()
+        if found is None:
+            raise not_found("campaign")
+        return found
+
+
+class AgentQuerySet(QuerySet[Any]):
+    def get_or_refuse(self, agent_id: UUID) -> Any:
+        found = self.filter(pk=agent_id).first()
+        if found is None:
+            raise not_found("agent")
+        return found

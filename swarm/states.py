@@ -1,0 +1,120 @@
+"""How sessions, tasks, campaigns and agents may change, and who may change them."""
+
+from enum import StrEnum
+
+from chimera.kernel.states import AGENT, HUMAN, SYSTEM, Machine, edge
+
+
+class CampaignStatus(StrEnum):
+    PLANNING = "planning"
+    ACTIVE = "active"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+
+
+CAMPAIGN = Machine(
+    "campaign",
+    start=CampaignStatus.PLANNING,
+    ends=[CampaignStatus.COMPLETED, CampaignStatus.STOPPED],
+    edges=[
+        edge(CampaignStatus.PLANNING, CampaignStatus.ACTIVE, SYSTEM, HUMAN, AGENT, why="its first session began"),
+        edge(CampaignStatus.ACTIVE, CampaignStatus.PAUSED, HUMAN, why="paused by an operator"),
+        edge(CampaignStatus.PAUSED, CampaignStatus.ACTIVE, HUMAN, why="resumed by an operator"),
+        edge(CampaignStatus.ACTIVE, CampaignStatus.COMPLETED, HUMAN, why="its goal is reached"),
+        edge(CampaignStatus.PAUSED, CampaignStatus.COMPLETED, HUMAN, why="its goal is reached"),
+        edge(CampaignStatus.PLANNING, CampaignStatus.STOPPED, HUMAN, why="stopped before it began"),
+        edge(CampaignStatus.ACTIVE, CampaignStatus.STOPPED, HUMAN, why="stopped by an operator"),
+        edge(CampaignStatus.PAUSED, CampaignStatus.STOPPED, HUMAN, why="stopped by an operator"),
+    ],
+)
+
+
+class SessionStatus(StrEnum):
+    CREATED = "created"
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+SESSION_OPEN = (SessionStatus.CREATED, SessionStatus.RUNNING, SessionStatus.PAUSED)
+
+SESSION = Machine(
+    "session",
+    start=SessionStatus.CREATED,
+    ends=[SessionStatus.COMPLETED, SessionStatus.FAILED, SessionStatus.STOPPED],
+    edges=[
+        edge(SessionStatus.CREATED, SessionStatus.RUNNING, SYSTEM, HUMAN, AGENT, why="its first task was created"),
+        edge(SessionStatus.CREATED, SessionStatus.PAUSED, HUMAN, AGENT, why="paused before its first task"),
+        edge(SessionStatus.RUNNING, SessionStatus.PAUSED, HUMAN, AGENT, why="paused: nothing is handed out"),
+        edge(SessionStatus.PAUSED, SessionStatus.RUNNING, HUMAN, AGENT, why="resumed"),
+        edge(SessionStatus.CREATED, SessionStatus.COMPLETED, HUMAN, AGENT, why="closed without a task"),
+        edge(SessionStatus.RUNNING, SessionStatus.COMPLETED, HUMAN, AGENT, why="every task ended"),
+        edge(SessionStatus.PAUSED, SessionStatus.COMPLETED, HUMAN, AGENT, why="every task ended"),
+        edge(SessionStatus.RUNNING, SessionStatus.FAILED, HUMAN, AGENT, SYSTEM, why="given up"),
+        edge(SessionStatus.PAUSED, SessionStatus.FAILED, HUMAN, AGENT, SYSTEM, why="given up"),
+        edge(SessionStatus.CREATED, SessionStatus.STOPPED, HUMAN, AGENT, SYSTEM, why="stopped: its open tasks are cancelled"),
+        edge(SessionStatus.RUNNING, SessionStatus.STOPPED, HUMAN, AGENT, SYSTEM, why="stopped: its open tasks are cancelled"),
+        edge(SessionStatus.PAUSED, SessionStatus.STOPPED, HUMAN, AGENT, SYSTEM, why="stopped: its open tasks are cancelled"),
+    ],
+)
+
+
+class TaskStatus(StrEnum):
+    PENDING = "pending"
+    QUEUED = "queued"
+    RUNNING = "running"
+    BLOCKED = "blocked"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+TASK_OPEN = (TaskStatus.PENDING, TaskStatus.QUEUED, TaskStatus.RUNNING, TaskStatus.BLOCKED)
+
+TASK = Machine(
+    "task",
+    start=TaskStatus.PENDING,
+    ends=[TaskStatus.COMPLETED, TaskStatus.CANCELLED],
+    edges=[
+        edge(TaskStatus.PENDING, TaskStatus.QUEUED, SYSTEM, why="ready: its id goes to Redis"),
+        edge(TaskStatus.PENDING, TaskStatus.BLOCKED, SYSTEM, why="manual: waits for a person before its first claim"),
+        edge(TaskStatus.QUEUED, TaskStatus.RUNNING, AGENT, why="claimed with a new lease"),
+        edge(TaskStatus.RUNNING, TaskStatus.COMPLETED, AGENT, why="its result passed"),
+        edge(TaskStatus.RUNNING, TaskStatus.BLOCKED, AGENT, SYSTEM, why="a person or a judge must look first"),
+        edge(TaskStatus.RUNNING, TaskStatus.QUEUED, AGENT, SYSTEM, why="lease lost, result stale or refused, attempts left"),
+        edge(TaskStatus.RUNNING, TaskStatus.FAILED, AGENT, SYSTEM, why="failed for good, or attempts used up"),
+        edge(TaskStatus.BLOCKED, TaskStatus.QUEUED, HUMAN, AGENT, why="go on, changes requested, or the judge sent it back"),
+        edge(TaskStatus.BLOCKED, TaskStatus.PENDING, HUMAN, why="approved, but it still waits for others"),
+        edge(TaskStatus.BLOCKED, TaskStatus.COMPLETED, HUMAN, AGENT, why="result approved, or passed by its judge"),
+        edge(TaskStatus.BLOCKED, TaskStatus.FAILED, HUMAN, AGENT, SYSTEM, why="rejected, or the card expired"),
+        edge(TaskStatus.FAILED, TaskStatus.QUEUED, HUMAN, AGENT, why="retried by a person or its planner"),
+        edge(TaskStatus.FAILED, TaskStatus.CANCELLED, HUMAN, AGENT, why="dropped from the dead-letter view"),
+        edge(TaskStatus.PENDING, TaskStatus.CANCELLED, HUMAN, AGENT, SYSTEM, why="cancelled"),
+        edge(TaskStatus.QUEUED, TaskStatus.CANCELLED, HUMAN, AGENT, SYSTEM, why="cancelled"),
+        edge(TaskStatus.RUNNING, TaskStatus.CANCELLED, HUMAN, AGENT, SYSTEM, why="cancelled: its lease is revoked"),
+        edge(TaskStatus.BLOCKED, TaskStatus.CANCELLED, HUMAN, AGENT, SYSTEM, why="cancelled: its card is withdrawn"),
+    ],
+)
+
+
+class AgentStatus(StrEnum):
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    SUSPENDED = "suspended"
+
+
+AGENT_STATES = Machine(
+    "agent",
+    start=AgentStatus.ACTIVE,
+    ends=[],
+    edges=[
+        edge(AgentStatus.ACTIVE, AgentStatus.INACTIVE, HUMAN, SYSTEM, why="paused, or silent for too long"),
+        edge(AgentStatus.INACTIVE, AgentStatus.ACTIVE, HUMAN, SYSTEM, AGENT, why="resumed, or heard of again"),
+        edge(AgentStatus.ACTIVE, AgentStatus.SUSPENDED, HUMAN, why="killed: its leases are revoked"),
+        edge(AgentStatus.INACTIVE, AgentStatus.SUSPENDED, HUMAN, why="killed: its leases are revoked"),
+        edge(AgentStatus.SUSPENDED, AgentStatus.ACTIVE, HUMAN, why="let in again by a person"),
+    ],
+)

@@ -1,0 +1,32 @@
+"""The swarm's part of /api/v1/."""
+
+from django.urls import path
+
+from swarm.api.agents import Agent, AgentKeys, Agents, AgentVerb
+from swarm.api.campaigns import Campaign, Campaigns, CampaignVerb
+from swarm.api.leases import ClaimResults, TaskHeartbeat, TaskResult
+from swarm.api.longpoll import claims
+from swarm.api.sessions import Session, Sessions, SessionVerb
+from swarm.api.tasks import Task, TaskBatch, TaskCancel, TaskRetry, Tasks
+
+urlpatterns = [
+    path("agents", Agents.as_view()),
+    path("agents/<uuid:agent_id>", Agent.as_view()),
+    path("agents/<uuid:agent_id>/keys", AgentKeys.as_view()),
+    *(path(f"agents/<uuid:agent_id>/{verb}", AgentVerb.as_view(verb=verb)) for verb in ("pause", "resume", "kill")),
+    path("campaigns", Campaigns.as_view()),
+    path("campaigns/<uuid:campaign_id>", Campaign.as_view()),
+    *(path(f"campaigns/<uuid:campaign_id>/{verb}", CampaignVerb.as_view(verb=verb)) for verb in ("pause", "resume", "complete", "stop")),
+    path("sessions", Sessions.as_view()),
+    path("sessions/<uuid:session_id>", Session.as_view()),
+    *(path(f"sessions/<uuid:session_id>/{verb}", SessionVerb.as_view(verb=verb)) for verb in ("pause", "resume", "complete", "stop")),
+    path("tasks", Tasks.as_view()),
+    path("tasks/batch", TaskBatch.as_view()),
+    path("tasks/<uuid:task_id>", Task.as_view()),
+    path("tasks/<uuid:task_id>/cancel", TaskCancel.as_view()),
+    path("tasks/<uuid:task_id>/retry", TaskRetry.as_view()),
+    path("tasks/<uuid:task_id>/heartbeat", TaskHeartbeat.as_view()),
+    path("tasks/<uuid:task_id>/result", TaskResult.as_view()),
+    path("claims", claims),
+    path("claims/results", ClaimResults.as_view()),
+]
