@@ -20,7 +20,9 @@ from swarm.models import Task
 from swarm.models.task import ExecutionMode
 
 
-def authorise_spend(*, task_id: UUID, lease_token: UUID, agent_id: UUID, purchase: Purchase, by: Actor) -> Outcome:
+def authorise_spend(
+    *, task_id: UUID, lease_token: UUID, agent_id: UUID, purchase: Purchase, by: Actor
+) -> Outcome:
     """The transaction that was written: held, in review or denied. Raises 404 and 409 `stale_lease` as any write of an agent."""
     task = tasks.lock(task_id)
     tasks.check_lease(task, lease_token, agent_id=agent_id)
@@ -40,7 +42,9 @@ def authorise_spend(*, task_id: UUID, lease_token: UUID, agent_id: UUID, purchas
 
 
 def _place(task: Task, agent_id: UUID) -> Place:
-    return Place(task_id=task.pk, session_id=task.session_id, campaign_id=task.session.campaign_id, agent_id=agent_id)
+    return Place(
+        task_id=task.pk, session_id=task.session_id, campaign_id=task.session.campaign_id, agent_id=agent_id
+    )
 
 
 def _ask_a_person(task: Task, outcome: Outcome, card_id: UUID, by: Actor) -> None:

@@ -14,7 +14,9 @@ from commerce.states import Scope
 from swarm.actions import campaigns, sessions
 
 
-def change_budget(*, budget_id: UUID, changes: dict[str, Any], expected_version: int | None, by: Actor) -> BudgetConfig:
+def change_budget(
+    *, budget_id: UUID, changes: dict[str, Any], expected_version: int | None, by: Actor
+) -> BudgetConfig:
     """`changes` maps limits, `approval_threshold_usd` and `is_active` to their new values. Equal values change nothing."""
     seen: BudgetConfig = BudgetConfig.objects.get_or_refuse(budget_id)
     if not budgets.differences(seen, changes):

@@ -29,7 +29,9 @@ def _ends(rows: Sequence[Transaction]) -> dict[UUID, datetime | None]:
     return {row.pk: _end(row, leases, dues) for row in rows}
 
 
-def _end(row: Transaction, leases: dict[UUID, datetime | None], dues: dict[UUID, datetime]) -> datetime | None:
+def _end(
+    row: Transaction, leases: dict[UUID, datetime | None], dues: dict[UUID, datetime]
+) -> datetime | None:
     match row.keeper:
         case Keeper.LEASE:
             return leases.get(row.task_id)

@@ -14,7 +14,9 @@ from commerce.states import Keeper
 from swarm.actions import tasks
 
 
-def void_spend(*, transaction_id: UUID, lease_token: UUID, agent_id: UUID, reason: str, by: Actor) -> Transaction:
+def void_spend(
+    *, transaction_id: UUID, lease_token: UUID, agent_id: UUID, reason: str, by: Actor
+) -> Transaction:
     """409 `stale_lease` when the lease is over; 409 when the hold was captured, expired or denied."""
     transaction = locked_for_lease(transaction_id, lease_token, agent_id)
     commerce.void(transaction=transaction, reason=reason or "given back by its agent", by=by)
@@ -27,6 +29,8 @@ def locked_for_lease(transaction_id: UUID, lease_token: UUID, agent_id: UUID) ->
     task = tasks.lock(task_id)
     tasks.check_lease(task, lease_token, agent_id=agent_id)
     (transaction,) = commerce.locked(Transaction.objects.filter(pk=transaction_id))
-    if transaction.keeper is not None and (transaction.keeper != Keeper.LEASE or transaction.lease_token != lease_token):
+    if transaction.keeper is not None and (
+        transaction.keeper != Keeper.LEASE or transaction.lease_token != lease_token
+    ):
         raise StaleLease
     return transaction

@@ -1,0 +1,27 @@
+"""What can be done with money. Verbs run inside a transaction bound to the tenant, with the task's row already locked.
+
+They lock windows by id, then transactions by id (docs/locking.md), and move both in the same statements' transaction.
+"""
+
+from commerce.actions.keeping import deny_review, keep_by_card, rebind, release_to_resume
+from commerce.actions.settlement import capture, capture_all, expire_due, locked, void, void_all
+from commerce.actions.spending import Outcome, Place, Purchase, Refusal, deny, reserve
+
+__all__ = [
+    "Outcome",
+    "Place",
+    "Purchase",
+    "Refusal",
+    "capture",
+    "capture_all",
+    "deny",
+    "deny_review",
+    "expire_due",
+    "keep_by_card",
+    "locked",
+    "rebind",
+    "release_to_resume",
+    "reserve",
+    "void",
+    "void_all",
+]

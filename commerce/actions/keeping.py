@@ -1,0 +1,87 @@
+"""Handing open holds from keeper to keeper: lease → card → resume → lease. The windows stay as they are."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F
+
+from chimera.kernel import clock
+from chimera.kernel.actors import Actor
+from chimera.kernel.errors import Stale
+from chimera.kernel.eventlog import tell
+from commerce.actions.settlement import expire_due, locked, refuse_reviewed, void
+from commerce.events import HoldKept, HoldRebound, HoldReleased, SpendApproved
+from commerce.models import Transaction
+from commerce.states import MONEY, DeniedCode, Keeper, MoneyStatus
+
+
+def keep_by_card(*, task_id: UUID, card_id: UUID, by: Actor) -> list[Transaction]:
+    """The task waits for a person: the holds of its lease wait with the card."""
+    rows = _locked(Transaction.objects.of_task(task_id).filter(status=MoneyStatus.HELD, keeper=Keeper.LEASE))
+    for row in rows:
+        _hand_over(row, keeper=Keeper.CARD, lease_token=None, review=card_id)
+        tell(HoldKept.about(row), by=by)
+    return rows
+
+
+def release_to_resume(*, task_id: UUID, card_id: UUID, deadline: datetime, by: Actor) -> list[Transaction]:
+    """The card lets the task go on: its reviewed spend is a hold now, and all that it kept waits for the next claim.
+
+    After `deadline` they expire. Equal requests of the resumed task are answered with these holds.
+    """
+    rows = _locked(Transaction.objects.of_task(task_id).open().filter(keeper=Keeper.CARD, review=card_id))
+    kept: dict[str, Any] = {
+        "keeper": Keeper.RESUME,
+        "resume_deadline": deadline,
+        "approved_by_review": card_id,
+    }
+    for row in rows:
+        if row.status == MoneyStatus.REVIEW:
+            MONEY.advance(row, to=MoneyStatus.HELD, **kept)
+            tell(SpendApproved.about(row), by=by)
+        else:
+            _hand_over(row, **kept)
+            tell(HoldReleased.about(row), by=by)
+    return rows
+
+
+def deny_review(*, task_id: UUID, card_id: UUID, reason: str, by: Actor) -> list[Transaction]:
+    """The card was rejected, expired or withdrawn: its spend is denied, and the holds that it kept are given back."""
+    rows = locked(Transaction.objects.of_task(task_id).open().filter(keeper=Keeper.CARD, review=card_id))
+    for row in rows:
+        if row.status == MoneyStatus.REVIEW:
+            refuse_reviewed(
+                transaction=row, code=DeniedCode.REJECTED, reason=reason or "Rejected by a reviewer.", by=by
+            )
+        else:
+            void(transaction=row, reason=reason, by=by)
+    return rows
+
+
+def rebind(*, task_id: UUID, lease_token: UUID, by: Actor) -> list[Transaction]:
+    """The task was claimed again: its new lease keeps what waited for it. What waited too long expires instead."""
+    expire_due(task_id=task_id, by=by)
+    rows = _locked(Transaction.objects.of_task(task_id).filter(status=MoneyStatus.HELD, keeper=Keeper.RESUME))
+    for row in rows:
+        _hand_over(row, keeper=Keeper.LEASE, lease_token=lease_token, resume_deadline=None)
+        tell(HoldRebound.about(row), by=by)
+    return rows
+
+
+def _locked(rows: Any) -> list[Transaction]:
+    return list(rows.order_by("pk").select_for_update(no_key=True))
+
+
+def _hand_over(row: Transaction, **changes: Any) -> None:
+    """Another keeper, compare-and-set; the status stays."""
+    fresh = changes | {"version": row.version + 1}
+    same = Transaction.objects.filter(
+        pk=row.pk, status=MoneyStatus.HELD, keeper=row.keeper, version=row.version
+    )
+    if same.update(**(changes | {"version": F("version") + 1})) != 1:
+        raise Stale(
+            f"The hold {row.pk} changed while it was handed over at {clock.now().isoformat()}; try again."
+        )
+    for name, value in fresh.items():
+        setattr(row, name, value)

@@ -1,0 +1,124 @@
+"""The ends of a hold: captured, voided, expired. The windows move with it."""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from chimera.kernel import clock
+from chimera.kernel.actors import Actor
+from chimera.kernel.errors import conflict, invalid
+from chimera.kernel.eventlog import tell
+from chimera.kernel.http.parsing import money_text
+from commerce.actions import windows
+from commerce.events import HoldCaptured, HoldExpired, HoldVoided, SpendDenied
+from commerce.models import Transaction
+from commerce.states import MONEY, DeniedCode, Keeper, MoneyStatus
+
+
+def locked(rows: QuerySet[Transaction]) -> list[Transaction]:
+    """These transactions with their windows, all locked in the house's order: windows by id, then transactions by id."""
+    found = list(rows.values_list("pk", "windows"))
+    windows.lock(window for _, ids in found for window in ids)
+    return list(
+        Transaction.objects.filter(pk__in=[pk for pk, _ in found])
+        .order_by("pk")
+        .select_for_update(no_key=True)
+    )
+
+
+def capture(*, transaction: Transaction, amount_usd: Decimal | None, by: Actor) -> None:
+    """Spend up to the hold, once; the rest is free again. The same capture once more changes nothing.
+
+    Refuses: 422 above the hold or not positive, 409 after another capture, a void or an expiry.
+    """
+    amount = transaction.amount_usd if amount_usd is None else amount_usd
+    if transaction.status == MoneyStatus.CAPTURED:
+        _check_repeated(transaction, amount)
+        return
+    if transaction.status == MoneyStatus.HELD and not 0 < amount <= transaction.amount_usd:
+        held = money_text(transaction.amount_usd)
+        raise invalid(
+            f"`amount_usd` must be more than zero and at most the hold of {held}.",
+            field_name="amount_usd",
+            code="capture_above_hold",
+        )
+    _settle(transaction, MoneyStatus.CAPTURED, captured_usd=amount)
+    windows.capture(transaction.windows, held=transaction.amount_usd, captured=amount)
+    tell(HoldCaptured.about(transaction), by=by)
+
+
+def _check_repeated(transaction: Transaction, amount: Decimal) -> None:
+    captured = transaction.captured_usd
+    if captured is not None and captured != amount:
+        raise conflict(
+            f"This hold was captured with {money_text(captured)} already; a hold is captured once. Authorise what else you need.",
+            code="already_captured",
+        )
+
+
+def void(*, transaction: Transaction, reason: str, by: Actor) -> None:
+    """Give a hold back. Voiding it once more changes nothing; 409 after a capture or an expiry."""
+    if transaction.status == MoneyStatus.VOIDED:
+        return
+    _settle(transaction, MoneyStatus.VOIDED)
+    windows.release(transaction.windows, transaction.amount_usd)
+    tell(HoldVoided.about(transaction, reason=reason), by=by)
+
+
+def expire(*, transaction: Transaction, by: Actor) -> None:
+    """Nobody claimed its task in time."""
+    _settle(transaction, MoneyStatus.EXPIRED)
+    windows.release(transaction.windows, transaction.amount_usd)
+    tell(HoldExpired.about(transaction), by=by)
+
+
+def refuse_reviewed(*, transaction: Transaction, code: DeniedCode, reason: str, by: Actor) -> None:
+    """A spend in review will not be."""
+    _settle(transaction, MoneyStatus.DENIED, denied_code=code, denied_reason=reason[:500])
+    windows.release(transaction.windows, transaction.amount_usd)
+    tell(SpendDenied.about(transaction, code=str(code), reason=reason[:500]), by=by)
+
+
+def capture_all(*, task_id: UUID, by: Actor) -> list[Transaction]:
+    """A task is finished: its holds are spent in full. A spend still in review is denied, since nobody asks for it now."""
+    return _end_all(
+        task_id, "Its task has finished.", lambda row: capture(transaction=row, amount_usd=None, by=by), by
+    )
+
+
+def void_all(*, task_id: UUID, reason: str, by: Actor) -> list[Transaction]:
+    """A task is lost, failed or cancelled: whoever keeps its holds, they are given back, and its reviews are denied."""
+    return _end_all(task_id, reason, lambda row: void(transaction=row, reason=reason, by=by), by)
+
+
+def expire_due(*, task_id: UUID, by: Actor) -> list[Transaction]:
+    """The holds of this task that waited for its claim until their deadline."""
+    rows = locked(Transaction.objects.of_task(task_id).resume_due(clock.now()))
+    for row in rows:
+        expire(transaction=row, by=by)
+    return rows
+
+
+def _end_all(task_id: UUID, reason: str, end: Callable[[Transaction], None], by: Actor) -> list[Transaction]:
+    rows: Sequence[Transaction] = locked(Transaction.objects.of_task(task_id).open())
+    for row in rows:
+        if row.status == MoneyStatus.REVIEW:
+            refuse_reviewed(transaction=row, code=DeniedCode.WITHDRAWN, reason=reason, by=by)
+        else:
+            end(row)
+    return list(rows)
+
+
+def _settle(transaction: Transaction, to: MoneyStatus, **changes: Any) -> None:
+    MONEY.advance(
+        transaction,
+        to=to,
+        keeper=None,
+        lease_token=None,
+        resume_deadline=None,
+        settled_at=clock.now(),
+        **changes,
+    )

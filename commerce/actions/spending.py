@@ -1,0 +1,286 @@
+"""Asking for money: held, put before a person, or denied; each is a row."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction as database
+
+from chimera.kernel import ids
+from chimera.kernel.actors import Actor
+from chimera.kernel.errors import invalid
+from chimera.kernel.eventlog import tell
+from chimera.kernel.http.parsing import money_text
+from commerce.actions import windows
+from commerce.events import HoldPlaced, SpendDenied, SpendReviewRequested
+from commerce.limits import ZERO, Limit, tightest, usage
+from commerce.models import BudgetConfig, SpendWindow, Transaction
+from commerce.periods import periods_at
+from commerce.states import Currency, DeniedCode, Keeper, MoneyStatus, WindowKind
+
+PLACES = Decimal("0.000001")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purchase:
+    """What an agent wants to buy."""
+
+    amount_usd: Decimal
+    asset_symbol: str
+    payee: str = ""
+    category: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where it is spent: this decides which budgets apply."""
+
+    task_id: UUID
+    session_id: UUID
+    campaign_id: UUID | None
+    agent_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a spend was denied, and what would be possible: `remaining_usd` now, more from `resets_at` on (None: never)."""
+
+    code: DeniedCode
+    detail: str
+    remaining_usd: Decimal = ZERO
+    resets_at: datetime | None = None
+    window: WindowKind | None = None
+    budget_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The row that was written, or found again; `refusal` goes with denied, `threshold_usd` with review."""
+
+    transaction: Transaction
+    refusal: Refusal | None = None
+    threshold_usd: Decimal | None = None
+
+
+def reserve(
+    *,
+    place: Place,
+    purchase: Purchase,
+    lease_token: UUID,
+    card_id: UUID,
+    time_zone: str,
+    dry_run: bool,
+    by: Actor,
+) -> Outcome:
+    """Hold the amount in every window that applies, or write a row that says why not.
+
+    Above an applicable approval threshold the row is in review, reserved already, and kept by the card `card_id`, which
+    the caller then opens. A purchase that a card let go on is answered with that same hold. Raises 422 for what is no
+    purchase: an amount that is not positive, finite and of at most six places, an asset nobody knows.
+    """
+    _check(purchase)
+    key = approval_key(place.task_id, purchase)
+    if (kept := _kept_for(place.task_id, key, lease_token)) is not None:
+        return Outcome(kept)
+    row = _draft(place, purchase, key)
+    if dry_run:
+        return _denied(
+            row, _refuse(DeniedCode.DRY_RUN, "This task is a dry run, and a dry run never spends."), by
+        )
+    periods = periods_at(row.created_at, time_zone)
+    applying = list(_applying(place))
+    locked = windows.lock_open(applying, periods)
+    budgets = list(
+        _applying(place).filter(pk__in=[b.pk for b in applying])
+    )  # Read again: the locks hold them still.
+    row.budgets = [budget.pk for budget in budgets]
+    if (refusal := _standing(budgets)) is not None:
+        return _denied(row, refusal, by)
+    active = [budget for budget in budgets if budget.is_active]
+    row.budgets = [budget.pk for budget in active]
+    counted = [window for window in locked if window.budget_id in set(row.budgets)]
+    limits = [limit for budget in active for limit in usage(budget, counted, periods)]
+    if not _held_in(counted, limits, purchase.amount_usd):
+        return _denied(row, _over(purchase.amount_usd, limits), by)
+    row.windows = [window.pk for window in counted]
+    threshold = _threshold_passed(active, purchase.amount_usd)
+    if threshold is not None:
+        return _reviewed(row, threshold, card_id, by)
+    return _placed(row, limits, lease_token, by)
+
+
+def deny(*, place: Place, purchase: Purchase, refusal: Refusal, by: Actor) -> Outcome:
+    """Write a refusal that was decided elsewhere."""
+    _check(purchase)
+    return _denied(_draft(place, purchase, approval_key(place.task_id, purchase)), refusal, by)
+
+
+def approval_key(task_id: UUID, purchase: Purchase) -> str:
+    """What an approval is bound to: equal purchases of one task have equal keys, whatever their metadata."""
+    amount = money_text(purchase.amount_usd)
+    parts = [str(task_id), amount, purchase.payee, purchase.asset_symbol, purchase.category]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _check(purchase: Purchase) -> None:
+    amount = purchase.amount_usd
+    if not amount.is_finite() or not ZERO < amount <= settings.AMOUNT_USD_MAX:
+        raise invalid(
+            f"`amount_usd` must be more than zero and at most {settings.AMOUNT_USD_MAX}.",
+            field_name="amount_usd",
+            code="invalid_money",
+        )
+    if amount != amount.quantize(PLACES):
+        raise invalid(
+            "`amount_usd` has more than six decimals.", field_name="amount_usd", code="invalid_money"
+        )
+    if purchase.asset_symbol not in settings.ASSETS:
+        known = ", ".join(settings.ASSETS)
+        raise invalid(
+            f"`asset_symbol` must be one of: {known}.", field_name="asset_symbol", code="unknown_asset"
+        )
+
+
+def _kept_for(task_id: UUID, key: str, lease_token: UUID) -> Transaction | None:
+    """The hold that a card let go on and that this lease has taken over: an approval is never asked for twice."""
+    rows = Transaction.objects.of_task(task_id).filter(
+        approval_key=key, status=MoneyStatus.HELD, keeper=Keeper.LEASE
+    )
+    found: Transaction | None = (
+        rows.filter(lease_token=lease_token, approved_by_review__isnull=False).order_by("pk").first()
+    )
+    return found
+
+
+def _draft(place: Place, purchase: Purchase, key: str) -> Transaction:
+    """An unsaved row. Its time is that of its id, so that its window and its partition agree about midnight."""
+    fresh = ids.uuid7()
+    return Transaction(
+        id=fresh,
+        task_id=place.task_id,
+        session_id=place.session_id,
+        agent_id=place.agent_id,
+        amount_usd=purchase.amount_usd,
+        asset_symbol=purchase.asset_symbol,
+        payee=purchase.payee,
+        category=purchase.category,
+        metadata=purchase.metadata,
+        approval_key=key,
+        created_at=ids.time_of(fresh),
+    )
+
+
+def _applying(place: Place) -> Any:
+    return BudgetConfig.objects.applying_to(
+        task_id=place.task_id,
+        session_id=place.session_id,
+        campaign_id=place.campaign_id,
+        agent_id=place.agent_id,
+    )
+
+
+def _standing(budgets: Sequence[BudgetConfig]) -> Refusal | None:
+    """Refusals that have nothing to do with the amount."""
+    if not budgets:
+        return _refuse(
+            DeniedCode.NO_BUDGET,
+            "No budget applies to this task, and without one nothing may be spent; ask finance for one.",
+        )
+    served = {(budget.scope, budget.scope_id) for budget in budgets if budget.is_active}
+    for budget in budgets:
+        if not budget.is_active and (budget.scope, budget.scope_id) not in served:
+            return _refuse(
+                DeniedCode.BUDGET_INACTIVE,
+                f"The {budget.scope} budget {budget.pk} is switched off; ask finance.",
+                budget,
+            )
+    for budget in budgets:
+        if budget.is_active and budget.currency != Currency.USD:
+            return _refuse(
+                DeniedCode.CURRENCY_MISMATCH,
+                f"The {budget.scope} budget {budget.pk} is kept in {budget.currency}, and spends are in USD; ask finance.",
+                budget,
+            )
+    return None
+
+
+def _held_in(counted: Sequence[SpendWindow], limits: Iterable[Limit], amount: Decimal) -> bool:
+    """All or nothing: what some windows granted is rolled back when one refuses."""
+    if not all(limit.permits(amount) for limit in limits if limit.window == WindowKind.TRANSACTION):
+        return False
+    with database.atomic():
+        granted = windows.hold(counted, amount)
+        if not granted:
+            database.set_rollback(True)
+    return granted
+
+
+def _over(amount: Decimal, limits: Sequence[Limit]) -> Refusal:
+    least = tightest(limits)
+    if least is None or least.remaining_usd is None:
+        raise RuntimeError("a window refused, though nothing is limited")
+    until = f" until {least.resets_at.isoformat()}" if least.resets_at else ""
+    allowed = "allows at most" if least.window == WindowKind.TRANSACTION else "has left"
+    detail = (
+        f"{money_text(amount)} USD is more than the {least.window} limit of budget {least.budget_id} "
+        f"{allowed}: {money_text(least.remaining_usd)} USD{until}."
+    )
+    return Refusal(
+        code=DeniedCode.BUDGET_EXCEEDED,
+        detail=detail,
+        remaining_usd=least.remaining_usd,
+        resets_at=least.resets_at,
+        window=least.window,
+        budget_id=least.budget_id,
+    )
+
+
+def _threshold_passed(budgets: Iterable[BudgetConfig], amount: Decimal) -> BudgetConfig | None:
+    """The budget with the lowest approval threshold below the amount."""
+    passed = [
+        (b.approval_threshold_usd, b.pk, b)
+        for b in budgets
+        if b.approval_threshold_usd is not None and amount > b.approval_threshold_usd
+    ]
+    return min(passed)[2] if passed else None
+
+
+def _refuse(code: DeniedCode, detail: str, budget: BudgetConfig | None = None) -> Refusal:
+    return Refusal(code=code, detail=detail, budget_id=budget.pk if budget else None)
+
+
+def _denied(row: Transaction, refusal: Refusal, by: Actor) -> Outcome:
+    row.status, row.settled_at = MoneyStatus.DENIED, row.created_at
+    row.denied_code, row.denied_reason = refusal.code, refusal.detail
+    _put_first(row, refusal.budget_id)
+    row.save(force_insert=True)
+    tell(SpendDenied.about(row, code=str(refusal.code), reason=refusal.detail), by=by)
+    return Outcome(row, refusal)
+
+
+def _reviewed(row: Transaction, deciding: BudgetConfig, card_id: UUID, by: Actor) -> Outcome:
+    row.status, row.keeper, row.review = MoneyStatus.REVIEW, Keeper.CARD, card_id
+    _put_first(row, deciding.pk)
+    row.save(force_insert=True)
+    tell(SpendReviewRequested.about(row), by=by)
+    return Outcome(row, threshold_usd=deciding.approval_threshold_usd)
+
+
+def _placed(row: Transaction, limits: Iterable[Limit], lease_token: UUID, by: Actor) -> Outcome:
+    row.status, row.keeper, row.lease_token = MoneyStatus.HELD, Keeper.LEASE, lease_token
+    least = tightest(limits)
+    _put_first(row, least.budget_id if least else None)
+    row.save(force_insert=True)
+    tell(HoldPlaced.about(row), by=by)
+    return Outcome(row)
+
+
+def _put_first(row: Transaction, deciding: UUID | None) -> None:
+    row.budgets = sorted(row.budgets, key=lambda budget: (budget != deciding, budget))

@@ -1,0 +1,80 @@
+"""Spend windows: the rows that hold the limits. Locked by id, moved by conditional UPDATEs."""
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from uuid import UUID
+
+from django.db.models import F, Q
+
+from commerce.limits import limit_of
+from commerce.models import BudgetConfig, SpendWindow
+from commerce.periods import KINDS, Period
+
+
+def lock_open(budgets: Sequence[BudgetConfig], periods: Sequence[Period]) -> list[SpendWindow]:
+    """The windows of these budgets in these periods, made where they are missing, locked in the order of their ids.
+
+    While they are locked their budgets' limits stand still too, because changing a budget locks its windows.
+    """
+    budget_ids = [budget.pk for budget in budgets]
+    if SpendWindow.objects.of(budget_ids, periods).count() < len(budgets) * len(KINDS):
+        _make_missing(budget_ids, periods)
+    return list(SpendWindow.objects.of(budget_ids, periods).order_by("pk").select_for_update(no_key=True))
+
+
+def _make_missing(budget_ids: Sequence[UUID], periods: Sequence[Period]) -> None:
+    """With the budgets locked, so that a limit that is being changed right now is not copied in its old form.
+
+    This comes before any window is locked; otherwise two first spenders of a day could wait for one another.
+    """
+    budgets = BudgetConfig.objects.filter(pk__in=budget_ids).order_by("pk").select_for_update()
+    SpendWindow.objects.bulk_create(
+        [
+            SpendWindow(
+                budget=budget,
+                kind=period.kind,
+                starts_on=period.starts_on,
+                starts_at=period.starts_at,
+                ends_at=period.ends_at,
+                limit_usd=limit_of(budget, period.kind),
+            )
+            for budget in budgets
+            for period in periods
+        ],
+        ignore_conflicts=True,
+    )
+
+
+def lock(window_ids: Iterable[UUID]) -> None:
+    """Lock windows in the order of their ids."""
+    list(
+        SpendWindow.objects.filter(pk__in=set(window_ids))
+        .order_by("pk")
+        .select_for_update(no_key=True)
+        .values_list("pk")
+    )
+
+
+def hold(windows: Sequence[SpendWindow], amount: Decimal) -> bool:
+    """Reserve in every window whose limit permits it; False when one refused, and the caller rolls back the others."""
+    after = F("held_usd") + F("captured_usd") + amount
+    permitting = SpendWindow.objects.filter(
+        Q(limit_usd__isnull=True) | Q(limit_usd__gte=after), pk__in=[w.pk for w in windows]
+    )
+    return permitting.update(held_usd=F("held_usd") + amount) == len(windows)
+
+
+def release(window_ids: Sequence[UUID], amount: Decimal) -> None:
+    """A hold ended: give its amount back."""
+    _moved(SpendWindow.objects.filter(pk__in=window_ids).update(held_usd=F("held_usd") - amount), window_ids)
+
+
+def capture(window_ids: Sequence[UUID], *, held: Decimal, captured: Decimal) -> None:
+    """A hold was captured: what was not captured of it is free again."""
+    rows = SpendWindow.objects.filter(pk__in=window_ids)
+    _moved(rows.update(held_usd=F("held_usd") - held, captured_usd=F("captured_usd") + captured), window_ids)
+
+
+def _moved(changed: int, window_ids: Sequence[UUID]) -> None:
+    if changed != len(window_ids):
+        raise RuntimeError(f"{len(window_ids)} windows should have moved, {changed} did; nothing was changed")

@@ -1,0 +1,129 @@
+"""Transactions: authorise, list, read, capture, void."""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from chimera.flows.authorise_spend import authorise_spend
+from chimera.flows.capture_spend import capture_spend
+from chimera.flows.show_transactions import show_transaction, show_transactions
+from chimera.flows.void_spend import void_spend
+from chimera.kernel.http import problem
+from chimera.kernel.http.door import Door, problem_response
+from chimera.kernel.http.pages import choice_or_refuse, page, uuid_or_refuse
+from chimera.kernel.http.parsing import money_text
+from chimera.kernel.http.permissions import ANYONE
+from chimera.kernel.http.schema import page_of, paged
+from chimera.kernel.identity import Role
+from commerce.actions import Outcome, Purchase
+from commerce.models import Transaction as TransactionRow
+from commerce.serializers import Capture, DeniedShape, NewTransaction, TransactionShape, Void
+from commerce.states import MoneyStatus
+
+SPENDERS = frozenset({Role.WORKER})
+STATUS_OF = {MoneyStatus.HELD: 201, MoneyStatus.REVIEW: 202}
+
+
+class Transactions(Door):
+    allow: ClassVar = {"GET": ANYONE, "POST": SPENDERS}
+
+    @extend_schema(
+        operation_id="transactions_list",
+        parameters=paged("task", "session", "status"),
+        responses=page_of(TransactionShape),
+    )
+    def get(self, request: Request) -> Response:
+        return page(_filtered(request), request, show_transactions)
+
+    @extend_schema(
+        operation_id="transactions_authorise",
+        request=NewTransaction,
+        responses={201: TransactionShape, 202: TransactionShape, (402, problem.CONTENT_TYPE): DeniedShape},
+    )
+    def post(self, request: Request) -> Response:
+        new = NewTransaction(data=request.data)
+        new.is_valid(raise_exception=True)
+        said = dict(new.validated_data)
+        outcome = authorise_spend(
+            task_id=said.pop("task"),
+            lease_token=said.pop("lease_token"),
+            agent_id=request.user.agent_id,
+            purchase=Purchase(**said),
+            by=request.user.actor,
+        )
+        return _denied(outcome) if outcome.refusal else _answer(outcome.transaction)
+
+
+class Transaction(Door):
+    allow: ClassVar = {"GET": ANYONE}
+
+    @extend_schema(operation_id="transactions_read", responses=TransactionShape)
+    def get(self, request: Request, transaction_id: UUID) -> Response:
+        return Response(show_transaction(TransactionRow.objects.get_or_refuse(transaction_id)))
+
+
+class TransactionCapture(Door):
+    allow: ClassVar = {"POST": SPENDERS}
+
+    @extend_schema(operation_id="transactions_capture", request=Capture, responses=TransactionShape)
+    def post(self, request: Request, transaction_id: UUID) -> Response:
+        said = Capture(data=request.data)
+        said.is_valid(raise_exception=True)
+        captured = capture_spend(
+            transaction_id=transaction_id,
+            agent_id=request.user.agent_id,
+            by=request.user.actor,
+            **said.validated_data,
+        )
+        return Response(show_transaction(captured))
+
+
+class TransactionVoid(Door):
+    allow: ClassVar = {"POST": SPENDERS}
+
+    @extend_schema(operation_id="transactions_void", request=Void, responses=TransactionShape)
+    def post(self, request: Request, transaction_id: UUID) -> Response:
+        said = Void(data=request.data)
+        said.is_valid(raise_exception=True)
+        voided = void_spend(
+            transaction_id=transaction_id,
+            agent_id=request.user.agent_id,
+            by=request.user.actor,
+            **said.validated_data,
+        )
+        return Response(show_transaction(voided))
+
+
+def _answer(row: TransactionRow) -> Response:
+    return Response(show_transaction(row), status=STATUS_OF[MoneyStatus(row.status)])
+
+
+def _denied(outcome: Outcome) -> Response:
+    """The refusal is a row, so it is answered, not raised."""
+    refusal = outcome.refusal
+    assert refusal is not None
+    return problem_response(
+        status=402,
+        code=str(refusal.code),
+        detail=refusal.detail,
+        remaining_usd=money_text(refusal.remaining_usd),
+        resets_at=refusal.resets_at,
+        window=refusal.window,
+        budget=str(refusal.budget_id) if refusal.budget_id else None,
+        transaction=show_transaction(outcome.transaction),
+    )
+
+
+def _filtered(request: Request) -> Any:
+    rows = TransactionRow.objects.all()
+    asked = request.query_params
+    if task := asked.get("task"):
+        rows = rows.filter(task_id=uuid_or_refuse(task, "task"))
+    if session := asked.get("session"):
+        rows = rows.filter(session_id=uuid_or_refuse(session, "session"))
+    if status := asked.get("status"):
+        rows = rows.filter(status=choice_or_refuse(status, "status", [s.value for s in MoneyStatus]))
+    return rows

@@ -1,0 +1,139 @@
+"""What can be told about money and budgets: past-tense facts, plain data, amounts as decimal strings."""
+
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Self
+from uuid import UUID
+
+from pydantic import PlainSerializer
+
+from chimera.kernel.eventlog import Fact
+from chimera.kernel.http.parsing import money_text
+
+Money = Annotated[Decimal, PlainSerializer(money_text, return_type=str, when_used="json")]
+
+
+class TransactionFact(Fact):
+    status: str
+    agent: UUID
+    amount_usd: Money
+    captured_usd: Money | None = None
+    asset_symbol: str
+    payee: str
+    category: str
+    budgets: list[UUID]
+    review: UUID | None = None
+
+    @classmethod
+    def about(cls, transaction: Any, **more: Any) -> Self:
+        return cls(
+            aggregate_id=transaction.pk,
+            aggregate_version=transaction.version,
+            session_id=transaction.session_id,
+            task_id=transaction.task_id,
+            status=str(transaction.status),
+            agent=transaction.agent_id,
+            amount_usd=transaction.amount_usd,
+            captured_usd=transaction.captured_usd,
+            asset_symbol=transaction.asset_symbol,
+            payee=transaction.payee,
+            category=transaction.category,
+            budgets=transaction.budgets,
+            review=transaction.review,
+            **more,
+        )
+
+
+class HoldPlaced(TransactionFact):
+    type: ClassVar[str] = "commerce.transaction.held"
+
+
+class SpendDenied(TransactionFact):
+    """Refused at once, or after a review; `code` says which."""
+
+    type: ClassVar[str] = "commerce.transaction.denied"
+    code: str
+    reason: str
+
+
+class SpendReviewRequested(TransactionFact):
+    """Reserved, and waiting for a person."""
+
+    type: ClassVar[str] = "commerce.transaction.review_requested"
+
+
+class SpendApproved(TransactionFact):
+    """A reviewed spend is a hold now; it waits for its task's next claim."""
+
+    type: ClassVar[str] = "commerce.transaction.approved"
+
+
+class HoldKept(TransactionFact):
+    """Its task waits for a person; the card keeps the hold."""
+
+    type: ClassVar[str] = "commerce.transaction.kept"
+
+
+class HoldReleased(TransactionFact):
+    """The card that kept it let its task go on; it waits for the next claim."""
+
+    type: ClassVar[str] = "commerce.transaction.released"
+
+
+class HoldRebound(TransactionFact):
+    """Its task was claimed again; the new lease keeps it."""
+
+    type: ClassVar[str] = "commerce.transaction.rebound"
+
+
+class HoldCaptured(TransactionFact):
+    type: ClassVar[str] = "commerce.transaction.captured"
+
+
+class HoldVoided(TransactionFact):
+    type: ClassVar[str] = "commerce.transaction.voided"
+    reason: str
+
+
+class HoldExpired(TransactionFact):
+    type: ClassVar[str] = "commerce.transaction.expired"
+
+
+class BudgetLimits(Fact):
+    scope: str
+    scope_id: UUID | None
+    currency: str
+    is_active: bool
+    per_transaction_usd: Money | None
+    day_usd: Money | None
+    month_usd: Money | None
+    total_usd: Money | None
+    approval_threshold_usd: Money | None
+
+    @classmethod
+    def about(cls, budget: Any, **more: Any) -> Self:
+        return cls(
+            aggregate_id=budget.pk,
+            aggregate_version=budget.version,
+            session_id=budget.scope_id if budget.scope == "session" else None,
+            scope=str(budget.scope),
+            scope_id=budget.scope_id,
+            currency=str(budget.currency),
+            is_active=budget.is_active,
+            per_transaction_usd=budget.per_transaction_usd,
+            day_usd=budget.day_usd,
+            month_usd=budget.month_usd,
+            total_usd=budget.total_usd,
+            approval_threshold_usd=budget.approval_threshold_usd,
+            **more,
+        )
+
+
+class BudgetCreated(BudgetLimits):
+    type: ClassVar[str] = "commerce.budget.created"
+
+
+class BudgetChanged(BudgetLimits):
+    """`before` holds the former values of the fields that changed."""
+
+    type: ClassVar[str] = "commerce.budget.changed"
+    before: dict[str, str | bool | None]

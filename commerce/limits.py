@@ -1,0 +1,97 @@
+"""The comparison of amounts with limits: pure, exact, and the same for every kind of window."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Protocol
+from uuid import UUID
+
+from commerce.periods import Period
+from commerce.states import WindowKind
+
+ZERO = Decimal(0)
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+class HasLimits(Protocol):
+    """A budget, as far as its limits go."""
+
+    pk: UUID
+    per_transaction_usd: Decimal | None
+    day_usd: Decimal | None
+    month_usd: Decimal | None
+    total_usd: Decimal | None
+
+
+class Counts(Protocol):
+    """A window, as far as its figures go."""
+
+    budget_id: UUID
+    kind: str
+    limit_usd: Decimal | None
+    held_usd: Decimal
+    captured_usd: Decimal
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What one budget allows over one window, and what of it is used. A limit of None lets everything pass."""
+
+    budget_id: UUID
+    window: WindowKind
+    limit_usd: Decimal | None
+    held_usd: Decimal = ZERO
+    captured_usd: Decimal = ZERO
+    resets_at: datetime | None = None
+
+    @property
+    def remaining_usd(self) -> Decimal | None:
+        """None without a limit; never below zero, though a lowered limit may lie below what was spent before."""
+        return (
+            None if self.limit_usd is None else max(ZERO, self.limit_usd - self.held_usd - self.captured_usd)
+        )
+
+    def permits(self, amount: Decimal) -> bool:
+        return self.remaining_usd is None or amount <= self.remaining_usd
+
+
+def limit_of(budget: HasLimits, kind: WindowKind) -> Decimal | None:
+    match kind:
+        case WindowKind.TRANSACTION:
+            return budget.per_transaction_usd
+        case WindowKind.DAY:
+            return budget.day_usd
+        case WindowKind.MONTH:
+            return budget.month_usd
+        case WindowKind.TOTAL:
+            return budget.total_usd
+
+
+def usage(budget: HasLimits, windows: Iterable[Counts], periods: Sequence[Period]) -> list[Limit]:
+    """A budget's four limits; a window without a row has not been spent from.
+
+    The limit per transaction is the same thing without a row: each purchase is a window of its own, empty before it.
+    """
+    rows = {row.kind: row for row in windows if row.budget_id == budget.pk}
+    found = [Limit(budget.pk, WindowKind.TRANSACTION, budget.per_transaction_usd)]
+    for period in periods:
+        row = rows.get(period.kind)
+        if row is None:
+            found.append(
+                Limit(budget.pk, period.kind, limit_of(budget, period.kind), resets_at=period.ends_at)
+            )
+        else:
+            found.append(
+                Limit(budget.pk, period.kind, row.limit_usd, row.held_usd, row.captured_usd, row.ends_at)
+            )
+    return found
+
+
+def tightest(limits: Iterable[Limit]) -> Limit | None:
+    """The one that leaves least, and of equals the one that resets last; None where nothing is limited."""
+    binding = [(limit.remaining_usd, limit) for limit in limits if limit.remaining_usd is not None]
+    if not binding:
+        return None
+    return min(binding, key=lambda pair: (pair[0], _NEVER - (pair[1].resets_at or _NEVER)))[1]

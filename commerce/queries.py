@@ -1,0 +1,89 @@
+"""What can be asked about money. Every QuerySet here is bound to the tenant by row-level security."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Self
+from uuid import UUID
+
+from django.db.models import Case, DecimalField, F, Q, QuerySet, Sum, Value, When
+
+from chimera.kernel import ids
+from chimera.kernel.errors import not_found
+from chimera.kernel.partitions import ByTime
+from commerce.periods import Period
+from commerce.states import MONEY_OPEN, Keeper, MoneyStatus, Scope, WindowKind
+
+CLOCK_SLACK = timedelta(
+    minutes=1
+)  # two processes' clocks differ by less; a transaction is never older than its task
+
+
+class BudgetQuerySet(QuerySet[Any]):
+    def get_or_refuse(self, budget_id: UUID) -> Any:
+        found = self.filter(pk=budget_id).first()
+        if found is None:
+            raise not_found("budget")
+        return found
+
+    def applying_to(
+        self, *, task_id: UUID, session_id: UUID, campaign_id: UUID | None, agent_id: UUID
+    ) -> Self:
+        """Every budget, active or not, whose scope holds this task."""
+        applies = Q(scope=Scope.TENANT) | Q(scope=Scope.SESSION, scope_id=session_id)
+        applies |= Q(scope=Scope.AGENT, scope_id=agent_id) | Q(scope=Scope.TASK, scope_id=task_id)
+        if campaign_id:
+            applies |= Q(scope=Scope.CAMPAIGN, scope_id=campaign_id)
+        return self.filter(applies).order_by("pk")
+
+
+class SpendWindowQuerySet(QuerySet[Any]):
+    def of(self, budget_ids: Iterable[UUID], periods: Sequence[Period]) -> Self:
+        """The windows of these budgets in these periods, as far as they have been spent from."""
+        within = Q()
+        for period in periods:
+            within |= (
+                Q(kind=period.kind, starts_on=period.starts_on)
+                if period.starts_on
+                else Q(kind=period.kind, starts_on__isnull=True)
+            )
+        return self.filter(within, budget_id__in=list(budget_ids))
+
+    def not_over(self, at: datetime) -> Self:
+        """Windows that may still be spent from at `at` or later."""
+        return self.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=at))
+
+    def days_open(self, at: datetime) -> Self:
+        return self.filter(kind=WindowKind.DAY, starts_at__lte=at, ends_at__gt=at)
+
+
+_COUNTED = Case(
+    When(status=MoneyStatus.CAPTURED, then=F("captured_usd")),
+    When(status__in=MONEY_OPEN, then=F("amount_usd")),
+    default=Value(Decimal(0)),
+    output_field=DecimalField(max_digits=20, decimal_places=6),
+)
+
+
+class TransactionQuerySet(ByTime):
+    def get_or_refuse(self, transaction_id: UUID) -> Any:
+        found = self.filter(pk=transaction_id).first()
+        if found is None:
+            raise not_found("transaction")
+        return found
+
+    def of_task(self, task_id: UUID) -> Self:
+        """Bounded by the task's own id, which prunes the months before the task."""
+        return self.filter(task_id=task_id, pk__gte=ids.first_of(ids.time_of(task_id) - CLOCK_SLACK))
+
+    def open(self) -> Self:
+        return self.filter(status__in=MONEY_OPEN)
+
+    def resume_due(self, at: datetime) -> Self:
+        """Approved holds whose task nobody claimed in time."""
+        return self.filter(keeper=Keeper.RESUME, resume_deadline__lte=at)
+
+    def spent(self) -> Decimal:
+        """Held, in review and captured together, in US dollars."""
+        total: Decimal | None = self.order_by().aggregate(total=Sum(_COUNTED))["total"]
+        return total or Decimal(0)

@@ -1,0 +1,148 @@
+"""HTTP shapes of money (DESIGN 9.1). Requests are strict; responses add fields, and never rename one."""
+
+from enum import StrEnum
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from chimera.kernel.http.parsing import JSONField, MoneyField, StrictIntegerField, StrictSerializer, TextField
+from chimera.kernel.http.problem import Problem
+from commerce.states import Currency, MoneyStatus, Scope, WindowKind
+
+METADATA_BYTES_MAX = 16 * 1024  # the ledger keeps it for good
+
+
+def _values(closed: type[StrEnum]) -> list[str]:
+    return [member.value for member in closed]
+
+
+class StrictBooleanField(serializers.BooleanField):
+    """true or false; neither "yes" nor 1."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
+class NewTransaction(StrictSerializer):
+    task = serializers.UUIDField()
+    lease_token = serializers.UUIDField()
+    amount_usd = MoneyField(positive=True)
+    asset_symbol = TextField(max_length=16, help_text=f"One of: {', '.join(settings.ASSETS)}.")
+    payee = TextField(max_length=200, required=False, allow_blank=True, default="")
+    category = TextField(max_length=80, required=False, allow_blank=True, default="")
+    metadata = JSONField(required=False, default=dict, bytes_max=METADATA_BYTES_MAX)
+
+
+class Capture(StrictSerializer):
+    lease_token = serializers.UUIDField()
+    amount_usd = MoneyField(
+        positive=True,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="At most the hold; left out: all of it.",
+    )
+
+
+class Void(StrictSerializer):
+    lease_token = serializers.UUIDField()
+    reason = TextField(max_length=500, required=False, allow_blank=True, default="")
+
+
+class TransactionShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    task = serializers.UUIDField(source="task_id")
+    session = serializers.UUIDField(source="session_id")
+    agent = serializers.UUIDField(source="agent_id")
+    status = serializers.ChoiceField(choices=_values(MoneyStatus))
+    amount_usd = MoneyField()
+    captured_usd = MoneyField(allow_null=True)
+    asset_symbol = serializers.CharField()
+    payee = serializers.CharField()
+    category = serializers.CharField()
+    metadata = serializers.DictField()
+    expires_at = serializers.DateTimeField(
+        allow_null=True, help_text="When its keeper ends: the lease, the card or the wait for the next claim."
+    )
+    review = serializers.UUIDField(allow_null=True)
+    denied_code = serializers.CharField(allow_null=True)
+    denied_reason = serializers.CharField(allow_null=True)
+    budgets = serializers.ListField(
+        child=serializers.UUIDField(), help_text="Every budget that was asked, the deciding one first."
+    )
+    created_at = serializers.DateTimeField()
+    settled_at = serializers.DateTimeField(allow_null=True)
+
+
+class DeniedShape(Problem):
+    """402. `resets_at` says from when on more is possible; null: never by waiting."""
+
+    remaining_usd = MoneyField()
+    resets_at = serializers.DateTimeField(allow_null=True)
+    window = serializers.ChoiceField(choices=_values(WindowKind), allow_null=True)
+    budget = serializers.UUIDField(allow_null=True)
+    transaction = TransactionShape()
+
+
+class _Limits(StrictSerializer):
+    """Null is no such limit."""
+
+    per_transaction_usd = MoneyField(required=False, allow_null=True)
+    day_usd = MoneyField(required=False, allow_null=True)
+    month_usd = MoneyField(required=False, allow_null=True)
+    total_usd = MoneyField(required=False, allow_null=True)
+    approval_threshold_usd = MoneyField(required=False, allow_null=True)
+
+
+class NewBudget(_Limits):
+    scope = serializers.ChoiceField(choices=_values(Scope))
+    scope_id = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Of the campaign, session, agent or task; none for the tenant.",
+    )
+    currency = serializers.ChoiceField(choices=_values(Currency), required=False, default=Currency.USD.value)
+    is_active = StrictBooleanField(required=False, default=True)
+
+
+class BudgetChange(_Limits):
+    is_active = StrictBooleanField(required=False)
+    version = StrictIntegerField(
+        min_value=1,
+        max_value=2_000_000_000,
+        required=False,
+        help_text="Refuse the change unless it is still this version.",
+    )
+
+
+class BudgetShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    scope = serializers.ChoiceField(choices=_values(Scope))
+    scope_id = serializers.UUIDField(allow_null=True)
+    currency = serializers.ChoiceField(choices=_values(Currency))
+    is_active = serializers.BooleanField()
+    per_transaction_usd = MoneyField(allow_null=True)
+    day_usd = MoneyField(allow_null=True)
+    month_usd = MoneyField(allow_null=True)
+    total_usd = MoneyField(allow_null=True)
+    approval_threshold_usd = MoneyField(allow_null=True)
+    version = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+class WindowShape(serializers.Serializer[Any]):
+    window = serializers.ChoiceField(choices=_values(WindowKind))
+    limit_usd = MoneyField(allow_null=True)
+    held_usd = MoneyField()
+    captured_usd = MoneyField()
+    remaining_usd = MoneyField(allow_null=True)
+    resets_at = serializers.DateTimeField(allow_null=True)
+
+
+class UsageShape(serializers.Serializer[Any]):
+    windows = WindowShape(many=True)

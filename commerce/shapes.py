@@ -1,0 +1,35 @@
+"""Rows as the API shows them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from commerce.limits import Limit
+from commerce.models import BudgetConfig, Transaction
+from commerce.serializers import BudgetShape, TransactionShape, WindowShape
+
+
+def transaction(row: Transaction, expires_at: datetime | None) -> dict[str, Any]:
+    """`expires_at` is its keeper's end, which the keeper knows, and no copy of ours (chimera.flows.show_transactions)."""
+    row.expires_at = expires_at  # type: ignore[attr-defined]
+    shown = dict(TransactionShape(row).data)
+    for name in ("denied_code", "denied_reason"):
+        shown[name] = shown[name] or None
+    return shown
+
+
+def transactions(rows: Sequence[Transaction], ends: Mapping[UUID, datetime | None]) -> list[dict[str, Any]]:
+    return [transaction(row, ends.get(row.pk)) for row in rows]
+
+
+def budget(row: BudgetConfig) -> dict[str, Any]:
+    return dict(BudgetShape(row).data)
+
+
+def budgets(rows: Sequence[BudgetConfig]) -> list[dict[str, Any]]:
+    return [budget(row) for row in rows]
+
+
+def usage(limits: Sequence[Limit]) -> dict[str, Any]:
+    return {"windows": [dict(WindowShape(limit).data) for limit in limits]}
