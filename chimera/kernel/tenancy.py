@@ -129,10 +129,14 @@ DECLARE
     referenced uuid;
     fits boolean;
     fresh jsonb := to_jsonb(NEW);
+    before jsonb := '{}';
 BEGIN
+    IF TG_OP = 'UPDATE' AND OLD.tenant_id = NEW.tenant_id THEN
+        before := to_jsonb(OLD);  -- What it references already may be gone by now (a task after 90 days).
+    END IF;
     WHILE i < TG_NARGS LOOP
         referenced := NULLIF(fresh ->> TG_ARGV[i], '')::uuid;
-        IF referenced IS NOT NULL THEN
+        IF referenced IS NOT NULL AND before ->> TG_ARGV[i] IS DISTINCT FROM fresh ->> TG_ARGV[i] THEN
             EXECUTE format('SELECT EXISTS (SELECT 1 FROM %I WHERE id = $1 AND tenant_id = $2)', TG_ARGV[i + 1])
                 INTO fits USING referenced, NEW.tenant_id;
             IF NOT fits THEN

@@ -1,0 +1,18 @@
+"""What can be done with memory: verbs by noun. They run inside a transaction that a door or a flow has bound, except
+`vectors`, which waits for an embedder and therefore opens its own short ones."""
+
+from memory.actions.checks import freeze
+from memory.actions.records import NewMemory, add, forget, remember, supersede
+from memory.actions.vectors import embed, embed_one, embed_waiting
+
+__all__ = [
+    "NewMemory",
+    "add",
+    "embed",
+    "embed_one",
+    "embed_waiting",
+    "forget",
+    "freeze",
+    "remember",
+    "supersede",
+]

@@ -1,0 +1,50 @@
+"""Memory checks: what an agent was shown of memory is frozen with the task that it works on."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from chimera.kernel import clock
+from chimera.kernel.errors import conflict
+from memory.limits import CHECKS_MAX, FROZEN_CHARACTERS_MAX
+from memory.models import Frozen, MemoryCheck
+from memory.search import Hit, Question, shown
+
+
+def freeze(
+    *, task_id: UUID, lease_token: UUID, attempt: int, agent_id: UUID, question: Question, hits: Sequence[Hit]
+) -> MemoryCheck:
+    """Keep a search and what it found, also when it found nothing. Whether the lease is the agent's, the caller has checked.
+
+    Tells nothing: the check is part of the task's evidence, read by `memory.queries.frozen_for`.
+    """
+    if MemoryCheck.objects.of_task(task_id, lease_token).count() >= CHECKS_MAX:
+        raise conflict(
+            f"This lease has made {CHECKS_MAX} memory checks; work with what was found.",
+            code="too_many_checks",
+        )
+    check: MemoryCheck = MemoryCheck.objects.create(
+        task_id=task_id,
+        lease_token=lease_token,
+        attempt=attempt,
+        agent_id=agent_id,
+        query=question.text,
+        mode=question.mode,
+        embedding_model=question.model,
+        memories=[_frozen(hit).model_dump(mode="json") for hit in hits],
+        created_at=clock.now(),
+    )
+    return check
+
+
+def _frozen(hit: Hit) -> Frozen:
+    memory = hit.memory
+    return Frozen(
+        id=memory.pk,
+        content=memory.content[:FROZEN_CHARACTERS_MAX],
+        cut=len(memory.content) > FROZEN_CHARACTERS_MAX,
+        category=memory.category,
+        source=memory.source,
+        score=hit.score,
+        parts=shown(hit.parts),
+        created_at=memory.created_at,
+    )

@@ -1,0 +1,188 @@
+"""The doors of memory: add, list, read, search, supersede, forget."""
+
+from dataclasses import asdict
+from typing import Any, ClassVar
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from chimera.flows.check_memory import Checked, check_memory
+from chimera.kernel import clock
+from chimera.kernel.http.door import Door
+from chimera.kernel.http.pages import page
+from chimera.kernel.http.permissions import AGENTS, ANYONE, OPERATORS
+from chimera.kernel.http.schema import page_of
+from chimera.kernel.identity import Principal
+from memory import actions, search
+from memory.actions.records import NewMemory, check_may_forget
+from memory.models import MemoryRecord, Source
+from memory.queries import Viewer
+from memory.ranking import WEIGHTS, Mode
+from memory.serializers import (
+    ForgetBody,
+    ListQuery,
+    MemoryShape,
+    NewMemoryBody,
+    ReadQuery,
+    SearchBody,
+    SearchShape,
+    SupersedeBody,
+)
+
+WRITERS = AGENTS | OPERATORS
+
+
+class Memories(Door):
+    allow: ClassVar = {"GET": ANYONE, "POST": WRITERS}
+
+    @extend_schema(operation_id="memories_list", parameters=[ListQuery], responses=page_of(MemoryShape))
+    def get(self, request: Request) -> Response:
+        """Newest first, without what is forgotten or superseded. What is kept for a session is listed when `session` names it."""
+        said = ListQuery(data=request.query_params.dict())
+        said.is_valid(raise_exception=True)
+        wanted = said.validated_data
+        rows = (
+            MemoryRecord.objects.kept()
+            .superseded_not_before(clock.now())
+            .visible_to(Viewer.of(request.user, wanted.get("session")))
+        )
+        rows = rows.having(
+            category=wanted.get("category"),
+            session_id=wanted.get("session"),
+            task_id=wanted.get("task"),
+            agent_id=wanted.get("agent"),
+            agent_role=wanted.get("agent_role"),
+            persona=wanted.get("persona"),
+        )
+        return page(rows.light(), request, lambda found: list(MemoryShape(found, many=True).data))
+
+    @extend_schema(operation_id="memories_create", request=NewMemoryBody, responses={201: MemoryShape})
+    def post(self, request: Request) -> Response:
+        """Keep a memory. It is found by its words at once, by its meaning a moment later."""
+        body = NewMemoryBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        memory = actions.add(new=_new(body.validated_data, request.user), by=request.user.actor)
+        return Response(MemoryShape(memory).data, status=201)
+
+
+class Memory(Door):
+    allow: ClassVar = {"GET": ANYONE}
+
+    @extend_schema(operation_id="memories_read", parameters=[ReadQuery], responses=MemoryShape)
+    def get(self, request: Request, memory_id: UUID) -> Response:
+        return Response(MemoryShape(_seen(request, memory_id)).data)
+
+
+class MemorySearch(Door):
+    allow: ClassVar = {"POST": ANYONE}
+    nudges = False
+
+    def prepare(self, request: Request) -> None:
+        """Before the transaction: the query is embedded."""
+        body = SearchBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        self.said: dict[str, Any] = body.validated_data
+        self.question = search.ask(text=self.said["query"], mode=Mode(self.said["mode"]))
+
+    @extend_schema(operation_id="memories_search", request=SearchBody, responses={200: SearchShape})
+    def post(self, request: Request) -> Response:
+        """What is remembered about a query, best first. An agent's search is frozen with the task that it runs."""
+        filters = {
+            name: self.said[name]
+            for name in ("category", "session", "agent_role", "persona", "since", "as_of")
+        }
+        checked = check_memory(
+            principal=request.user,
+            question=self.question,
+            limit=self.said["limit"],
+            task_id=self.said["task"],
+            lease_token=self.said["lease_token"],
+            **filters,
+        )
+        return Response(SearchShape(_answer(self.question.mode, checked)).data)
+
+
+class MemorySupersede(Door):
+    allow: ClassVar = {"POST": WRITERS}
+
+    @extend_schema(
+        operation_id="memories_supersede",
+        parameters=[ReadQuery],
+        request=SupersedeBody,
+        responses={201: MemoryShape},
+    )
+    def post(self, request: Request, memory_id: UUID) -> Response:
+        """Put a corrected memory in its place; 409 when it was superseded or forgotten before."""
+        body = SupersedeBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        new = _correction(_seen(request, memory_id), body.validated_data, request.user)
+        memory = actions.supersede(memory_id=memory_id, new=new, by=request.user.actor)
+        return Response(MemoryShape(memory).data, status=201)
+
+
+class MemoryForget(Door):
+    allow: ClassVar = {"POST": WRITERS}
+
+    @extend_schema(
+        operation_id="memories_forget", parameters=[ReadQuery], request=ForgetBody, responses=MemoryShape
+    )
+    def post(self, request: Request, memory_id: UUID) -> Response:
+        """Nobody finds it any more. Agents forget their own memories, operators any."""
+        body = ForgetBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        memory = _seen(request, memory_id)
+        check_may_forget(memory=memory, agent_id=request.user.agent_id if request.user.is_agent else None)
+        actions.forget(memory=memory, reason=body.validated_data["reason"], by=request.user.actor)
+        return Response(MemoryShape(memory).data)
+
+
+def _seen(request: Request, memory_id: UUID) -> MemoryRecord:
+    """A memory by its id, if the caller may see it; what is forgotten, people alone."""
+    said = ReadQuery(data=request.query_params.dict())
+    said.is_valid(raise_exception=True)
+    principal: Principal = request.user
+    rows = MemoryRecord.objects.light().visible_to(
+        Viewer.of(principal, said.validated_data.get("session"), any_session=principal.is_person)
+    )
+    found: MemoryRecord = (rows if principal.is_person else rows.kept()).get_or_refuse(memory_id)
+    return found
+
+
+def _new(said: dict[str, Any], principal: Principal) -> NewMemory:
+    return NewMemory(
+        content=said["content"],
+        category=said["category"],
+        importance_score=said["importance_score"],
+        session_id=said.get("session"),
+        task_id=said.get("task"),
+        agent_id=principal.agent_id if principal.is_agent else None,
+        agent_role=principal.role if principal.is_agent else "",
+        persona=said.get("persona") or "",
+        source=said.get("source") or Source(),
+        visibility=said["visibility"],
+        valid_from=said.get("valid_from"),
+        valid_until=said.get("valid_until"),
+    )
+
+
+def _correction(old: MemoryRecord, said: dict[str, Any], principal: Principal) -> NewMemory:
+    """The old memory's properties, with what is said instead. Its task is not taken over: that may be gone by now."""
+    begins = said.get("valid_from") or clock.now()
+    goes_on = old.valid_until is not None and old.valid_until > begins
+    kept = {
+        "category": old.category,
+        "importance_score": old.importance_score,
+        "session": old.session_id,
+        "persona": old.persona,
+        "source": Source.model_validate(old.source),
+        "visibility": old.visibility,
+        "valid_until": old.valid_until if goes_on else None,
+    }
+    return _new(kept | said | {"valid_from": begins}, principal)
+
+
+def _answer(mode: Mode, checked: Checked) -> dict[str, Any]:
+    results = [{"memory": hit.memory, "score": hit.score, "parts": asdict(hit.parts)} for hit in checked.hits]
+    return {"results": results, "mode": mode, "weights": asdict(WEIGHTS[mode]), "task": checked.task_id}

@@ -1,0 +1,117 @@
+"""What can be asked of memory. Every QuerySet here is bound to the tenant by row-level security."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from chimera.kernel.errors import not_found
+from chimera.kernel.identity import Principal
+from memory.limits import FROZEN_SHOWN_MAX
+
+HEAVY = ("embedding", "words")  # 3 kB and more a row, which only the database computes with
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who looks: `agent_id` if it is an agent; `sessions` that it named or works in; `any_session` if all are open to it."""
+
+    agent_id: UUID | None = None
+    sessions: frozenset[UUID] = frozenset()
+    any_session: bool = False
+
+    @classmethod
+    def of(cls, principal: Principal, *sessions: UUID | None, any_session: bool = False) -> Self:
+        named = frozenset(s for s in sessions if s is not None)
+        return cls(principal.agent_id if principal.is_agent else None, named, any_session)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """What a search may find: for whom, as of when, and which properties."""
+
+    viewer: Viewer
+    at: datetime  # now, or `as_of`
+    category: str | None = None
+    session_id: UUID | None = None
+    agent_role: str | None = None
+    persona: str | None = None
+    since: datetime | None = None
+
+
+class MemoryQuerySet(QuerySet[Any]):
+    def kept(self) -> Self:
+        return self.filter(forgotten_at__isnull=True)
+
+    def visible_to(self, viewer: Viewer) -> Self:
+        """Tenant-wide memories, those of the viewer's sessions, and an agent's own."""
+        seen = Q(visibility="tenant")
+        if viewer.any_session:
+            seen |= Q(visibility="session")
+        elif viewer.sessions:
+            seen |= Q(visibility="session", session_id__in=viewer.sessions)
+        if viewer.agent_id:
+            seen |= Q(agent_id=viewer.agent_id)
+        return self.filter(seen)
+
+    def superseded_not_before(self, at: datetime) -> Self:
+        return self.filter(Q(superseded_at__isnull=True) | Q(superseded_at__gt=at))
+
+    def valid_at(self, at: datetime) -> Self:
+        """Inside its window; a side that was left open is open."""
+        begun = Q(valid_from__isnull=True) | Q(valid_from__lte=at)
+        return self.filter(begun, Q(valid_until__isnull=True) | Q(valid_until__gt=at))
+
+    def having(self, **properties: Any) -> Self:
+        """Equal in every property that is given."""
+        return self.filter(**{name: value for name, value in properties.items() if value is not None})
+
+    def sought(self, sought: Sought) -> Self:
+        found = self.kept().visible_to(sought.viewer).superseded_not_before(sought.at).valid_at(sought.at)
+        found = found.having(
+            category=sought.category,
+            session_id=sought.session_id,
+            agent_role=sought.agent_role,
+            persona=sought.persona,
+        )
+        return found.filter(created_at__gte=sought.since) if sought.since else found
+
+    def unembedded(self, model: str) -> Self:
+        """Kept, and without a vector of this model."""
+        return self.kept().exclude(embedding_model=model)
+
+    def light(self) -> Self:
+        return self.defer(*HEAVY)
+
+    def get_or_refuse(self, memory_id: UUID) -> Any:
+        found = self.filter(pk=memory_id).first()
+        if found is None:
+            raise not_found("memory")
+        return found
+
+
+class CheckQuerySet(QuerySet[Any]):
+    def of_task(self, task_id: UUID, lease_token: UUID | None = None) -> Self:
+        checks = self.filter(task_id=task_id).order_by("pk")
+        return checks.filter(lease_token=lease_token) if lease_token else checks
+
+
+def frozen_for(task_id: UUID, *, lease_token: UUID | None = None) -> list[dict[str, Any]]:
+    """What its agents were shown of memory: {id, content, cut, category, source, score, parts, created_at, attempt, query, checked_at}.
+
+    With `lease_token` only what was shown under that lease. Each memory once an attempt, with its best score; at most
+    FROZEN_SHOWN_MAX, the latest attempt first and in it the best first.
+    """
+    from memory.models import MemoryCheck
+
+    best: dict[tuple[UUID, str], dict[str, Any]] = {}
+    for check in MemoryCheck.objects.of_task(task_id, lease_token):
+        about = {"attempt": check.attempt, "query": check.query, "checked_at": check.created_at.isoformat()}
+        for memory in check.memories:
+            key = (check.lease_token, memory["id"])
+            if key not in best or best[key]["score"] < memory["score"]:
+                best[key] = memory | about
+    shown = sorted(best.values(), key=lambda memory: (-memory["attempt"], -memory["score"], memory["id"]))
+    return shown[:FROZEN_SHOWN_MAX]

