@@ -5,6 +5,7 @@ PY       := $(VENV)/bin/python
 NEXT     := .venv-next
 # The same code passes on this Django, where Python 3.13 is present.
 DJANGO_NEXT := 6.1.3
+PYTHON_NEXT ?= $(firstword $(shell python3.13 -c '' 2>/dev/null && command -v python3.13) $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python3.13))
 WORKERS  ?= 2
 ARGS     ?=
 PIP      := -m pip --disable-pip-version-check --quiet install
@@ -26,9 +27,9 @@ test: $(VENV)/tests
 	@$(PY) -m pytest -n $(WORKERS) $(ARGS)
 
 test-next:
-	@if command -v python3.13 >/dev/null && python3.13 -c 'import ensurepip' 2>/dev/null; then \
+	@if [ -n "$(PYTHON_NEXT)" ]; then \
 		$(MAKE) --no-print-directory $(NEXT)/tests && $(NEXT)/bin/python -m pytest -n $(WORKERS) $(ARGS); \
-	else echo "not tried: Django $(DJANGO_NEXT), because there is no python3.13 here"; fi
+	else echo "not tried: Django $(DJANGO_NEXT), because there is no Python 3.13 here"; fi
 
 # One line, one check. All are run, and one that fails fails the whole.
 define CHECKS
@@ -104,7 +105,7 @@ $(VENV)/tests: requirements-dev.txt $(VENV)/runs
 
 $(NEXT)/tests: requirements-dev.txt requirements.txt constraints.txt
 	@echo "making $(NEXT) with Django $(DJANGO_NEXT) (the first time only)" >&2
-	@python3.13 -m venv --clear $(NEXT)
+	@$(PYTHON_NEXT) -m venv --clear $(NEXT)
 	@for file in requirements.txt requirements-dev.txt constraints.txt; do \
 		sed 's/^Django==[0-9.]*/Django==$(DJANGO_NEXT)/' $$file > $(NEXT)/$$file; done
 	@$(NEXT)/bin/python $(PIP) -c $(NEXT)/constraints.txt -r $(NEXT)/requirements-dev.txt >&2

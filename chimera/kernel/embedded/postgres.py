@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,12 +18,13 @@ import psycopg
 from chimera.kernel import roles
 from chimera.kernel.embedded import orphan, ports
 from chimera.kernel.embedded.folder import Hold, Kept, open_home, write_private
-from chimera.kernel.embedded.identity import LAUNCHER, outer_ids, unprivileged
-from chimera.kernel.embedded.process import Process, ServerFailed
+from chimera.kernel.embedded.identity import outer_ids, unprivileged
+from chimera.kernel.embedded.process import Process, ServerFailed, launched
 
 MAJOR = "18"
 CONNECTIONS_MAX = 200  # a pool of 16 for each of web, relay, worker and their doubles, and people with psql
 START_SECONDS = 60.0  # recovery after a crash replays at most max_wal_size
+STOP_SECONDS = 4.0  # for the last checkpoint; then it is cut short, and the next start recovers
 SETTINGS = {
     "listen_addresses": ports.LOOPBACK,
     "unix_socket_directories": "",  # a socket's path may have 107 bytes; clone folders may be deeper
@@ -98,7 +98,7 @@ class Postgres:
     def stop(self) -> None:
         """Fast: sessions are cut off, data is checkpointed. Idempotent."""
         if self._process is not None and self._process.alive():
-            self._process.stop(signal.SIGINT, signal.SIGQUIT, seconds=8)
+            self._process.stop(signal.SIGINT, signal.SIGQUIT, seconds=STOP_SECONDS)
         self._process = None
         self._hold.release()
 
@@ -145,9 +145,8 @@ class Postgres:
             "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-instructions",
             *([] if self.durable else ["--no-sync"]),
         ]  # fmt: skip
-        prefix = [sys.executable, "-I", "-S", LAUNCHER, str(os.getpid()), "15", self._identity, "--"]
         made = subprocess.run(
-            prefix + command,
+            launched(self._identity) + command,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

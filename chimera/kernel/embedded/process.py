@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -26,42 +27,30 @@ class AlreadyRunning(RuntimeError):
 class Process:
     """A child in a session of its own (the terminal's Ctrl-C does not reach it), writing to `log`.
 
-    It gets `death_signal` when we die (Linux). Standard output and error are never ours: a pipe held open by
-    a server would hang whoever reads it.
+    It gets `death_signal` when we die (Linux). A server needs a log: our own standard output, held open by it,
+    would hang whoever reads that. `log=None`, which does hand ours on, is for children that come and go.
     """
 
     def __init__(
         self,
         command: list[str],
         *,
-        log: Path,
+        log: Path | None,
         death_signal: int = signal.SIGTERM,
         identity: str = SAME,
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
     ) -> None:
-        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if log.exists() and log.stat().st_size > LOG_BYTES_MAX:
-            log.replace(log.with_name(log.name + ".1"))
         self.log = log
-        self.log_begin = log.stat().st_size if log.exists() else 0
-        prefix = [
-            sys.executable,
-            "-I",
-            "-S",
-            LAUNCHER,
-            str(os.getpid()),
-            str(int(death_signal)),
-            identity,
-            "--",
-        ]
-        with log.open("ab") as output:
+        self.log_begin = _make_room(log) if log else 0
+        prefix = launched(identity, death_signal)
+        with log.open("ab") if log else nullcontext() as output:
             self._popen = _in_nursery(
                 lambda: subprocess.Popen(
                     prefix + command,
                     stdin=subprocess.DEVNULL,
                     stdout=output,
-                    stderr=subprocess.STDOUT,
+                    stderr=subprocess.STDOUT if output else None,
                     start_new_session=True,
                     env=dict(environment) if environment is not None else None,
                     cwd=folder,
@@ -102,9 +91,24 @@ class Process:
 
     def last_words(self, lines: int = 15) -> str:
         """The end of what it has written since it was started."""
+        if self.log is None:
+            return ""
         with self.log.open("rb") as written:
             written.seek(self.log_begin)
             return "\n".join(written.read().decode(errors="replace").splitlines()[-lines:])
+
+
+def launched(identity: str, death_signal: int = signal.SIGTERM) -> list[str]:
+    """What to write before a command, so that it runs as `identity` and dies with us."""
+    return [sys.executable, "-I", "-S", LAUNCHER, str(os.getpid()), str(int(death_signal)), identity, "--"]
+
+
+def _make_room(log: Path) -> int:
+    """Its size, from which on the new child writes."""
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > LOG_BYTES_MAX:
+        log.replace(log.with_name(log.name + ".1"))
+    return log.stat().st_size if log.exists() else 0
 
 
 _requests: "queue.SimpleQueue[tuple[Callable[[], Any], queue.SimpleQueue[Any]]]" = queue.SimpleQueue()

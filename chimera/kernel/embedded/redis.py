@@ -68,7 +68,7 @@ class Redis:
     def stop(self) -> None:
         """SIGTERM, which writes what is to be kept. Idempotent."""
         if self._process is not None and self._process.alive():
-            self._process.stop(signal.SIGTERM, seconds=5)
+            self._process.stop(signal.SIGTERM, seconds=2)
         self._process = None
         self._hold.release()
 

@@ -1,0 +1,21 @@
+"""`manage.py prepare`: what must stand before a development installation serves."""
+
+import json
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+
+from chimera import bootstrap
+from chimera.kernel.embedded.folder import write_private
+
+
+class Command(BaseCommand):
+    help = "Migrates as the owner, gathers static files, makes the development tenant, writes dev.json."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        call_command("migrate", database="owner", interactive=False, verbosity=options["verbosity"])
+        call_command("collectstatic", interactive=False, verbosity=0)
+        made = bootstrap.ensure_development(settings.HOME, settings.BASE_URL)
+        write_private(settings.HOME / "dev.json", json.dumps(made, indent=1) + "\n")
