@@ -1,8 +1,9 @@
-"""Authorise: hold money for a running task, or put it before a person and block the task, or write down why not.
+"""Authorise: hold money for a running task, or put it before a person and block the task, or write down why
+not.
 
-Locks: the task, then windows by id; the transaction, and the card if a person must decide, are new.
-Dies anywhere: nothing, or all of it. Repeated with the same Idempotency-Key it gets the same answer; a hold whose answer
-was lost ends with its lease.
+Locks: the task, then windows by id; the transaction, and the card if a person must decide, are new. Dies
+anywhere: nothing, or all of it. Repeated with the same Idempotency-Key it gets the same answer; a hold whose
+answer was lost ends with its lease.
 """
 
 from uuid import UUID
@@ -23,7 +24,10 @@ from swarm.models.task import ExecutionMode
 def authorise_spend(
     *, task_id: UUID, lease_token: UUID, agent_id: UUID, purchase: Purchase, by: Actor
 ) -> Outcome:
-    """The transaction that was written: held, in review or denied. Raises 404 and 409 `stale_lease` as any write of an agent."""
+    """The transaction that was written: held, in review or denied.
+
+    Raises 404 and 409 `stale_lease` as any write of an agent.
+    """
     task = tasks.lock(task_id)
     tasks.check_lease(task, lease_token, agent_id=agent_id)
     card_id = safety.new_id()

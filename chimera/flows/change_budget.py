@@ -1,7 +1,8 @@
-"""Change a budget: limits and open windows at once, and whoever works in its campaign or session is told by state_version.
+"""Change a budget: limits and open windows at once, and whoever works in its campaign or session is told by
+state_version.
 
-Locks: the campaign or the session, then the budget, then its windows by id. A spend that is being decided has locked the
-windows; it passes before, or meets the new limits. Dies anywhere: nothing, or all of it.
+Locks: the campaign or the session, then the budget, then its windows by id. A spend that is being decided has
+locked the windows; it passes before, or meets the new limits. Dies anywhere: nothing, or all of it.
 """
 
 from typing import Any
@@ -17,16 +18,16 @@ from swarm.actions import campaigns, sessions
 def change_budget(
     *, budget_id: UUID, changes: dict[str, Any], expected_version: int | None, by: Actor
 ) -> BudgetConfig:
-    """`changes` maps limits, `approval_threshold_usd` and `is_active` to their new values. Equal values change nothing."""
+    """`changes` maps limits, `approval_threshold_usd` and `is_active` to their new values.
+
+    Equal values change nothing.
+    """
     seen: BudgetConfig = BudgetConfig.objects.get_or_refuse(budget_id)
     if not budgets.differences(seen, changes):
         budgets.check_version(seen, expected_version)
         return seen
-    match seen.scope:
-        case Scope.CAMPAIGN:
-            campaigns.bump(campaign_id=seen.scope_id, reason="budget", by=by)
-        case Scope.SESSION:
-            sessions.bump(session_id=seen.scope_id, reason="budget", by=by)
-        case _:
-            pass  # A tenant, an agent and a task have no state_version that work rests on.
+    if seen.scope == Scope.CAMPAIGN and seen.scope_id:
+        campaigns.bump(campaign_id=seen.scope_id, reason="budget", by=by)
+    if seen.scope == Scope.SESSION and seen.scope_id:
+        sessions.bump(session_id=seen.scope_id, reason="budget", by=by)
     return budgets.change(budget_id=budget_id, changes=changes, expected_version=expected_version, by=by)

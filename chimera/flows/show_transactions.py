@@ -1,4 +1,8 @@
-"""Transactions as the API shows them, each with its keeper's end: the lease's, the card's, or its own deadline. Reads only."""
+"""Transactions as the API shows them, each with its keeper's end: the lease's, the card's, or its own
+deadline.
+
+Reads only.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,7 +27,7 @@ def show_transaction(row: Transaction) -> dict[str, Any]:
 
 def _ends(rows: Sequence[Transaction]) -> dict[UUID, datetime | None]:
     leased = {row.task_id for row in rows if row.keeper == Keeper.LEASE}
-    carded = {row.review for row in rows if row.keeper == Keeper.CARD}
+    carded = {row.review for row in rows if row.keeper == Keeper.CARD and row.review}
     leases = dict(Task.objects.filter(pk__in=leased).values_list("pk", "lease_expires_at")) if leased else {}
     dues = dict(ReviewCard.objects.filter(pk__in=carded).values_list("pk", "due_at")) if carded else {}
     return {row.pk: _end(row, leases, dues) for row in rows}

@@ -24,7 +24,10 @@ def void_spend(
 
 
 def locked_for_lease(transaction_id: UUID, lease_token: UUID, agent_id: UUID) -> Transaction:
-    """A transaction of the lease's own task, everything locked. An open hold must be kept by this very lease."""
+    """A transaction of the lease's own task, everything locked.
+
+    An open hold must be kept by this very lease.
+    """
     task_id = Transaction.objects.get_or_refuse(transaction_id).task_id
     task = tasks.lock(task_id)
     tasks.check_lease(task, lease_token, agent_id=agent_id)

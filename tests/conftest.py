@@ -1,0 +1,74 @@
+"""The ground of every test: a migrated database on private servers, emptied after each test, and a fixed cast.
+
+Rows are committed, as in life: the event log shows nothing of an open transaction. The schema is made by the owner, a
+plain role; the tests act as the application's role, and only the emptying is the owner's.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connections
+
+from chimera.kernel import redis
+from tests.cast import Stage, found
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
+    """Migrate once. The database itself was made by tests.cluster."""
+    with django_db_blocker.unblock():
+        call_command("migrate", verbosity=0)
+        yield
+        connections.close_all()
+
+
+@pytest.fixture
+def db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Committed rows; everything is emptied afterwards."""
+    with django_db_blocker.unblock():
+        yield
+        connections["default"].close()
+        empty()
+
+
+def empty() -> None:
+    """As owner: every table that has rows, apart from what migrations wrote; then Redis."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT format('%I', c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+              AND c.relname NOT IN ('django_migrations', 'django_content_type', 'auth_permission',
+                                    'kernel_xidbase', 'kernel_partitioned')
+            """
+        )
+        tables = [row[0] for row in cursor.fetchall()]
+        query = " UNION ALL ".join(f"(SELECT '{t}' FROM {t} LIMIT 1)" for t in tables)
+        cursor.execute(query)
+        full = [row[0] for row in cursor.fetchall()]
+        if full:
+            cursor.execute(f"TRUNCATE {', '.join(full)} RESTART IDENTITY CASCADE")
+    connections["owner"].close()
+    redis.client().flushall()
+
+
+@pytest.fixture
+def acme(db: None) -> Stage:
+    """Tenant Acme (Europe/Lisbon): Ada and Bob work, Pia plans, Jude judges; Rita reviews, Otto operates, Fay has the money."""
+    return found("Acme", time_zone="Europe/Lisbon")
+
+
+@pytest.fixture
+def zenith(db: None) -> Stage:
+    """Another tenant with a cast of its own, who must never see anything of Acme."""
+    return found("Zenith", time_zone="America/New_York")
+
+
+@pytest.fixture
+def settle(db: None) -> Callable[[], None]:
+    """Run the relay's lanes in this process until nothing is left to do."""
+    from tests.lanes import settle as run
+
+    return run
