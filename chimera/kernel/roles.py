@@ -64,9 +64,9 @@ def script(*, database: str = "chimera", owner_password: str = "<owner>", app_pa
     """The same for `psql`, to be run as a superuser of your own server."""
     lines = ["\\set ON_ERROR_STOP on"]
     lines += [_text(part) for part in _cluster(owner_password=owner_password, app_password=app_password)]
-    create = sql.SQL(
-        "SELECT {} WHERE NOT EXISTS (SELECT 1 FROM pg_database WHERE datname = {}) \\gexec"
-    ).format(sql.Literal(_create_database(database).as_string(None)), sql.Literal(database))
+    create = sql.SQL("SELECT {} WHERE NOT EXISTS (SELECT 1 FROM pg_database WHERE datname = {}) \\gexec").format(
+        sql.Literal(_create_database(database).as_string(None)), sql.Literal(database)
+    )
     lines += [create.as_string(None)]
     lines += [_text(part) for part in _database(database)]
     lines += [sql.SQL("\\connect {}").format(sql.Identifier(database)).as_string(None)]
@@ -131,10 +131,8 @@ def _inside() -> Iterator[Statement]:
     yield sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}").format(sql.Identifier(PARTS), owner)
     yield sql.SQL("REVOKE ALL ON SCHEMA {} FROM PUBLIC, {}").format(sql.Identifier(PARTS), both)
     for grant in ("SELECT, INSERT, UPDATE, DELETE ON TABLES", "USAGE ON SEQUENCES", "EXECUTE ON FUNCTIONS"):
-        yield sql.SQL(
-            "ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA public GRANT " + grant + " TO {}"
-        ).format(owner, both)
+        yield sql.SQL("ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA public GRANT " + grant + " TO {}").format(
+            owner, both
+        )
     # PostgreSQL lets PUBLIC call every function; a SECURITY DEFINER one must be for those it names.
-    yield sql.SQL("ALTER DEFAULT PRIVILEGES FOR ROLE {} REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC").format(
-        owner
-    )
+    yield sql.SQL("ALTER DEFAULT PRIVILEGES FOR ROLE {} REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC").format(owner)

@@ -22,8 +22,8 @@ class Plan:
     base_url: str
     urls: Mapping[str, str]
 
-    def prepare(self) -> Spec:
-        return self._manage("prepare", lasting=False)
+    def prepare(self, *, only_serve: bool) -> Spec:
+        return self._manage("prepare", *(["--only-serve"] if only_serve else []), lasting=False)
 
     def serving(self) -> list[Spec]:
         server = [

@@ -23,8 +23,8 @@ class Servers:
         }
         if ("DATABASE_URL" in self._given) != ("DATABASE_OWNER_URL" in self._given):
             raise ServerFailed(
-                "set both DATABASE_URL (the role that serves) and DATABASE_OWNER_URL (the role that migrates), or "
-                "neither; `manage.py doctor` prints the SQL that makes them"
+                "set both DATABASE_URL (the role that serves) and DATABASE_OWNER_URL (who migrates), "
+                "or neither; `manage.py doctor` prints the SQL that makes them"
             )
         self._postgres = None if "DATABASE_URL" in self._given else Postgres(home)
         self._redis = None if "REDIS_URL" in self._given else Redis(home)
@@ -52,9 +52,7 @@ class Servers:
 
     def tend(self) -> bool:
         """One look; a dead server is started again. True when an address has changed by it."""
-        dead = [
-            server for server in (self._postgres, self._redis) if server is not None and not server.alive()
-        ]
+        dead = [server for server in (self._postgres, self._redis) if server is not None and not server.alive()]
         if not dead or time.monotonic() < self._again_at:
             return False
         before = self.urls

@@ -65,9 +65,7 @@ class Hold:
         except BlockingIOError:
             holder = os.read(descriptor, 32).decode().strip() or "unknown"
             os.close(descriptor)
-            raise AlreadyRunning(
-                f"{what} is already running on {self._path.parent} (process {holder})"
-            ) from None
+            raise AlreadyRunning(f"{what} is already running on {self._path.parent} (process {holder})") from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         self._descriptor = descriptor

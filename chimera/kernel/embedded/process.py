@@ -27,8 +27,8 @@ class AlreadyRunning(RuntimeError):
 class Process:
     """A child in a session of its own (the terminal's Ctrl-C does not reach it), writing to `log`.
 
-    It gets `death_signal` when we die (Linux). A server needs a log: our own standard output, held open by it,
-    would hang whoever reads that. `log=None`, which does hand ours on, is for children that come and go.
+    It gets `death_signal` when we die (Linux). A server needs a log: our own standard output, held open by
+    it, would hang whoever reads that. `log=None`, which does hand ours on, is for children that come and go.
     """
 
     def __init__(

@@ -57,9 +57,7 @@ class Redis:
                 self._set_data_aside()
                 if not self._run():
                     assert self._process is not None
-                    raise ServerFailed(
-                        f"Redis did not start ({self._process.log}):\n{self._process.last_words()}"
-                    )
+                    raise ServerFailed(f"Redis did not start ({self._process.log}):\n{self._process.last_words()}")
         except BaseException:
             self.stop()
             raise
@@ -142,9 +140,7 @@ class Redis:
             except (redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError) as error:
                 if time.monotonic() > deadline:
                     process.stop(signal.SIGTERM, seconds=5)
-                    raise ServerFailed(
-                        f"Redis does not answer after {START_SECONDS:.0f} s: {error}"
-                    ) from error
+                    raise ServerFailed(f"Redis does not answer after {START_SECONDS:.0f} s: {error}") from error
                 time.sleep(0.02)
             finally:
                 client.close()

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 
 from chimera import bootstrap
 from chimera.kernel.embedded.folder import write_private
@@ -14,8 +14,13 @@ from chimera.kernel.embedded.folder import write_private
 class Command(BaseCommand):
     help = "Migrates as the owner, gathers static files, makes the development tenant, writes dev.json."
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--only-serve", action="store_true", help="dev.json names no session")
+
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", database="owner", interactive=False, verbosity=options["verbosity"])
         call_command("collectstatic", interactive=False, verbosity=0)
         made = bootstrap.ensure_development(settings.HOME, settings.BASE_URL)
+        if options["only_serve"]:
+            made["session"] = None
         write_private(settings.HOME / "dev.json", json.dumps(made, indent=1) + "\n")

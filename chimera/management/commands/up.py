@@ -38,9 +38,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--no-campaign", action="store_true", help="only serve: no agents, no campaign")
-        parser.add_argument(
-            "--agents", action="store_true", help="start the built-in agents also without a campaign"
-        )
+        parser.add_argument("--agents", action="store_true", help="start the built-in agents also without a campaign")
         parser.add_argument("--campaign", default=CAMPAIGN, metavar="FOLDER", help=f"default: {CAMPAIGN}")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -82,8 +80,8 @@ class Command(BaseCommand):
 
     def _run(self, options: dict[str, Any]) -> None:
         self.servers.start()
-        self._prepare()
         campaign = not options["no_campaign"]
+        self._prepare(only_serve=not campaign)
         with_agents = campaign or options["agents"]
         self.supervisor.start(*self._plan().serving())
         self._wait(self._is_ready, READY_SECONDS, "the web process")
@@ -100,15 +98,13 @@ class Command(BaseCommand):
     def _plan(self) -> Plan:
         return Plan(settings.BASE_DIR, settings.HOME, settings.PORT, settings.BASE_URL, self.servers.urls)
 
-    def _prepare(self) -> None:
+    def _prepare(self, *, only_serve: bool) -> None:
         self.say("migrating")
-        self.supervisor.start(self._plan().prepare())
+        self.supervisor.start(self._plan().prepare(only_serve=only_serve))
         child = self.supervisor.child("prepare")
         self._wait(lambda: not child.alive(), PREPARE_SECONDS, "`manage.py prepare`")
         if child.process.returncode != 0:
-            raise CommandError(
-                f"`manage.py prepare` failed ({child.spec.log}):\n{child.process.last_words(30)}"
-            )
+            raise CommandError(f"`manage.py prepare` failed ({child.spec.log}):\n{child.process.last_words(30)}")
 
     def _start_agents(self) -> None:
         keys = json.loads((settings.HOME / "dev.json").read_text())["agents"]
@@ -127,20 +123,14 @@ class Command(BaseCommand):
             if self.stop_asked.wait(LOOK_SECONDS):
                 raise Stopped
             if time.monotonic() > deadline:
-                raise CommandError(
-                    f"{what} was not ready after {seconds:.0f} s; see {settings.HOME / 'logs'}"
-                )
+                raise CommandError(f"{what} was not ready after {seconds:.0f} s; see {settings.HOME / 'logs'}")
             if self.servers.tend():
-                raise ServerFailed(
-                    "a server came back at another address in the middle of the start; start again"
-                )
+                raise ServerFailed("a server came back at another address in the middle of the start; start again")
             self.supervisor.tend()
 
     def _is_ready(self) -> bool:
         try:
-            with urllib.request.urlopen(
-                f"http://{ports.LOOPBACK}:{settings.PORT}/readyz", timeout=2
-            ) as answer:
+            with urllib.request.urlopen(f"http://{ports.LOOPBACK}:{settings.PORT}/readyz", timeout=2) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
