@@ -6,3 +6,8 @@ class KernelConfig(AppConfig):
     label = "kernel"
     verbose_name = "Kernel"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from chimera.kernel.relay import metrics
+
+        metrics.register()

@@ -1,6 +1,7 @@
 """Who holds the log back: transactions that have an id and are still running, in any database of the cluster."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 
@@ -40,7 +41,8 @@ class Blocker:
     def __str__(self) -> str:
         who = f"pid {self.pid}" if self.pid else f"prepared transaction {self.prepared!r}"
         age = f"{self.age_seconds:.0f} s" if self.age_seconds is not None else "unknown age"
-        return f"{who} ({self.role} in database {self.database}, {self.application or 'unnamed'}, {self.state or 'state unknown'}, {age})"
+        what = f"{self.application or 'unnamed'}, {self.state or 'state unknown'}, {age}"
+        return f"{who} ({self.role} in database {self.database}, {what})"
 
 
 def eventlog_blockers(*, older_than_seconds: float = 1.0) -> list[Blocker]:
@@ -48,5 +50,10 @@ def eventlog_blockers(*, older_than_seconds: float = 1.0) -> list[Blocker]:
     sql = "SELECT pid, database, role, application, state, prepared, age_seconds FROM chimera_eventlog_blockers()"
     with connection.cursor() as cursor:
         cursor.execute(sql)
-        found = [Blocker(row[0], *(text or "" for text in row[1:6]), row[6]) for row in cursor.fetchall()]
+        found = [_blocker(*row) for row in cursor.fetchall()]
     return [b for b in found if b.age_seconds is None or b.age_seconds >= older_than_seconds]
+
+
+def _blocker(pid: int | None, *rest: Any) -> Blocker:
+    database, role, application, state, prepared = (text or "" for text in rest[:5])
+    return Blocker(pid, database, role, application, state, prepared, rest[5])

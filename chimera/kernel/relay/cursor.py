@@ -17,7 +17,7 @@ class Fenced(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What follows a lane's cursor: settled facts in order, and whether later ones are still withheld by a running writer."""
+    """What follows a lane's cursor: settled facts in order; `withheld`: more stand there, behind a running writer."""
 
     start: Position
     events: list[Recorded]
@@ -44,7 +44,7 @@ def next_batch(lane: str, *, with_previous: bool = False) -> Batch:
 
 
 def advance(lane: str, *, frm: Position, to: Position) -> None:
-    """Move the cursor inside the present transaction of chimera_system; raises Fenced if it is not at `frm` any more."""
+    """Move the cursor, in the present transaction of chimera_system; raises Fenced if it is not at `frm` any more."""
     at_ours = Lane.objects.filter(pk=lane, xid=frm.xid, seq=frm.seq)
     if at_ours.update(xid=to.xid, seq=to.seq, advanced_at=clock.now()) != 1:
         raise Fenced(lane)

@@ -1,7 +1,7 @@
 """Notices that Redis was lost (flushed, replaced) or set back (restarted from an older snapshot), and has it rebuilt.
 
-`chimera:epoch` holds "{run_id of the server}:{random}". Absent: flushed. Another run_id: restarted, so its memory may be
-older than what we told it. After every rebuild it gets a new random part, by which the readers of streams see that
+`chimera:epoch` holds "{run_id of the server}:{random}". Absent: flushed. Another run_id: restarted, so its memory may
+be older than what we told it. After every rebuild it gets a new random part, by which the readers of streams see that
 entries may have been lost in between, however short the absence was.
 """
 
@@ -23,7 +23,7 @@ class Epoch:
         self._asked = 0.0
 
     def certify(self, client: redis.Client) -> None:
-        """Make sure that Redis holds what PostgreSQL says; runs the registered rebuilds if it may not. Raises FAULTS."""
+        """Make sure that Redis holds what PostgreSQL says; runs the rebuilds if it may not. Raises FAULTS."""
         try:
             known = str(client.get(redis.EPOCH) or "")
             run_id = self._server(client)

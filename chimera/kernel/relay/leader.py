@@ -14,9 +14,7 @@ from django.conf import settings
 
 log = structlog.get_logger()
 CHECK_SECONDS = 1.0  # how long we may believe in a lock whose connection is gone
-STANDBY_SECONDS = (
-    0.2  # how often a standby asks; asking holds no snapshot, waiting in the lock would hold back VACUUM
-)
+STANDBY_SECONDS = 0.2  # how often a standby asks; asking holds no snapshot, waiting in the lock would hold back VACUUM
 # The lock is to outlive no machine that fell silent, and no timeout may end a leader who has nothing to do.
 _OPTIONS = (
     "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
@@ -98,7 +96,5 @@ def _connect(application_name: str) -> psycopg.Connection[Any]:
 
 def _transport(options: dict[str, Any]) -> dict[str, Any]:
     return {
-        name: value
-        for name, value in options.items()
-        if name.startswith(("ssl", "target_session", "channel_binding"))
+        name: value for name, value in options.items() if name.startswith(("ssl", "target_session", "channel_binding"))
     }

@@ -64,7 +64,7 @@ class Nudges(threading.Thread):
                 self._stop_signal.wait(IDLE_SECONDS)
 
     def _listen(self) -> None:
-        with redis.client().pubsub(ignore_subscribe_messages=True) as channel:
+        with redis.client().pubsub(ignore_subscribe_messages=True) as channel:  # type: ignore[no-untyped-call]
             channel.subscribe(redis.NUDGE_CHANNEL)
             while not self._stop_signal:
                 if channel.get_message(timeout=LISTEN_SECONDS):

@@ -19,7 +19,7 @@ CLOCK = "clock"
 
 @dataclass(frozen=True, slots=True)
 class Fast:
-    """Lane redis: called once per batch with the events of its types; adds commands to the pipeline that is sent after."""
+    """Lane redis: called once per batch with the events of its types; adds commands to the pipeline."""
 
     fn: "FastFn"
 
@@ -60,9 +60,7 @@ class Registry:
 
     fast: dict["FastFn", set[str]] = field(default_factory=dict)
     everything: tuple["FastFn", ...] = ()
-    slow: dict[str, dict[str, tuple["SlowFn", ...]]] = field(
-        default_factory=dict
-    )  # lane -> type -> functions
+    slow: dict[str, dict[str, tuple["SlowFn", ...]]] = field(default_factory=dict)  # lane -> type -> functions
     rebuild: tuple["Rebuild", ...] = ()
     clock: tuple[Periodic, ...] = ()
 

@@ -66,7 +66,7 @@ class LaneThread(threading.Thread):
         """What is away is said in one line; what nobody foresaw with its traceback. Either way the lane tries again."""
         self._failures += 1
         pause = min(BACKOFF_SECONDS_MAX, 0.05 * 2**self._failures)
-        expected = isinstance(fault, redis.FAULTS) or isinstance(fault, psycopg.Error) or is_outage(fault)
+        expected = isinstance(fault, (*redis.FAULTS, redis.Away, psycopg.Error)) or is_outage(fault)
         log.error(
             "lane_stopped",
             lane=self.lane.name,
@@ -107,9 +107,10 @@ class Relay:
         """Stop; True when every lane ended by itself in time."""
         self.stop.now()
         deadline = time.monotonic() + STOP_SECONDS
-        for thread in self.threads:
-            thread.waiter.wake()
-        for thread in [*self.threads, self._nudges]:
+        for lane in self.threads:
+            lane.waiter.wake()
+        ending: list[threading.Thread] = [*self.threads, self._nudges]
+        for thread in ending:
             thread.join(max(0.0, deadline - time.monotonic()))
         late = [thread.lane.name for thread in self.threads if thread.is_alive()]
         log.info("relay_stopped", late=late)

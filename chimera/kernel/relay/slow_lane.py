@@ -1,4 +1,4 @@
-"""A slow lane: one event after the other, outside any transaction; what keeps failing is parked, and the lane goes on."""
+"""A slow lane: event by event, outside any transaction; what keeps failing is parked, and the lane goes on."""
 
 import structlog
 from django.db import InterfaceError, OperationalError
@@ -10,6 +10,7 @@ from chimera.kernel.loop import Stop
 from chimera.kernel.relay import cursor, parking
 from chimera.kernel.relay.pace import Pace
 from chimera.kernel.relay.reactions import registry
+from chimera.kernel.relay.tables import ParkedEvent
 
 log = structlog.get_logger()
 PAUSES_SECONDS = (0.1, 0.5, 2.0)  # between tries of one event: most faults of a neighbour pass in seconds
@@ -81,7 +82,7 @@ class SlowLane:
             return fault
         return None
 
-    def _retry(self, parked: parking.ParkedEvent) -> None:
+    def _retry(self, parked: ParkedEvent) -> None:
         event = parked.recorded()
         fault = (
             self._once(event)

@@ -90,9 +90,7 @@ class ParkedEvent(Versioned, TenantOwned):
             ),
         ]
         indexes = [
-            models.Index(
-                fields=["lane", "id"], name="parked_to_retry", condition=Q(status=ParkedStatus.RETRYING)
-            ),
+            models.Index(fields=["lane", "id"], name="parked_to_retry", condition=Q(status=ParkedStatus.RETRYING)),
             models.Index(fields=["tenant_id", "status", "-id"], name="parked_by_status"),
         ]
 

@@ -3,7 +3,9 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError
 
+from chimera.kernel import tenancy, xidbase
 from chimera.kernel.loop import Stop
 from chimera.kernel.relay.run import Relay
 
@@ -20,4 +22,16 @@ class Command(BaseCommand):
             relay = Relay(lanes, stop=Stop().on_signals())
         except ValueError as error:
             raise CommandError(str(error)) from None
+        _refuse_if_behind()
         relay.run()
+
+
+def _refuse_if_behind() -> None:
+    """After a restore nothing new would be delivered, and what is written meanwhile never."""
+    try:
+        with tenancy.system():
+            behind = xidbase.standing("default").is_behind
+    except OperationalError:
+        return  # the lanes wait for the database, and say so
+    if behind:
+        raise CommandError("New events would come before old ones. Run `manage.py raise_xid_base` first.")

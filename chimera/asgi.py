@@ -1,0 +1,16 @@
+"""The web process: `daphne chimera.asgi:application`. Static files in front, then Django; sockets beside it."""
+
+import os
+
+from channels.routing import ProtocolTypeRouter, URLRouter  # type: ignore[import-untyped]
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chimera.settings")
+django_application = get_asgi_application()
+
+from chimera.kernel.http.static import StaticInFront  # noqa: E402  (needs a Django that is set up)
+from swarm.routing import websocket_urlpatterns  # noqa: E402
+
+application = ProtocolTypeRouter(
+    {"http": StaticInFront(django_application), "websocket": URLRouter(websocket_urlpatterns)}
+)

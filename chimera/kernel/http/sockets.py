@@ -1,0 +1,46 @@
+"""Who opens a WebSocket: the same bearer secrets as over HTTP, or the session cookie of a page of ours. Synchronous."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.http import HttpRequest, HttpResponse
+from django.http.cookie import parse_cookie
+from django.http.request import split_domain_port, validate_host
+
+from chimera.kernel.errors import forbidden, unauthenticated
+from chimera.kernel.http.authentication import principal_of_bearer, principal_of_session
+from chimera.kernel.identity import Principal
+
+
+def principal_of_scope(scope: Mapping[str, Any]) -> Principal:
+    """Authenticate a handshake; raises 401, or 403 for a cookie that comes from another site's page."""
+    headers = {name.decode("latin1").lower(): value.decode("latin1") for name, value in scope["headers"]}
+    if header := headers.get("authorization"):
+        return principal_of_bearer(header)
+    cookies = parse_cookie(headers.get("cookie", ""))
+    if settings.SESSION_COOKIE_NAME not in cookies:
+        raise unauthenticated("Send `Authorization: Bearer chm_…` or `chp_…`, or log in to /admin/ first.")
+    check_origin(headers, secure=scope.get("scheme") == "wss")
+    request = HttpRequest()
+    request.COOKIES = cookies
+    SessionMiddleware(lambda _request: HttpResponse()).process_request(request)
+    request.user = get_user(request)
+    if not request.user.is_authenticated or not request.user.is_active:
+        raise unauthenticated("Your session has ended; log in to /admin/ again.")
+    return principal_of_session(request)
+
+
+def check_origin(headers: Mapping[str, str], *, secure: bool) -> None:
+    """Browsers send cookies along with any page's socket, and say whose page it is: it must be ours."""
+    origin, host = headers.get("origin", ""), headers.get("host", "")
+    if origin in settings.CSRF_TRUSTED_ORIGINS:
+        return
+    domain, _ = split_domain_port(host)
+    ours = validate_host(domain, settings.ALLOWED_HOSTS) if domain else False
+    parts = urlsplit(origin)
+    if not (ours and parts.scheme == ("https" if secure else "http") and parts.netloc.lower() == host.lower()):
+        raise forbidden("A socket with a cookie must be opened by a page of this site.", code="origin")
