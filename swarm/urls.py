@@ -4,6 +4,7 @@ from django.urls import path
 
 from swarm.api.agents import Agent, AgentKeys, Agents, AgentVerb
 from swarm.api.campaigns import Campaign, Campaigns, CampaignVerb
+from swarm.api.events import events
 from swarm.api.leases import ClaimResults, TaskHeartbeat, TaskResult
 from swarm.api.longpoll import claims
 from swarm.api.sessions import Session, Sessions, SessionVerb
@@ -20,6 +21,7 @@ urlpatterns = [
     path("sessions", Sessions.as_view()),
     path("sessions/<uuid:session_id>", Session.as_view()),
     *(path(f"sessions/<uuid:session_id>/{verb}", SessionVerb.as_view(verb=verb)) for verb in ("pause", "resume", "complete", "stop")),
+    path("sessions/<uuid:session_id>/events", events),
     path("tasks", Tasks.as_view()),
     path("tasks/batch", TaskBatch.as_view()),
     path("tasks/<uuid:task_id>", Task.as_view()),
