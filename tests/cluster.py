@@ -52,6 +52,7 @@ def _make_home() -> None:
     home = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir="/tmp"))
     os.environ["CHIMERA_HOME"] = str(home)
     os.environ["CHIMERA_SECRET_KEY"] = secrets.token_urlsafe(48)
+    os.environ.setdefault("CHIMERA_LOG_LEVEL", "ERROR")
     for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL"):
         os.environ.pop(name, None)  # never somebody's own servers
 

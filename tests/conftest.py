@@ -51,6 +51,7 @@ def empty() -> None:
         if full:
             cursor.execute(f"TRUNCATE {', '.join(full)} RESTART IDENTITY CASCADE")
     connections["owner"].close()
+    redis.try_again()
     redis.client().flushall()
 
 

@@ -90,7 +90,7 @@ def _canonical(body: bytes) -> bytes:
     """The same object in another order or spacing is the same call."""
     try:
         return json.dumps(json.loads(body or b"{}"), sort_keys=True, separators=(",", ":")).encode()
-    except ValueError:
+    except (ValueError, RecursionError):
         return body
 
 

@@ -117,6 +117,12 @@ def hint() -> Iterator[Client]:
         raise Away from error
 
 
+def try_again() -> None:
+    """Forget that Redis was away: the next hint asks it."""
+    global _away_until
+    _away_until = 0.0
+
+
 def async_client() -> AsyncClient:
     """A new asynchronous client for the running loop; whoever makes it closes it."""
     return async_redis.Redis.from_url(settings.REDIS_URL, decode_responses=True, socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS)

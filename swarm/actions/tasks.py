@@ -46,8 +46,9 @@ def create(*, session: SwarmSession, tasks: Sequence[NewTask], by: Actor) -> lis
     """Create tasks of one session, locked by the caller; all or none. PENDING until their ids are handed to Redis."""
     _check_references(session, tasks)
     rows = [_row(session, new, by) for new in tasks]
-    _claim_external_ids(rows)
+    _check_external_ids(rows)
     Task.objects.bulk_create(rows)
+    ExternalId.objects.bulk_create([ExternalId(value=row.external_id, task_id=row.pk) for row in rows if row.external_id])
     TaskDependency.objects.bulk_create(
         [TaskDependency(task_id=row.pk, depends_on_id=d) for row, new in zip(rows, tasks, strict=True) for d in new.depends_on]
     )
@@ -111,14 +112,13 @@ def _check_references(session: SwarmSession, tasks: Sequence[NewTask]) -> None:
                 raise invalid(f"Task {dependency} was cancelled; nothing can wait for it.", field_name="depends_on", code="dependency_cancelled")
 
 
-def _claim_external_ids(rows: Sequence[Task]) -> None:
+def _check_external_ids(rows: Sequence[Task]) -> None:
     given = [row for row in rows if row.external_id]
     if len({row.external_id for row in given}) != len(given):
         raise invalid("The same `external_id` stands twice in this call.", field_name="external_id", code="external_id_taken")
     taken = ExternalId.objects.filter(value__in=[row.external_id for row in given]).first()
     if taken:
         raise conflict(f"There is a task with external_id {taken.value!r} already.", code="external_id_taken", task=str(taken.task_id))
-    ExternalId.objects.bulk_create([ExternalId(value=row.external_id, task_id=row.pk) for row in given])
 
 
 def lock(task_id: UUID) -> Task:

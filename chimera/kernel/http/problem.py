@@ -13,7 +13,7 @@ from psycopg import errors as pg
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 
-from chimera.kernel.errors import Refused, busy, not_found
+from chimera.kernel.errors import Refused, busy, conflict, not_found
 from chimera.kernel.http.trace import current_trace
 
 log = structlog.get_logger()
@@ -101,6 +101,8 @@ def _of_database(exc: Exception) -> Refused | None:
         return busy("Somebody else is at the same thing right now; nothing was changed, try again.")
     if isinstance(cause, pg.ForeignKeyViolation) and (cause.diag.constraint_name or "").endswith("_same_tenant"):
         return not_found("referenced thing")
+    if isinstance(cause, pg.UniqueViolation):
+        return conflict("Another call created the same thing a moment ago; read it.", code="taken")
     if isinstance(exc, OperationalError):
         log.warning("database_away", error=str(exc))
         return busy("The database cannot be reached right now; nothing was changed, try again.", retry_seconds=2)
