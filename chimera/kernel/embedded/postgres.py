@@ -36,7 +36,8 @@ SETTINGS = {
     "log_lock_waits": "on",
     "jit": "off",
 }
-FLEETING = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "512MB"}
+# synchronous_commit stays on: without it a kill would take back what was already answered.
+FLEETING = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "512MB"}
 
 
 class Urls(NamedTuple):
@@ -50,6 +51,8 @@ class Postgres:
 
     `identity` (see launch.py) is found out when it is not given.
     """
+
+    name = "PostgreSQL"
 
     def __init__(
         self, home: Path, *, durable: bool = True, database: str = "chimera", identity: str | None = None
@@ -89,7 +92,7 @@ class Postgres:
         if self.alive():
             return self.urls
         if self._process is None:
-            self._hold.take("PostgreSQL")
+            self._hold.take(self.name)
         try:
             self._end_leftover()
             self._create()
