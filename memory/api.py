@@ -5,12 +5,11 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chimera.flows.check_memory import Checked, check_memory
 from chimera.kernel import clock
-from chimera.kernel.http.door import Door
+from chimera.kernel.http.door import Call, Door
 from chimera.kernel.http.pages import page
 from chimera.kernel.http.permissions import AGENTS, ANYONE, OPERATORS
 from chimera.kernel.http.schema import page_of
@@ -38,8 +37,8 @@ class Memories(Door):
     allow: ClassVar = {"GET": ANYONE, "POST": WRITERS}
 
     @extend_schema(operation_id="memories_list", parameters=[ListQuery], responses=page_of(MemoryShape))
-    def get(self, request: Request) -> Response:
-        """Newest first, without what is forgotten or superseded. What is kept for a session is listed when `session` names it."""
+    def get(self, request: Call) -> Response:
+        """Newest first, without the forgotten and superseded; what is kept for a session, when `session` names it."""
         said = ListQuery(data=request.query_params.dict())
         said.is_valid(raise_exception=True)
         wanted = said.validated_data
@@ -59,7 +58,7 @@ class Memories(Door):
         return page(rows.light(), request, lambda found: list(MemoryShape(found, many=True).data))
 
     @extend_schema(operation_id="memories_create", request=NewMemoryBody, responses={201: MemoryShape})
-    def post(self, request: Request) -> Response:
+    def post(self, request: Call) -> Response:
         """Keep a memory. It is found by its words at once, by its meaning a moment later."""
         body = NewMemoryBody(data=request.data)
         body.is_valid(raise_exception=True)
@@ -71,7 +70,7 @@ class Memory(Door):
     allow: ClassVar = {"GET": ANYONE}
 
     @extend_schema(operation_id="memories_read", parameters=[ReadQuery], responses=MemoryShape)
-    def get(self, request: Request, memory_id: UUID) -> Response:
+    def get(self, request: Call, memory_id: UUID) -> Response:
         return Response(MemoryShape(_seen(request, memory_id)).data)
 
 
@@ -79,7 +78,7 @@ class MemorySearch(Door):
     allow: ClassVar = {"POST": ANYONE}
     nudges = False
 
-    def prepare(self, request: Request) -> None:
+    def prepare(self, request: Call) -> None:
         """Before the transaction: the query is embedded."""
         body = SearchBody(data=request.data)
         body.is_valid(raise_exception=True)
@@ -87,12 +86,9 @@ class MemorySearch(Door):
         self.question = search.ask(text=self.said["query"], mode=Mode(self.said["mode"]))
 
     @extend_schema(operation_id="memories_search", request=SearchBody, responses={200: SearchShape})
-    def post(self, request: Request) -> Response:
+    def post(self, request: Call) -> Response:
         """What is remembered about a query, best first. An agent's search is frozen with the task that it runs."""
-        filters = {
-            name: self.said[name]
-            for name in ("category", "session", "agent_role", "persona", "since", "as_of")
-        }
+        filters = {name: self.said[name] for name in ("category", "session", "agent_role", "persona", "since", "as_of")}
         checked = check_memory(
             principal=request.user,
             question=self.question,
@@ -113,7 +109,7 @@ class MemorySupersede(Door):
         request=SupersedeBody,
         responses={201: MemoryShape},
     )
-    def post(self, request: Request, memory_id: UUID) -> Response:
+    def post(self, request: Call, memory_id: UUID) -> Response:
         """Put a corrected memory in its place; 409 when it was superseded or forgotten before."""
         body = SupersedeBody(data=request.data)
         body.is_valid(raise_exception=True)
@@ -125,24 +121,22 @@ class MemorySupersede(Door):
 class MemoryForget(Door):
     allow: ClassVar = {"POST": WRITERS}
 
-    @extend_schema(
-        operation_id="memories_forget", parameters=[ReadQuery], request=ForgetBody, responses=MemoryShape
-    )
-    def post(self, request: Request, memory_id: UUID) -> Response:
+    @extend_schema(operation_id="memories_forget", parameters=[ReadQuery], request=ForgetBody, responses=MemoryShape)
+    def post(self, request: Call, memory_id: UUID) -> Response:
         """Nobody finds it any more. Agents forget their own memories, operators any."""
         body = ForgetBody(data=request.data)
         body.is_valid(raise_exception=True)
-        memory = _seen(request, memory_id)
-        check_may_forget(memory=memory, agent_id=request.user.agent_id if request.user.is_agent else None)
-        actions.forget(memory=memory, reason=body.validated_data["reason"], by=request.user.actor)
+        memory, principal = _seen(request, memory_id), request.user
+        check_may_forget(memory=memory, agent_id=principal.agent_id if principal.is_agent else None)
+        actions.forget(memory=memory, reason=body.validated_data["reason"], by=principal.actor)
         return Response(MemoryShape(memory).data)
 
 
-def _seen(request: Request, memory_id: UUID) -> MemoryRecord:
+def _seen(request: Call, memory_id: UUID) -> MemoryRecord:
     """A memory by its id, if the caller may see it; what is forgotten, people alone."""
     said = ReadQuery(data=request.query_params.dict())
     said.is_valid(raise_exception=True)
-    principal: Principal = request.user
+    principal = request.user
     rows = MemoryRecord.objects.light().visible_to(
         Viewer.of(principal, said.validated_data.get("session"), any_session=principal.is_person)
     )

@@ -1,7 +1,7 @@
 """Text to vectors. `embedder()` is the one place where it is decided who does it.
 
-A vector is 1536 floats; models with fewer dimensions are padded with zeros, which leaves cosines as they are. Vectors of
-different models are never compared: the model's name is stored with each, and every search filters by it.
+A vector is 1536 floats; models with fewer dimensions are padded with zeros, which leaves cosines as they are. Vectors
+of different models are never compared: the model's name is stored with each, and every search filters by it.
 """
 
 import math
@@ -53,8 +53,7 @@ class OfflineEmbedder:
     def embed(self, texts: Sequence[str]) -> list[Vector]:
         with self._loading:
             encoder = self._encoder
-        # One text at a time: a batch is padded to its longest text, and a memory's vector shall not depend on its company.
-        return [padded(encoder.encode([text])[0].tolist()) for text in texts]
+        return [padded(vector) for vector in encoder.encode(list(texts)).tolist()]
 
 
 class EndpointEmbedder:
@@ -79,9 +78,7 @@ class EndpointEmbedder:
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
             raise EmbedderAway(f"{self.model}: {type(error).__name__}: {error}") from error
         if len(vectors) != len(texts):
-            raise EmbedderAway(
-                f"{self.model}: {len(texts)} texts were sent, {len(vectors)} vectors came back"
-            )
+            raise EmbedderAway(f"{self.model}: {len(texts)} texts were sent, {len(vectors)} vectors came back")
         return [padded(vector) for vector in vectors]
 
 

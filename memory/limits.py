@@ -1,11 +1,7 @@
 """Limits of memory, each with its unit and why it is there."""
 
-DIMENSIONS = (
-    1536  # of every stored vector; shorter ones are padded with zeros, which leaves cosines as they are
-)
-CONTENT_BYTES_MAX = (
-    16 * 1024
-)  # a memory is a few paragraphs; longer texts become several, each found by itself
+DIMENSIONS = 1536  # of every stored vector; shorter ones are padded with zeros, which leaves cosines as they are
+CONTENT_BYTES_MAX = 16 * 1024  # a memory is a few paragraphs; longer texts become several, each found by itself
 QUERY_CHARACTERS_MAX = 2_000  # a question, not a document: it is embedded while somebody waits
 QUERY_WORDS_MAX = 32  # distinct words of a query that the keyword search looks for
 REASON_CHARACTERS_MAX = 500  # why a memory was forgotten, for whoever reads it in a year

@@ -1,5 +1,6 @@
 """What can be asked of memory. Every QuerySet here is bound to the tenant by row-level security."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -16,7 +17,7 @@ HEAVY = ("embedding", "words")  # 3 kB and more a row, which only the database c
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who looks: `agent_id` if it is an agent; `sessions` that it named or works in; `any_session` if all are open to it."""
+    """Who looks: `agent_id` of an agent; `sessions` that it named or works in; `any_session` if all are open to it."""
 
     agent_id: UUID | None = None
     sessions: frozenset[UUID] = frozenset()
@@ -93,25 +94,39 @@ class MemoryQuerySet(QuerySet[Any]):
 
 
 class CheckQuerySet(QuerySet[Any]):
-    def of_task(self, task_id: UUID, lease_token: UUID | None = None) -> Self:
-        checks = self.filter(task_id=task_id).order_by("pk")
+    def of_tasks(self, *task_ids: UUID, lease_token: UUID | None = None) -> Self:
+        """Oldest first."""
+        checks = self.filter(task_id__in=task_ids).order_by("pk")
         return checks.filter(lease_token=lease_token) if lease_token else checks
 
 
 def frozen_for(task_id: UUID, *, lease_token: UUID | None = None) -> list[dict[str, Any]]:
-    """What its agents were shown of memory: {id, content, cut, category, source, score, parts, created_at, attempt, query, checked_at}.
+    """What its agents were shown of memory: memory.models.Frozen with {attempt, query, checked_at}.
 
-    With `lease_token` only what was shown under that lease. Each memory once an attempt, with its best score; at most
-    FROZEN_SHOWN_MAX, the latest attempt first and in it the best first.
+    With `lease_token` only what was shown under that lease. Each memory once a lease, with its best score; at most
+    FROZEN_SHOWN_MAX, the latest lease first and in it the best first.
     """
+    return frozen_for_all([task_id], lease_token=lease_token)[task_id]
+
+
+def frozen_for_all(task_ids: Collection[UUID], *, lease_token: UUID | None = None) -> dict[UUID, list[dict[str, Any]]]:
+    """The same for many tasks, in one query; an empty list for a task without a check."""
     from memory.models import MemoryCheck
 
+    checks: dict[UUID, list[Any]] = {task_id: [] for task_id in task_ids}
+    for check in MemoryCheck.objects.of_tasks(*task_ids, lease_token=lease_token):
+        checks[check.task_id].append(check)
+    return {task_id: _shown(of_task) for task_id, of_task in checks.items()}
+
+
+def _shown(checks: list[Any]) -> list[dict[str, Any]]:
+    leases = {check.lease_token: number for number, check in enumerate(checks)}  # the later check of a lease counts
     best: dict[tuple[UUID, str], dict[str, Any]] = {}
-    for check in MemoryCheck.objects.of_task(task_id, lease_token):
+    for check in checks:
         about = {"attempt": check.attempt, "query": check.query, "checked_at": check.created_at.isoformat()}
         for memory in check.memories:
             key = (check.lease_token, memory["id"])
             if key not in best or best[key]["score"] < memory["score"]:
                 best[key] = memory | about
-    shown = sorted(best.values(), key=lambda memory: (-memory["attempt"], -memory["score"], memory["id"]))
-    return shown[:FROZEN_SHOWN_MAX]
+    order = sorted(best, key=lambda key: (-leases[key[0]], -best[key]["score"], key[1]))
+    return [best[key] for key in order[:FROZEN_SHOWN_MAX]]

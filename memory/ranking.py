@@ -1,4 +1,4 @@
-"""How memories are ranked: a weighted sum of parts, each from 0 to 1, so that every score can be explained and recomputed.
+"""How memories are ranked: a weighted sum of parts from 0 to 1, so that every score can be explained and recomputed.
 
     score = vector * w.vector + keyword * w.keyword + recency * w.recency + importance * w.importance
 

@@ -49,25 +49,25 @@ def ask(*, text: str, mode: Mode) -> Question:
     503 for mode VECTOR while the embedder is away; a hybrid search goes on by keywords.
     """
     vector: Vector | None = None
+    chosen = embedder()
     if mode != Mode.KEYWORD:
         try:
-            (vector,) = embedder().embed([text])
+            (vector,) = chosen.embed([text])
         except EmbedderAway as away:
             if mode == Mode.VECTOR:
-                raise busy(
-                    "The embedder is away; search with mode `keyword`, or try again.", retry_seconds=5
-                ) from away
+                raise busy("The embedder is away; search with mode `keyword`, or try again.", retry_seconds=5) from away
             log.warning("embedder_away", error=str(away), mode=mode)
             mode = Mode.KEYWORD
     words = () if mode == Mode.VECTOR else lexemes(text)
-    return Question(
-        text=text, mode=mode, words=words, vector=vector, model=embedder().model if vector else ""
-    )
+    return Question(text=text, mode=mode, words=words, vector=vector, model=chosen.model if vector else "")
 
 
 def lexemes(text: str) -> tuple[str, ...]:
     """The distinct stems of a text in the order in which they stand, at most QUERY_WORDS_MAX, without stop words."""
-    sql = "SELECT lexeme FROM unnest(to_tsvector('english', %s)) AS w(lexeme, positions, weights) ORDER BY positions[1] LIMIT %s"
+    sql = """
+        SELECT lexeme FROM unnest(to_tsvector('english', %s)) AS w(lexeme, positions, weights)
+        ORDER BY positions[1] LIMIT %s
+    """
     with connection.cursor() as cursor:
         cursor.execute(sql, [text, QUERY_WORDS_MAX])
         return tuple(row[0] for row in cursor.fetchall())

@@ -40,7 +40,7 @@ class SourceField(JSONField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(bytes_max=SOURCE_BYTES_MAX, **kwargs)
 
-    def to_internal_value(self, data: Any) -> Source:
+    def to_internal_value(self, data: Any) -> Source:  # type: ignore[override]
         said = super().to_internal_value(data)
         if "result" in said:
             raise serializers.ValidationError(
@@ -64,7 +64,7 @@ class MemoryFields(StrictSerializer):
     session = serializers.UUIDField(required=False, allow_null=True)
     task = serializers.UUIDField(required=False, allow_null=True)
     persona = TextField(max_length=PERSONA_CHARACTERS_MAX, required=False, allow_null=True)
-    source = SourceField(required=False)
+    source = SourceField(required=False)  # type: ignore[assignment]
     visibility = serializers.ChoiceField(choices=VISIBILITIES, required=False)
     valid_from = serializers.DateTimeField(required=False, allow_null=True)
     valid_until = serializers.DateTimeField(required=False, allow_null=True)
@@ -92,9 +92,7 @@ class SearchBody(StrictSerializer):
     session = serializers.UUIDField(required=False, allow_null=True, default=None)
     agent_role = serializers.ChoiceField(choices=ROLES, required=False, allow_null=True, default=None)
     persona = TextField(max_length=PERSONA_CHARACTERS_MAX, required=False, allow_null=True, default=None)
-    since = serializers.DateTimeField(
-        required=False, allow_null=True, default=None, help_text="Made at or after."
-    )
+    since = serializers.DateTimeField(required=False, allow_null=True, default=None, help_text="Made at or after.")
     as_of = serializers.DateTimeField(
         required=False, allow_null=True, default=None, help_text="Valid then; default now."
     )
@@ -119,9 +117,7 @@ class ListQuery(serializers.Serializer[Any]):
 
 
 class ReadQuery(serializers.Serializer[Any]):
-    session = serializers.UUIDField(
-        required=False, help_text="Agents name it to read what is kept for that session."
-    )
+    session = serializers.UUIDField(required=False, help_text="Agents name it to read what is kept for that session.")
 
 
 class MemoryShape(serializers.Serializer[Any]):
@@ -134,7 +130,7 @@ class MemoryShape(serializers.Serializer[Any]):
     agent = serializers.UUIDField(source="agent_id", allow_null=True)
     agent_role = serializers.SerializerMethodField()
     persona = serializers.SerializerMethodField()
-    source = serializers.DictField()
+    source = serializers.DictField()  # type: ignore[assignment]
     visibility = serializers.ChoiceField(choices=VISIBILITIES)
     valid_from = serializers.DateTimeField(allow_null=True)
     valid_until = serializers.DateTimeField(allow_null=True)

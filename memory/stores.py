@@ -38,13 +38,12 @@ class PostgresStore:
     """
 
     def nearest(self, sought: Sought, *, vector: Vector, model: str, most: int) -> list[UUID]:
-        rows = _bound(sought).filter(embedding_model=model)
-        distance = CosineDistance("embedding", vector)
+        rows = nearest_rows(sought, vector=vector, model=model)
         _widen()
-        found = list(rows.order_by(distance).values_list("pk", flat=True)[:most])
+        found = list(rows.values_list("pk", flat=True)[:most])
         if len(found) < most:
             # The sum keeps the planner from the index.
-            exact = ExpressionWrapper(distance + Value(0.0), output_field=FloatField())
+            exact = ExpressionWrapper(CosineDistance("embedding", vector) + Value(0.0), output_field=FloatField())
             found = list(rows.order_by(exact).values_list("pk", flat=True)[:most])
         return found
 
@@ -58,6 +57,10 @@ class PostgresStore:
         if len(found) < most and len(proposed) == WORD_MATCHES_MAX:
             found = list(ranked.filter(_matches(words))[:most])
         return found
+
+
+def nearest_rows(sought: Sought, *, vector: Vector, model: str) -> Any:
+    return _bound(sought).filter(embedding_model=model).order_by(CosineDistance("embedding", vector))
 
 
 def _bound(sought: Sought) -> Any:

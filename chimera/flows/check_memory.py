@@ -38,8 +38,8 @@ def check_memory(
 ) -> Checked:
     """Find memories for a caller, inside its transaction.
 
-    An agent that names a task must hold its lease, else 409 stale_lease. One that names none and runs just one task checks
-    for that; with several running, nothing is frozen, because nobody could say for which.
+    An agent that names a task must hold its lease, else 409 stale_lease. One that names none and runs just one task
+    checks for that; with several running, nothing is frozen, because nobody could say for which.
     """
     held = _held(principal)
     task = _task_of_check(principal, held, task_id, lease_token)
@@ -85,12 +85,11 @@ def _task_of_check(
             raise invalid("`lease_token` needs the `task` that it is for.", field_name="task")
         return held[0] if len(held) == 1 else None
     if not principal.is_agent:
-        raise invalid(
-            "Only the agent that runs a task checks memory for it; leave `task` out.", field_name="task"
-        )
+        raise invalid("Only the agent that runs a task checks memory for it; leave `task` out.", field_name="task")
     task = tasks.read(task_id)
-    if lease_token is None and task.lease_token is None:
+    token = lease_token or task.lease_token
+    if token is None:
         raise StaleLease
     # No lock: a check under a lease that ends this very moment is evidence of that lease, and of no other.
-    tasks.check_lease(task, lease_token or task.lease_token, agent_id=principal.agent_id)
+    tasks.check_lease(task, token, agent_id=principal.agent_id)
     return task

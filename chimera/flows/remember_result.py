@@ -12,19 +12,15 @@ from swarm.models import TaskResult
 def remember_result(event: Recorded) -> None:
     """Reaction to TaskCompleted: one memory per applied result, however often the event is read.
 
-    It opens its own transaction. The vector follows in the same lane, by the MemoryAdded that is told here: a crash before
-    the commit leaves nothing, one after it repeats a call that finds the memory.
+    It opens its own transaction. The vector follows in the same lane, by the MemoryAdded that is told here: a crash
+    before the commit leaves nothing, one after it repeats a call that finds the memory.
     """
     assert event.task_id is not None
     with tenancy.bound(event.tenant_id):
-        applied = TaskResult.objects.filter(task_id=event.task_id, applied=True).select_related(
-            "agent", "task"
-        )
+        applied = TaskResult.objects.filter(task_id=event.task_id, applied=True).select_related("agent", "task")
         result = applied.order_by("-id").first()
         content = (
-            texts.readable(result.output_payload or {}) or texts.bounded(result.reasoning.strip())
-            if result
-            else ""
+            texts.readable(result.output_payload or {}) or texts.bounded(result.reasoning.strip()) if result else ""
         )
         if result is None or not content:
             return  # Completed without a word, as an approved effect may be.

@@ -13,11 +13,11 @@ from memory.search import Hit, Question, shown
 def freeze(
     *, task_id: UUID, lease_token: UUID, attempt: int, agent_id: UUID, question: Question, hits: Sequence[Hit]
 ) -> MemoryCheck:
-    """Keep a search and what it found, also when it found nothing. Whether the lease is the agent's, the caller has checked.
+    """Keep a search and what it found, also when that is nothing. The caller has checked that the lease is the agent's.
 
     Tells nothing: the check is part of the task's evidence, read by `memory.queries.frozen_for`.
     """
-    if MemoryCheck.objects.of_task(task_id, lease_token).count() >= CHECKS_MAX:
+    if MemoryCheck.objects.of_tasks(task_id, lease_token=lease_token).count() >= CHECKS_MAX:
         raise conflict(
             f"This lease has made {CHECKS_MAX} memory checks; work with what was found.",
             code="too_many_checks",

@@ -146,7 +146,8 @@ def _session_of(new: NewMemory) -> UUID | None:
 
 def _existing(reference: str, key: UUID) -> Any:
     """What a foreign key of a memory means, found among the tenant's rows."""
-    found = MemoryRecord._meta.get_field(reference).related_model._default_manager.filter(pk=key).first()
+    relation: Any = MemoryRecord._meta.get_field(reference)
+    found = relation.related_model._default_manager.filter(pk=key).first()
     if found is None:
         raise not_found(reference)
     return found

@@ -1,7 +1,7 @@
 """Vectors: made by the memory lane after a memory is kept, and again when the model changes.
 
-An embedder may take seconds, so nothing here runs inside a caller's transaction: read, embed, write, each on its own. Any
-step may be repeated; the same text and model give the same vector.
+An embedder may take seconds, so nothing here runs inside a caller's transaction: read, embed, write, each on its own.
+Any step may be repeated; the same text and model give the same vector.
 """
 
 from uuid import UUID
@@ -27,10 +27,7 @@ def embed_one(*, tenant_id: UUID, memory_id: UUID) -> bool:
     chosen = embedder()
     with tenancy.bound(tenant_id):
         content = (
-            MemoryRecord.objects.unembedded(chosen.model)
-            .filter(pk=memory_id)
-            .values_list("content", flat=True)
-            .first()
+            MemoryRecord.objects.unembedded(chosen.model).filter(pk=memory_id).values_list("content", flat=True).first()
         )
     if content is None:
         return False
@@ -42,15 +39,11 @@ def embed_one(*, tenant_id: UUID, memory_id: UUID) -> bool:
 def embed_waiting(*, limit: int = EMBED_BATCH) -> int:
     """Embed memories of any tenant that have no vector of the present model, the oldest first; answers how many."""
     with tenancy.system():
-        waiting = (
-            MemoryRecord.objects.unembedded(embedder().model).order_by("pk").values_list("tenant_id", "pk")
-        )
+        waiting = MemoryRecord.objects.unembedded(embedder().model).order_by("pk").values_list("tenant_id", "pk")
         found = list(waiting[:limit])
     return sum(embed_one(tenant_id=tenant_id, memory_id=memory_id) for tenant_id, memory_id in found)
 
 
 def _keep(memory_id: UUID, vector: Vector, model: str) -> bool:
     """Not when it was forgotten meanwhile. Tells nothing: what is known has not changed."""
-    return (
-        MemoryRecord.objects.kept().filter(pk=memory_id).update(embedding=vector, embedding_model=model) == 1
-    )
+    return MemoryRecord.objects.kept().filter(pk=memory_id).update(embedding=vector, embedding_model=model) == 1

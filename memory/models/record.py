@@ -108,16 +108,12 @@ class MemoryRecord(TenantOwned):
             ),
             models.CheckConstraint(
                 name="memory_window",
-                condition=Q(valid_from__isnull=True)
-                | Q(valid_until__isnull=True)
-                | Q(valid_until__gt=F("valid_from")),
+                condition=Q(valid_from__isnull=True) | Q(valid_until__isnull=True) | Q(valid_until__gt=F("valid_from")),
             ),
             models.CheckConstraint(
                 name="memory_session_kept", condition=~Q(visibility="session") | Q(session__isnull=False)
             ),
-            models.CheckConstraint(
-                name="memory_agent_kept", condition=~Q(visibility="agent") | Q(agent__isnull=False)
-            ),
+            models.CheckConstraint(name="memory_agent_kept", condition=~Q(visibility="agent") | Q(agent__isnull=False)),
             models.CheckConstraint(
                 name="memory_superseded",
                 condition=Q(superseded_by__isnull=True, superseded_at__isnull=True)

