@@ -100,6 +100,8 @@ def _cluster(*, owner_password: str, app_password: str) -> Iterator[Statement]:
     yield sql.SQL("GRANT {} TO {} WITH INHERIT FALSE, SET TRUE, ADMIN FALSE").format(
         sql.Identifier(SYSTEM), sql.Identifier(APP)
     )
+    # chimera_eventlog_blockers() (as owner) says for how long a stranger's transaction has held the log back.
+    yield sql.SQL("GRANT pg_read_all_stats TO {}").format(sql.Identifier(OWNER))
     for role, timeouts in TIMEOUTS.items():
         for name, value in timeouts.items():
             yield sql.SQL("ALTER ROLE {} SET {} = {}").format(
