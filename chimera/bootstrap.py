@@ -29,7 +29,9 @@ def add_tenant(*, name: str, time_zone: str = "UTC", base_url: str) -> dict[str,
         keys = {}
         for role in ("planner", "worker", "judge"):
             slots = WORKER_SLOTS if role == "worker" else 4
-            _, keys[role] = agents.register(name=role, role=role, capabilities=[], tools_config={}, max_slots=slots, by=SYSTEM)
+            _, keys[role] = agents.register(
+                name=role, role=role, capabilities=[], tools_config={}, max_slots=slots, by=SYSTEM
+            )
     return {
         "base_url": base_url,
         "admin": {"username": username, "password": password},

@@ -2,4 +2,9 @@
 
 from typing import Any
 
-UNFOLD: dict[str, Any] = {"SITE_TITLE": "Chimera", "SITE_HEADER": "Chimera", "SHOW_HISTORY": False, "SHOW_VIEW_ON_SITE": False}
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Chimera",
+    "SITE_HEADER": "Chimera",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+}

@@ -6,6 +6,7 @@ writes for the servers it embeds, so that any other command finds them too.
 
 import json
 import secrets
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ def text(name: str, default: str | None = None) -> str:
         value = default
     if value is None or "\x00" in value:
         raise ImproperlyConfigured(f"{name} must be set (see README, Configuration)")
-    return value.strip()
+    return str(value).strip()
 
 
 def flag(name: str, default: bool) -> bool:
@@ -80,7 +81,11 @@ def server_urls(folder: Path) -> dict[str, str]:
 def database(name: str, url: str) -> dict[str, Any]:
     """A DATABASES entry from a postgresql:// URL; an unset URL gives an entry that fails on first use, by name."""
     if not url:
-        return {"ENGINE": "django.db.backends.postgresql", "NAME": "", "HOST": f"{name} is not set; run `make up` first"}
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": "",
+            "HOST": f"{name} is not set; run `make up` first",
+        }
     if url.split("://", 1)[0] not in {"postgresql", "postgres"}:
         raise ImproperlyConfigured(f"{name} must be a postgresql:// URL")
     return dict(_env.db_url_config(url)) | {"ENGINE": "django.db.backends.postgresql"}
@@ -99,9 +104,7 @@ def secret_key(folder: Path) -> str:
         fresh = folder / f"secret_key.{secrets.token_hex(4)}"
         fresh.touch(mode=0o600)
         fresh.write_text(secrets.token_urlsafe(48))
-        try:
-            kept.hardlink_to(fresh)  # The first of two processes wins; both then read the same key.
-        except FileExistsError:
-            pass
+        with suppress(FileExistsError):  # The first of two processes wins; both then read the same key.
+            kept.hardlink_to(fresh)
         fresh.unlink()
     return kept.read_text().strip()

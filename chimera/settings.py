@@ -77,7 +77,9 @@ TEMPLATES = [
 ]
 
 # --- PostgreSQL: the application logs in as a role that owns nothing; migrations log in as the owner (DESIGN 4).
-DB_POOL_MAX = env.integer("CHIMERA_DB_POOL_MAX", 16, least=2, most=500)  # per process; times processes <= max_connections
+DB_POOL_MAX = env.integer(
+    "CHIMERA_DB_POOL_MAX", 16, least=2, most=500
+)  # per process; times processes <= max_connections
 LOCK_TIMEOUT_MS = 3_000  # longer waits mean two flows in each other's way: better a 503 to repeat than a pile-up
 STATEMENT_TIMEOUT_MS = 15_000  # no request needs more; housekeeping sets its own
 IDLE_IN_TRANSACTION_MS = 15_000  # an idle writer holds the event log back (DESIGN 6)
@@ -185,7 +187,9 @@ REQUEST_BYTES_MAX = 4 * 1024 * 1024  # a batch of 500 small tasks; one payload h
 DATA_UPLOAD_MAX_MEMORY_SIZE = REQUEST_BYTES_MAX
 
 # --- Limits with names (DESIGN 12)
-LEASE = timedelta(seconds=env.integer("CHIMERA_LEASE_SECONDS", 60, least=2, most=3600))  # 30-3600 in production; tests use less
+LEASE = timedelta(
+    seconds=env.integer("CHIMERA_LEASE_SECONDS", 60, least=2, most=3600)
+)  # 30-3600 in production; tests use less
 ATTEMPTS_MAX = 3  # tries of one task before a person looks at it
 PAYLOAD_BYTES_MAX = 256 * 1024  # a task carries instructions, not files
 BATCH_MAX = 500  # tasks or results in one call: one transaction of well under a second

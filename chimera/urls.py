@@ -11,7 +11,11 @@ urlpatterns = [
     path("readyz", health.readyz),
     path("metrics", health.metrics),
     path("api/schema/", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]), name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(authentication_classes=[], permission_classes=[], url_name="schema"), name="docs"),
+    path(
+        "api/docs/",
+        SpectacularSwaggerView.as_view(authentication_classes=[], permission_classes=[], url_name="schema"),
+        name="docs",
+    ),
     path("api/v1/", include("swarm.urls")),
     path("api/v1/", include("commerce.urls")),
     path("api/v1/", include("safety.urls")),

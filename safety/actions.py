@@ -66,16 +66,22 @@ def claim(*, card: ReviewCard, by: Actor) -> None:
             claimed_by=str(card.claimed_by),
             claim_expires_at=card.claim_expires_at.isoformat(),
         )
-    ReviewCard.objects.filter(pk=card.pk, status=CardStatus.PENDING).update(claimed_by_id=user_id, claim_expires_at=at + CLAIM)
+    ReviewCard.objects.filter(pk=card.pk, status=CardStatus.PENDING).update(
+        claimed_by_id=user_id, claim_expires_at=at + CLAIM
+    )
     card.refresh_from_db()
     tell(ReviewClaimed.about(card, by_name=by.name), by=by)
 
 
-def decide(*, card: ReviewCard, decision: Decision, note: str, edited_payload: dict[str, Any] | None, by: Actor) -> None:
+def decide(
+    *, card: ReviewCard, decision: Decision, note: str, edited_payload: dict[str, Any] | None, by: Actor
+) -> None:
     """One winner: 409 `already_decided`, with who and when, for everybody after the first."""
     check_pending(card)
     if decision is not Decision.APPROVE and not note.strip():
-        raise invalid("Say why: a rejection or a request for changes needs a note.", field_name="note", code="note_required")
+        raise invalid(
+            "Say why: a rejection or a request for changes needs a note.", field_name="note", code="note_required"
+        )
     if edited_payload is not None and (decision is not Decision.APPROVE or card.kind != CardKind.RESULT):
         raise invalid("`edited_payload` goes with the approval of a result.", field_name="edited_payload")
     CARD.advance(
@@ -101,7 +107,9 @@ def pass_to_people(*, card: ReviewCard, reasons: list[dict[str, Any]], by: Actor
 
 def pending_of(task_id: UUID) -> ReviewCard | None:
     """The task's pending card, locked, if there is one. The caller holds the task's lock."""
-    found: ReviewCard | None = ReviewCard.objects.select_for_update(no_key=True).filter(task_id=task_id, status=CardStatus.PENDING).first()
+    found: ReviewCard | None = (
+        ReviewCard.objects.select_for_update(no_key=True).filter(task_id=task_id, status=CardStatus.PENDING).first()
+    )
     return found
 
 
@@ -129,7 +137,11 @@ def check_pending(card: ReviewCard) -> None:
         f"This card was already {card.status.replace('_', ' ')} by {who} at {when}.",
         code="already_decided",
         status=409,
-        extra={"review_status": str(card.status), "decided_by": who, "decided_at": card.decided_at.isoformat() if card.decided_at else None},
+        extra={
+            "review_status": str(card.status),
+            "decided_by": who,
+            "decided_at": card.decided_at.isoformat() if card.decided_at else None,
+        },
     )
 
 

@@ -4,12 +4,11 @@ from typing import ClassVar
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chimera.flows.decide_review import decide_review
 from chimera.flows.show_reviews import show_reviews
-from chimera.kernel.http.door import Door
+from chimera.kernel.http.door import Call, Door
 from chimera.kernel.http.pages import choice_or_refuse, page, uuid_or_refuse
 from chimera.kernel.http.permissions import PEOPLE
 from chimera.kernel.http.schema import page_of, paged
@@ -25,8 +24,10 @@ REVIEWERS = frozenset({Role.REVIEWER, Role.ADMIN})
 class Reviews(Door):
     allow: ClassVar = {"GET": PEOPLE}
 
-    @extend_schema(operation_id="reviews_list", parameters=paged("status", "session", "task"), responses=page_of(ReviewShape))
-    def get(self, request: Request) -> Response:
+    @extend_schema(
+        operation_id="reviews_list", parameters=paged("status", "session", "task"), responses=page_of(ReviewShape)
+    )
+    def get(self, request: Call) -> Response:
         rows = ReviewCard.objects.select_related("claimed_by", "decided_by")
         asked = request.query_params
         if status := asked.get("status"):
@@ -48,7 +49,7 @@ class Review(Door):
     allow: ClassVar = {"GET": PEOPLE}
 
     @extend_schema(operation_id="reviews_read", responses=ReviewShape)
-    def get(self, request: Request, review_id: UUID) -> Response:
+    def get(self, request: Call, review_id: UUID) -> Response:
         card = ReviewCard.objects.select_related("claimed_by", "decided_by").get_or_refuse(review_id)
         return Response(show_reviews_data([card])[0])
 
@@ -57,7 +58,7 @@ class ReviewClaim(Door):
     allow: ClassVar = {"POST": REVIEWERS}
 
     @extend_schema(operation_id="reviews_claim", request=None, responses=ReviewClaimShape)
-    def post(self, request: Request, review_id: UUID) -> Response:
+    def post(self, request: Call, review_id: UUID) -> Response:
         card = actions.lock(review_id)
         actions.claim(card=card, by=request.user.actor)
         return Response({"claim_expires_at": card.claim_expires_at})
@@ -67,7 +68,7 @@ class ReviewDecision(Door):
     allow: ClassVar = {"POST": REVIEWERS}
 
     @extend_schema(operation_id="reviews_decide", request=NewDecision, responses=ReviewShape)
-    def post(self, request: Request, review_id: UUID) -> Response:
+    def post(self, request: Call, review_id: UUID) -> Response:
         said = NewDecision(data=request.data)
         said.is_valid(raise_exception=True)
         card = decide_review(

@@ -25,14 +25,20 @@ class ReviewCard(Versioned, TenantOwned):
     session = models.ForeignKey("swarm.SwarmSession", on_delete=models.PROTECT, related_name="+")
     task = models.ForeignKey("swarm.Task", on_delete=models.DO_NOTHING, related_name="cards", db_constraint=False)
     kind = models.CharField(max_length=16, choices=CardKind.choices)
-    status = models.CharField(max_length=20, choices=[(s.value, s.value) for s in CardStatus], default=CardStatus.PENDING)
+    status = models.CharField(
+        max_length=20, choices=[(s.value, s.value) for s in CardStatus], default=CardStatus.PENDING
+    )
     reasons = models.JSONField()  # [{code, detail, evidence?}]
     transaction_id = models.UUIDField(null=True, blank=True)
     result_id = models.UUIDField(null=True, blank=True)
     due_at = models.DateTimeField()
-    claimed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    claimed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     claim_expires_at = models.DateTimeField(null=True, blank=True)
-    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     decided_at = models.DateTimeField(null=True, blank=True)
     note = models.TextField(blank=True)
     edited_payload = models.JSONField(null=True, blank=True)
@@ -44,7 +50,9 @@ class ReviewCard(Versioned, TenantOwned):
         verbose_name = "review"
         constraints = [
             CARD.constraint("card_status"),
-            models.UniqueConstraint(fields=["task"], name="card_one_pending_per_task", condition=Q(status=CardStatus.PENDING)),
+            models.UniqueConstraint(
+                fields=["task"], name="card_one_pending_per_task", condition=Q(status=CardStatus.PENDING)
+            ),
             models.CheckConstraint(
                 name="card_decided_together",
                 condition=Q(
@@ -57,7 +65,9 @@ class ReviewCard(Versioned, TenantOwned):
             ),
         ]
         indexes = [
-            models.Index(fields=["tenant_id", "due_at", "id"], name="card_waiting", condition=Q(status=CardStatus.PENDING)),
+            models.Index(
+                fields=["tenant_id", "due_at", "id"], name="card_waiting", condition=Q(status=CardStatus.PENDING)
+            ),
             models.Index(fields=["task"], name="card_of_task"),
         ]
 

@@ -17,7 +17,13 @@ class CardStatus(StrEnum):
 CARD = Machine(
     "card",
     start=CardStatus.PENDING,
-    ends=[CardStatus.APPROVED, CardStatus.REJECTED, CardStatus.CHANGES_REQUESTED, CardStatus.EXPIRED, CardStatus.WITHDRAWN],
+    ends=[
+        CardStatus.APPROVED,
+        CardStatus.REJECTED,
+        CardStatus.CHANGES_REQUESTED,
+        CardStatus.EXPIRED,
+        CardStatus.WITHDRAWN,
+    ],
     edges=[
         edge(CardStatus.PENDING, CardStatus.APPROVED, HUMAN, why="go on"),
         edge(CardStatus.PENDING, CardStatus.REJECTED, HUMAN, why="must not happen"),

@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Verdict(StrEnum):
-    PASS = "pass"  # noqa: S105 (a verdict, no password)
+    PASS = "pass"
     REVIEW = "review"
     RETRY = "retry"
 
@@ -45,35 +45,50 @@ class Judgement:
 
 
 # Always for a person, whatever the score. Whole words, matched without case.
-_TOPICS: dict[str, tuple[str, str]] = {
+_TOPICS: dict[str, tuple[str, tuple[str, ...]]] = {
     "politics": (
         "politics",
-        r"election|elections|ballot|referendum|political part(?:y|ies)|vote (?:for|against)|voters?|partisan|campaign donations?|"
-        r"prime minister|president(?:ial)?|parliament(?:ary)?|senator|congress(?:man|woman)?|left[- ]wing|right[- ]wing",
+        (
+            r"elections?|ballots?|referendum|political part(?:y|ies)|vote (?:for|against)|voters?|partisan|campaign donations?",
+            r"prime minister|president(?:ial)?|parliament(?:ary)?|senator|congress(?:man|woman)?|left[- ]wing|right[- ]wing",
+        ),
     ),
     "health_advice": (
         "health advice",
-        r"medical advice|diagnos(?:e|es|is)|prescri(?:be|bed|ption)|dosages?|cures?|heals?|side effects?|symptoms?|vaccin(?:e|es|ation)|"
-        r"(?:lowers?|reduces?) (?:your )?blood pressure|safe to (?:drink|swim|eat)|good for your (?:heart|health|skin|joints)|remed(?:y|ies)|"
-        r"detox(?:es|ify)?|medication",
+        (
+            r"medical advice|diagnos(?:e|es|is)|prescri(?:be|bed|ption)|dosages?|cures?|heals?|side effects?|symptoms?",
+            r"vaccin(?:e|es|ation)|(?:lowers?|reduces?) (?:your )?blood pressure|safe to (?:drink|swim|eat)|medication",
+            r"good for your (?:heart|health|skin|joints)|remed(?:y|ies)|detox(?:es|ify)?",
+        ),
     ),
     "financial_advice": (
         "financial advice",
-        r"financial advice|invest(?:ment|ments|ing|or|ors)? (?:in|advice|opportunit(?:y|ies)|now)|guaranteed returns?|risk[- ]free|"
-        r"buy (?:shares|stocks|bonds|tokens)|(?:share|stock) prices?|double your money|returns? of \d|dividends?|yields? of \d|crypto(?:currency)?",
+        (
+            r"financial advice|invest(?:ment|ments|ing|or|ors)? (?:in|advice|opportunit(?:y|ies)|now)|guaranteed returns?",
+            r"risk[- ]free|buy (?:shares|stocks|bonds|tokens)|(?:share|stock) prices?|double your money|returns? of \d",
+            r"dividends?|yields? of \d|crypto(?:currency)?",
+        ),
     ),
     "legal_claims": (
         "legal claims",
-        r"legal(?:ly)? (?:binding|advice|obliged|entitled|liable)|lawsuits?|sue[ds]?|suing|liabilit(?:y|ies)|breach of contract|"
-        r"court (?:order|ruling|case)|compensation claims?|infring(?:e|es|ement)|in violation of (?:the )?law|illegal(?:ly)?|unlawful(?:ly)?",
+        (
+            r"legal(?:ly)? (?:binding|advice|obliged|entitled|liable)|lawsuits?|sue[ds]?|suing|liabilit(?:y|ies)",
+            r"breach of contract|court (?:order|ruling|case)|compensation claims?|infring(?:e|es|ement)",
+            r"in violation of (?:the )?law|illegal(?:ly)?|unlawful(?:ly)?",
+        ),
     ),
     "security": (
         "security-sensitive actions",
-        r"passwords?|private keys?|api keys?|secret keys?|access tokens?|sudo|rm -rf|drop (?:table|database)|disable (?:the )?(?:firewall|alarm|antivirus)|"
-        r"ssh keys?|seed phrase|root access|backdoors?|exploit(?:s|ed)?|malware|door codes?|alarm codes?",
+        (
+            r"passwords?|private keys?|api keys?|secret keys?|access tokens?|sudo|rm -rf|drop (?:table|database)|ssh keys?",
+            r"disable (?:the )?(?:firewall|alarm|antivirus)|seed phrase|root access|backdoors?|exploit(?:s|ed)?|malware",
+            r"door codes?|alarm codes?",
+        ),
     ),
 }
-_PATTERNS = {code: (name, re.compile(rf"\b(?:{words})\b", re.IGNORECASE)) for code, (name, words) in _TOPICS.items()}
+_PATTERNS = {
+    code: (name, re.compile(rf"\b(?:{'|'.join(words)})\b", re.IGNORECASE)) for code, (name, words) in _TOPICS.items()
+}
 _TEXT_MAX = 200_000  # characters looked at; payloads are bounded to about this
 
 
@@ -83,7 +98,13 @@ def topics(text: str) -> list[Reason]:
     for code, (name, pattern) in _PATTERNS.items():
         if hit := pattern.search(text, 0, _TEXT_MAX):
             start, end = max(0, hit.start() - 60), min(len(text), hit.end() + 60)
-            found.append(Reason(f"topic_{code}", f"It touches {name} (“{hit.group()}”), which a person always sees.", text[start:end].strip()))
+            found.append(
+                Reason(
+                    f"topic_{code}",
+                    f"It touches {name} (“{hit.group()}”), which a person always sees.",
+                    text[start:end].strip(),
+                )
+            )
     return found
 
 
@@ -99,7 +120,15 @@ def confidence(score: Decimal | None, *, risk_tier: int, bands: Bands, judged: b
     if score >= bands.passes:
         return Judgement(Verdict.PASS)
     if score >= bands.reviews:
-        return Judgement(Verdict.REVIEW, (Reason("confidence_band", f"{whose} is {score:.2f}: from {bands.reviews} to below {bands.passes} a person decides."),))
+        return Judgement(
+            Verdict.REVIEW,
+            (
+                Reason(
+                    "confidence_band",
+                    f"{whose} is {score:.2f}: from {bands.reviews} to below {bands.passes} a person decides.",
+                ),
+            ),
+        )
     return Judgement(Verdict.RETRY, (Reason("confidence_low", f"{whose} is {score:.2f}, below {bands.reviews}."),))
 
 

@@ -79,7 +79,11 @@ def release_dependents(events: Sequence[Recorded], pipe: Any) -> None:
     """Tasks that waited for these may be ready now."""
     for tenant_id, tasks in _by_tenant(events).items():
         with tenancy.bound(tenant_id):
-            waiting = list(Task.objects.filter(status=TaskStatus.PENDING, dependencies__depends_on__in=tasks).values_list("pk", flat=True))
+            waiting = list(
+                Task.objects.filter(status=TaskStatus.PENDING, dependencies__depends_on__in=tasks).values_list(
+                    "pk", flat=True
+                )
+            )
             make_queued(waiting)
             push(tenant_id, Task.objects.filter(pk__in=waiting), pipe)
 
@@ -120,11 +124,18 @@ def make_queued(task_ids: Sequence[UUID]) -> list[UUID]:
     if not task_ids:
         return []
     at = clock.now()
-    ready = Task.objects.ready(at).filter(pk__in=task_ids).select_for_update(of=("self",), no_key=True, skip_locked=True).order_by("pk")
+    ready = (
+        Task.objects.ready(at)
+        .filter(pk__in=task_ids)
+        .select_for_update(of=("self",), no_key=True, skip_locked=True)
+        .order_by("pk")
+    )
     rows = list(ready)
     if not rows:
         return []
-    Task.objects.filter(pk__in=[t.pk for t in rows], status=TaskStatus.PENDING).update(status=TaskStatus.QUEUED, queued_at=at, version=F("version") + 1)
+    Task.objects.filter(pk__in=[t.pk for t in rows], status=TaskStatus.PENDING).update(
+        status=TaskStatus.QUEUED, queued_at=at, version=F("version") + 1
+    )
     for task in rows:
         task.status, task.version = TaskStatus.QUEUED, task.version + 1
     tell(*(TaskQueued.about(task) for task in rows), by=SYSTEM)
@@ -139,7 +150,9 @@ def push(tenant_id: UUID, rows: Any, pipe: Any) -> None:
         lists[(task.priority_band, task.role)].append(str(task.pk))
     for (band, role), members in lists.items():
         pipe.rpush(redis.queue(band, tenant_id, role), *members)
-    roles = {role for _, role in lists} | set(rows.filter(status=TaskStatus.QUEUED).exclude(requires=[]).values_list("role", flat=True)[:1])
+    roles = {role for _, role in lists} | set(
+        rows.filter(status=TaskStatus.QUEUED).exclude(requires=[]).values_list("role", flat=True)[:1]
+    )
     for role in roles:
         pipe.publish(redis.DISPATCH_CHANNEL, f"{tenant_id}:{role}")
 
@@ -151,7 +164,9 @@ def queue_due() -> None:
     """Tasks whose `not_before` has come, and PENDING tasks that some reaction missed."""
     for tenant_id in _tenants_with(TaskStatus.PENDING):
         with tenancy.bound(tenant_id):
-            ready = list(Task.objects.ready(clock.now()).order_by("pk").values_list("pk", flat=True)[: settings.RELAY_BATCH])
+            ready = list(
+                Task.objects.ready(clock.now()).order_by("pk").values_list("pk", flat=True)[: settings.RELAY_BATCH]
+            )
             made = make_queued(ready)
         if made:
             _push_now(tenant_id, made)

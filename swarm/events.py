@@ -185,7 +185,9 @@ class AgentFact(Fact):
 
     @classmethod
     def about(cls, agent: Any, **more: Any) -> Self:
-        return cls(aggregate_id=agent.pk, aggregate_version=agent.version, name=agent.name, status=str(agent.status), **more)
+        return cls(
+            aggregate_id=agent.pk, aggregate_version=agent.version, name=agent.name, status=str(agent.status), **more
+        )
 
 
 class AgentRegistered(AgentFact):

@@ -36,7 +36,11 @@ def heard_of(agent_ids: Sequence[UUID]) -> dict[UUID, str | None]:
 def commands(task: Task) -> list[str]:
     """What the agent is to do about a task it holds: `stop` when its work is over, `pause` while its house is."""
     session = task.session
-    if task.status != TaskStatus.RUNNING or session.status not in (SessionStatus.CREATED, SessionStatus.RUNNING, SessionStatus.PAUSED):
+    if task.status != TaskStatus.RUNNING or session.status not in (
+        SessionStatus.CREATED,
+        SessionStatus.RUNNING,
+        SessionStatus.PAUSED,
+    ):
         return ["stop"]
     campaign_paused = session.campaign is not None and session.campaign.status == CampaignStatus.PAUSED
     agent_paused = task.agent is not None and task.agent.status == AgentStatus.INACTIVE

@@ -5,7 +5,14 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
-from chimera.kernel.http.parsing import JSONField, ScoreField, StrictIntegerField, StrictSerializer, TextField, check_json
+from chimera.kernel.http.parsing import (
+    JSONField,
+    ScoreField,
+    StrictIntegerField,
+    StrictSerializer,
+    TextField,
+    check_json,
+)
 from chimera.kernel.identity import AGENT_ROLES
 from swarm.models.result import ResultStatus
 from swarm.models.task import ExecutionMode
@@ -64,7 +71,12 @@ class NewCampaign(StrictSerializer):
 class CampaignChange(StrictSerializer):
     goal = TextField(max_length=20_000, required=False)
     context = JSONField(required=False)
-    state_version = StrictIntegerField(min_value=1, max_value=2_000_000_000, required=False, help_text="Refuse the change unless it is still this version.")
+    state_version = StrictIntegerField(
+        min_value=1,
+        max_value=2_000_000_000,
+        required=False,
+        help_text="Refuse the change unless it is still this version.",
+    )
 
 
 class CampaignShape(serializers.Serializer[Any]):
@@ -87,7 +99,12 @@ class NewSession(StrictSerializer):
 class SessionChange(StrictSerializer):
     name = TextField(max_length=200, required=False, allow_blank=True)
     context = JSONField(required=False)
-    state_version = StrictIntegerField(min_value=1, max_value=2_000_000_000, required=False, help_text="Refuse the change unless it is still this version.")
+    state_version = StrictIntegerField(
+        min_value=1,
+        max_value=2_000_000_000,
+        required=False,
+        help_text="Refuse the change unless it is still this version.",
+    )
 
 
 class SessionShape(serializers.Serializer[Any]):

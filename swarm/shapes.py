@@ -14,7 +14,9 @@ def tasks(rows: Sequence[Task], *, with_results: bool = True) -> list[dict[str, 
     found = list(rows)
     wanted = [t.pk for t in found]
     depends_on: dict[Any, list[Any]] = defaultdict(list)
-    for task_id, dependency in TaskDependency.objects.filter(task_id__in=wanted).order_by("pk").values_list("task_id", "depends_on_id"):
+    for task_id, dependency in (
+        TaskDependency.objects.filter(task_id__in=wanted).order_by("pk").values_list("task_id", "depends_on_id")
+    ):
         depends_on[task_id].append(dependency)
     shown_results = results(wanted) if with_results else {}
     for task in found:
@@ -35,7 +37,7 @@ def results(task_ids: Sequence[Any]) -> dict[Any, list[TaskResult]]:
         artifacts[artifact.result_id].append({"type": artifact.type, **place})
     found: dict[Any, list[TaskResult]] = defaultdict(list)
     for result in TaskResult.objects.filter(task_id__in=task_ids).order_by("id"):
-        result.artifacts = artifacts[result.id]
+        result.artifacts = artifacts[result.id]  # type: ignore[attr-defined]
         found[result.task_id].append(result)
     return found
 

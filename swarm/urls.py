@@ -17,10 +17,16 @@ urlpatterns = [
     *(path(f"agents/<uuid:agent_id>/{verb}", AgentVerb.as_view(verb=verb)) for verb in ("pause", "resume", "kill")),
     path("campaigns", Campaigns.as_view()),
     path("campaigns/<uuid:campaign_id>", Campaign.as_view()),
-    *(path(f"campaigns/<uuid:campaign_id>/{verb}", CampaignVerb.as_view(verb=verb)) for verb in ("pause", "resume", "complete", "stop")),
+    *(
+        path(f"campaigns/<uuid:campaign_id>/{verb}", CampaignVerb.as_view(verb=verb))
+        for verb in ("pause", "resume", "complete", "stop")
+    ),
     path("sessions", Sessions.as_view()),
     path("sessions/<uuid:session_id>", Session.as_view()),
-    *(path(f"sessions/<uuid:session_id>/{verb}", SessionVerb.as_view(verb=verb)) for verb in ("pause", "resume", "complete", "stop")),
+    *(
+        path(f"sessions/<uuid:session_id>/{verb}", SessionVerb.as_view(verb=verb))
+        for verb in ("pause", "resume", "complete", "stop")
+    ),
     path("sessions/<uuid:session_id>/events", events),
     path("tasks", Tasks.as_view()),
     path("tasks/batch", TaskBatch.as_view()),

@@ -31,7 +31,9 @@ class Said:
 
     def refused(self, status: int, code: str) -> "Said":
         """A problem with this status and code, in the shape of RFC 9457, with a sentence for a person."""
-        assert (self.status, self.body.get("code") if isinstance(self.body, dict) else None) == (status, code), f"{self.status}: {self.body}"
+        assert (self.status, self.body.get("code") if isinstance(self.body, dict) else None) == (status, code), (
+            f"{self.status}: {self.body}"
+        )
         assert self.headers["Content-Type"] == "application/problem+json"
         assert {"type", "title", "status", "code", "detail", "trace_id"} <= set(self.body)
         assert len(self.body["detail"]) > 10
@@ -52,10 +54,14 @@ class Caller:
 
     def post(self, path: str, body: Any = None, **headers: str) -> Said:
         raw = body if isinstance(body, bytes) else json.dumps({} if body is None else body)
-        return self._said(self.client.post(_url(path), raw, content_type="application/json", headers=self._headers(headers)))
+        return self._said(
+            self.client.post(_url(path), raw, content_type="application/json", headers=self._headers(headers))
+        )
 
     def patch(self, path: str, body: Any) -> Said:
-        return self._said(self.client.patch(_url(path), json.dumps(body), content_type="application/json", headers=self._headers({})))
+        return self._said(
+            self.client.patch(_url(path), json.dumps(body), content_type="application/json", headers=self._headers({}))
+        )
 
     def _headers(self, more: dict[str, str]) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.secret}"} | {k.replace("_", "-"): v for k, v in more.items()}
@@ -71,11 +77,22 @@ class Caller:
         return claims
 
     def finish(self, claim: dict[str, Any], confidence: float | None = 0.95, output: Any = None, **more: Any) -> Said:
-        body = {"lease_token": claim["lease_token"], "status": "succeeded", "output_payload": output or {"answer": "42"}, "confidence_score": confidence}
+        body = {
+            "lease_token": claim["lease_token"],
+            "status": "succeeded",
+            "output_payload": output or {"answer": "42"},
+            "confidence_score": confidence,
+        }
         return self.post(f"tasks/{claim['task']['id']}/result", body | more)
 
     def spend(self, claim: dict[str, Any], amount: str, **more: Any) -> Said:
-        body = {"task": claim["task"]["id"], "lease_token": claim["lease_token"], "amount_usd": amount, "asset_symbol": "USD", "payee": "render.example"}
+        body = {
+            "task": claim["task"]["id"],
+            "lease_token": claim["lease_token"],
+            "amount_usd": amount,
+            "asset_symbol": "USD",
+            "payee": "render.example",
+        }
         return self.post("transactions", body | more)
 
     @property

@@ -2,8 +2,8 @@
 
 from chimera.kernel import relay
 from chimera.kernel.loop import Stop
-from chimera.kernel.relay.redis_lane import RedisLane
 from chimera.kernel.relay.reactions import CLOCK, REDIS
+from chimera.kernel.relay.redis_lane import RedisLane
 from chimera.kernel.relay.slow_lane import SlowLane
 
 TURNS_MAX = 500
@@ -14,7 +14,8 @@ def settle() -> None:
     stop = Stop()
     lanes = [RedisLane(), *(SlowLane(name, stop) for name in relay.registry().lanes() if name not in {REDIS, CLOCK})]
     for _ in range(TURNS_MAX):
-        if not any([_worked(lane) for lane in lanes]):
+        worked = [_worked(lane) for lane in lanes]
+        if not any(worked):
             return
     raise AssertionError("the lanes never come to rest")
 

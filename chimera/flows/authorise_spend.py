@@ -1,5 +1,4 @@
-"""Authorise: hold money for a running task, or put it before a person and block the task, or write down why
-not.
+"""Authorise: hold money for a running task, or put the spend before a person, or write down why not.
 
 Locks: the task, then windows by id; the transaction, and the card if a person must decide, are new. Dies
 anywhere: nothing, or all of it. Repeated with the same Idempotency-Key it gets the same answer; a hold whose
@@ -21,9 +20,7 @@ from swarm.models import Task
 from swarm.models.task import ExecutionMode
 
 
-def authorise_spend(
-    *, task_id: UUID, lease_token: UUID, agent_id: UUID, purchase: Purchase, by: Actor
-) -> Outcome:
+def authorise_spend(*, task_id: UUID, lease_token: UUID, agent_id: UUID, purchase: Purchase, by: Actor) -> Outcome:
     """The transaction that was written: held, in review or denied.
 
     Raises 404 and 409 `stale_lease` as any write of an agent.
@@ -46,9 +43,7 @@ def authorise_spend(
 
 
 def _place(task: Task, agent_id: UUID) -> Place:
-    return Place(
-        task_id=task.pk, session_id=task.session_id, campaign_id=task.session.campaign_id, agent_id=agent_id
-    )
+    return Place(task_id=task.pk, session_id=task.session_id, campaign_id=task.session.campaign_id, agent_id=agent_id)
 
 
 def _ask_a_person(task: Task, outcome: Outcome, card_id: UUID, by: Actor) -> None:
@@ -56,7 +51,8 @@ def _ask_a_person(task: Task, outcome: Outcome, card_id: UUID, by: Actor) -> Non
     spend = outcome.transaction
     assert outcome.threshold_usd is not None
     amount, threshold = money_text(spend.amount_usd), money_text(outcome.threshold_usd)
-    detail = f"{amount} USD for {spend.payee or spend.category or 'an unnamed payee'} is above the approval threshold of {threshold} USD."
+    what = spend.payee or spend.category or "an unnamed payee"
+    detail = f"{amount} USD for {what} is above the approval threshold of {threshold} USD."
     commerce.keep_by_card(task_id=task.pk, card_id=card_id, by=by)
     tasks.block(task=task, reason=detail, by=by)
     safety.open_card(

@@ -14,7 +14,7 @@ from chimera.kernel.eventlog import Recorded
 from commerce import actions as commerce
 from safety import actions as safety
 from swarm.actions import tasks
-from swarm.models import Task
+from swarm.models import Task, TaskDependency
 from swarm.states import SESSION_OPEN, TASK_OPEN, TaskStatus
 
 AT_ONCE_MAX = 500  # tasks of one sweep
@@ -45,6 +45,17 @@ def cancel_below(event: Recorded) -> None:
         _cancel_if_open(event.tenant_id, task_id, reason=f"task {event.task_id} was cancelled")
 
 
+def cancel_if_moot(event: Recorded) -> None:
+    """Reaction to TaskCreated: a dependency may have been cancelled while the task was being created."""
+    assert event.task_id is not None
+    if not event.payload["depends_on"]:
+        return
+    with tenancy.bound(event.tenant_id):
+        lost = TaskDependency.objects.filter(task_id=event.task_id, depends_on__status=TaskStatus.CANCELLED).exists()
+    if lost:
+        _cancel_if_open(event.tenant_id, event.task_id, reason="what it depends on was cancelled")
+
+
 def cancel_orphans() -> int:
     """Open tasks of sessions that have ended, one transaction each: what a stop has yet to sweep."""
     with tenancy.system():
@@ -58,7 +69,9 @@ def cancel_orphans() -> int:
 def cancel_open_of(*, tenant_id: UUID, session_id: UUID, by: Actor = SYSTEM) -> int:
     """The same for one session, right after it was stopped."""
     with tenancy.bound(tenant_id):
-        found = list(Task.objects.open().filter(session_id=session_id).order_by("pk").values_list("pk", flat=True)[:AT_ONCE_MAX])
+        found = list(
+            Task.objects.open().filter(session_id=session_id).order_by("pk").values_list("pk", flat=True)[:AT_ONCE_MAX]
+        )
     for task_id in found:
         _cancel_if_open(tenant_id, task_id, reason="its session has ended", by=by)
     return len(found)

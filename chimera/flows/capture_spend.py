@@ -16,9 +16,7 @@ from commerce.models import Transaction
 def capture_spend(
     *, transaction_id: UUID, lease_token: UUID, agent_id: UUID, amount_usd: Decimal | None, by: Actor
 ) -> Transaction:
-    """409 `stale_lease` when the lease is over, whatever became of the hold; 409 or 422 as `commerce.capture`
-    says.
-    """
+    """409 `stale_lease` when the lease is over, whatever became of the hold; else as `commerce.capture`."""
     transaction = locked_for_lease(transaction_id, lease_token, agent_id)
     commerce.capture(transaction=transaction, amount_usd=amount_usd, by=by)
     return transaction

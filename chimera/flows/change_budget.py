@@ -1,5 +1,4 @@
-"""Change a budget: limits and open windows at once, and whoever works in its campaign or session is told by
-state_version.
+"""Change a budget, its open windows, and the state_version of its campaign or session, at once.
 
 Locks: the campaign or the session, then the budget, then its windows by id. A spend that is being decided has
 locked the windows; it passes before, or meets the new limits. Dies anywhere: nothing, or all of it.
@@ -15,9 +14,7 @@ from commerce.states import Scope
 from swarm.actions import campaigns, sessions
 
 
-def change_budget(
-    *, budget_id: UUID, changes: dict[str, Any], expected_version: int | None, by: Actor
-) -> BudgetConfig:
+def change_budget(*, budget_id: UUID, changes: dict[str, Any], expected_version: int | None, by: Actor) -> BudgetConfig:
     """`changes` maps limits, `approval_threshold_usd` and `is_active` to their new values.
 
     Equal values change nothing.

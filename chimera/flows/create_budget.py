@@ -25,12 +25,8 @@ def create_budget(
 ) -> BudgetConfig:
     """422 `unknown_scope` unless `scope_id` names one of the tenant's own."""
     if scope_id is not None and not _exists(scope, scope_id):
-        raise invalid(
-            f"There is no {scope} {scope_id} in your tenant.", field_name="scope_id", code="unknown_scope"
-        )
-    return budgets.create(
-        scope=scope, scope_id=scope_id, currency=currency, is_active=is_active, limits=limits, by=by
-    )
+        raise invalid(f"There is no {scope} {scope_id} in your tenant.", field_name="scope_id", code="unknown_scope")
+    return budgets.create(scope=scope, scope_id=scope_id, currency=currency, is_active=is_active, limits=limits, by=by)
 
 
 def _exists(scope: Scope, scope_id: UUID) -> bool:

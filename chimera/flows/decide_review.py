@@ -22,7 +22,9 @@ from swarm.models import Task
 from swarm.states import TaskStatus
 
 
-def decide_review(*, card_id: UUID, decision: Decision, note: str, edited_payload: dict[str, Any] | None, by: Actor) -> ReviewCard:
+def decide_review(
+    *, card_id: UUID, decision: Decision, note: str, edited_payload: dict[str, Any] | None, by: Actor
+) -> ReviewCard:
     """409 `already_decided` for everybody after the first."""
     seen: ReviewCard = ReviewCard.objects.get_or_refuse(card_id)
     safety.check_pending(seen)

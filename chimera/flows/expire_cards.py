@@ -19,7 +19,11 @@ AT_ONCE_MAX = 200  # cards of one sweep
 
 def expire_cards() -> int:
     with tenancy.system():
-        due = list(ReviewCard.objects.overdue(clock.now()).order_by("due_at").values_list("tenant_id", "task_id", "pk")[:AT_ONCE_MAX])
+        due = list(
+            ReviewCard.objects.overdue(clock.now())
+            .order_by("due_at")
+            .values_list("tenant_id", "task_id", "pk")[:AT_ONCE_MAX]
+        )
     for tenant_id, task_id, card_id in due:
         with tenancy.bound(tenant_id):
             expire_card(task_id=task_id, card_id=card_id)
@@ -38,4 +42,6 @@ def expire_card(*, task_id: UUID, card_id: UUID) -> None:
     safety.expire(card=card)
     commerce.deny_review(task_id=task.pk, card_id=card.pk, reason="nobody decided in time", by=SYSTEM)
     if task.status == TaskStatus.BLOCKED:
-        tasks.fail(task=task, code="review_expired", message="Nobody decided its review in time; it fails closed.", by=SYSTEM)
+        tasks.fail(
+            task=task, code="review_expired", message="Nobody decided its review in time; it fails closed.", by=SYSTEM
+        )

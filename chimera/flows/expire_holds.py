@@ -16,9 +16,7 @@ def expire_holds() -> int:
     """Answers how many holds expired."""
     with tenancy.system():
         due = (
-            Transaction.objects.resume_due(clock.now())
-            .order_by("resume_deadline")
-            .values_list("tenant_id", "task_id")
+            Transaction.objects.resume_due(clock.now()).order_by("resume_deadline").values_list("tenant_id", "task_id")
         )
         found = dict.fromkeys(due[:AT_ONCE_MAX])
     expired = 0

@@ -1,7 +1,7 @@
 """Finish: an agent's result, fenced by its lease, settles its task, its money, and perhaps opens a card, at once.
 
-Locks: the session (only for a judged task, whose judge's task is created here), then the task and, for a judge, the
-judged task by id, then card, windows, transactions.
+Locks: the task and, for a judge, the judged task by id, then card, windows, transactions. A judge's task is created
+without its session's lock: should the session stop meanwhile, the sweep cancels both.
 Dies anywhere: nothing or all of it; the agent repeats, and (task, lease token) answers the same.
 """
 
@@ -18,7 +18,7 @@ from safety import actions as safety
 from safety import triggers
 from safety.models import CardKind
 from safety.triggers import Bands, Verdict
-from swarm.actions import results, sessions, tasks
+from swarm.actions import results, tasks
 from swarm.actions.results import NewResult
 from swarm.models import SwarmSession, Task, TaskResult
 
@@ -34,8 +34,6 @@ def finish_task(*, task_id: UUID, lease_token: UUID, agent_id: UUID, new: NewRes
     seen = tasks.read(task_id)
     if earlier := results.earlier(task_id, lease_token):
         return _again(seen, earlier, agent_id)
-    if seen.judged:
-        sessions.lock_for_tasks(seen.session_id, by=by)
     locked = {t.pk: t for t in tasks.lock_all(judge_results.together(seen))}
     task = locked[task_id]
     if earlier := results.earlier(task_id, lease_token):  # A twin of this call was first, while we waited for the lock.
@@ -95,13 +93,17 @@ def _verdict(task: Task, lease_token: UUID, new: NewResult, locked: dict[UUID, T
     result = results.record(task=task, lease_token=lease_token, new=new, outcome="completed", applied=True)
     tasks.complete(task=task, result_id=result.id, by=by)
     assert task.parent_task_id is not None
-    judge_results.apply_verdict(subject=locked[task.parent_task_id], verdict=result, bands=bands(), stale=is_stale, by=by)
+    judge_results.apply_verdict(
+        subject=locked[task.parent_task_id], verdict=result, bands=bands(), stale=is_stale, by=by
+    )
     return Finished(task, "completed", None)
 
 
 def _ask_judge(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Finished:
     result = results.record(task=task, lease_token=lease_token, new=new, outcome="blocked", applied=False)
-    card_id = _open_card(task, result, CardKind.JUDGE, [{"code": "awaits_judge", "detail": "Its judge has not scored it yet."}], by)
+    card_id = _open_card(
+        task, result, CardKind.JUDGE, [{"code": "awaits_judge", "detail": "Its judge has not scored it yet."}], by
+    )
     judge_results.ask(subject=task, result=result, by=by)
     return Finished(task, "blocked", card_id)
 
@@ -135,7 +137,13 @@ def _open_card(task: Task, result: TaskResult, kind: CardKind, reasons: list[dic
     card_id = safety.new_id()
     tasks.block(task=task, reason="; ".join(r["detail"] for r in reasons), by=by)
     safety.open_card(
-        task_id=task.pk, session_id=task.session_id, kind=kind, reasons=reasons, result_id=result.id, card_id=card_id, by=by
+        task_id=task.pk,
+        session_id=task.session_id,
+        kind=kind,
+        reasons=reasons,
+        result_id=result.id,
+        card_id=card_id,
+        by=by,
     )
     commerce.keep_by_card(task_id=task.pk, card_id=card_id, by=by)
     results.attach_review(result=result, review_id=card_id)

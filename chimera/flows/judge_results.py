@@ -32,7 +32,7 @@ def is_verdict(task: Task) -> bool:
 
 
 def ask(*, subject: Task, result: TaskResult, by: Actor) -> Task:
-    """Create the judge's task. The session is locked already."""
+    """Create the judge's task."""
     session = subject.session
     campaign = session.campaign
     asked = NewTask(
@@ -59,7 +59,9 @@ def ask(*, subject: Task, result: TaskResult, by: Actor) -> Task:
     return created
 
 
-def apply_verdict(*, subject: Task, verdict: TaskResult, bands: Bands, stale: Callable[[Task], bool], by: Actor) -> None:
+def apply_verdict(
+    *, subject: Task, verdict: TaskResult, bands: Bands, stale: Callable[[Task], bool], by: Actor
+) -> None:
     """The judge's score settles the judged task, unless a person was quicker or the task is gone."""
     card = safety.pending_of(subject.pk) if subject.status == TaskStatus.BLOCKED else None
     result = results.latest(subject.pk)
@@ -69,7 +71,13 @@ def apply_verdict(*, subject: Task, verdict: TaskResult, bands: Bands, stale: Ca
     if stale(subject):
         safety.withdraw(task_id=subject.pk, reason="goal, budget or context changed", by=SYSTEM)
         commerce.void_all(task_id=subject.pk, reason="stale result", by=by)
-        tasks.requeue(task=subject, code="stale_result", message="Goal, budget or context changed while its judge looked.", attempt_back=True, by=by)
+        tasks.requeue(
+            task=subject,
+            code="stale_result",
+            message="Goal, budget or context changed while its judge looked.",
+            attempt_back=True,
+            by=by,
+        )
         return
     judgement = triggers.judge_result(
         text=triggers.readable(result.output_payload),
@@ -91,7 +99,9 @@ def apply_verdict(*, subject: Task, verdict: TaskResult, bands: Bands, stale: Ca
             message = " ".join(filter(None, [judgement.reasons[0].detail, verdict.reasoning]))[:2000]
             tasks.requeue(task=subject, code="judged_low", message=message, by=by)
         case Verdict.REVIEW:
-            safety.pass_to_people(card=card, reasons=[_with_words(r.shape(), verdict) for r in judgement.reasons], by=by)
+            safety.pass_to_people(
+                card=card, reasons=[_with_words(r.shape(), verdict) for r in judgement.reasons], by=by
+            )
 
 
 def judge_lost(judge_task: Task, by: Actor) -> None:

@@ -22,7 +22,9 @@ AT_ONCE_MAX = 500  # leases of one sweep
 def lapse_leases() -> int:
     """The clock's step. Answers how many leases ended."""
     with tenancy.system():
-        found = list(Task.objects.lapsed(clock.now()).order_by("lease_expires_at").values_list("tenant_id", "pk")[:AT_ONCE_MAX])
+        found = list(
+            Task.objects.lapsed(clock.now()).order_by("lease_expires_at").values_list("tenant_id", "pk")[:AT_ONCE_MAX]
+        )
     for tenant_id, task_id in found:
         with tenancy.bound(tenant_id):
             end_lease(task_id=task_id)
@@ -50,7 +52,9 @@ def end_lease(*, task_id: UUID, revoked: str = "", by: Actor = SYSTEM) -> None:
 def cancel_overdue() -> int:
     """Tasks whose deadline passed before anybody took them."""
     with tenancy.system():
-        waiting = Task.objects.filter(Q(status=TaskStatus.PENDING) | Q(status=TaskStatus.QUEUED), deadline_at__lte=clock.now())
+        waiting = Task.objects.filter(
+            Q(status=TaskStatus.PENDING) | Q(status=TaskStatus.QUEUED), deadline_at__lte=clock.now()
+        )
         found = list(waiting.order_by("pk").values_list("tenant_id", "pk")[:AT_ONCE_MAX])
     for tenant_id, task_id in found:
         with tenancy.bound(tenant_id):

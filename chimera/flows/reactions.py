@@ -9,7 +9,15 @@ from typing import Any
 
 from django.conf import settings
 
-from chimera.flows import cancel_task, expire_cards, expire_holds, flush_progress, lapse_leases, remember_result, stop_work
+from chimera.flows import (
+    cancel_task,
+    expire_cards,
+    expire_holds,
+    flush_progress,
+    lapse_leases,
+    remember_result,
+    stop_work,
+)
 from chimera.kernel import idempotency, relay, tenancy
 from chimera.kernel.eventlog import Fact
 from chimera.kernel.relay import fast, slow
@@ -26,7 +34,7 @@ MIRROR = fast(accumulator.mirror)
 ENDED = (fast(dispatch.left_running), fast(flush_progress.flush_ended))
 
 REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
-    swarm.TaskCreated: [QUEUE],
+    swarm.TaskCreated: [QUEUE, slow("follow", cancel_task.cancel_if_moot)],
     swarm.TaskQueued: [],
     swarm.TaskClaimed: [fast(dispatch.extend_inflight)],
     swarm.TaskBlocked: [*ENDED],
@@ -59,7 +67,7 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     safety.ReviewExpired: [],
     safety.ReviewWithdrawn: [],
     commerce.HoldPlaced: [MIRROR],
-    commerce.SpendDenied: [],
+    commerce.SpendDenied: [MIRROR],
     commerce.SpendReviewRequested: [MIRROR],
     commerce.SpendApproved: [MIRROR],
     commerce.HoldKept: [],

@@ -1,8 +1,4 @@
-"""Transactions as the API shows them, each with its keeper's end: the lease's, the card's, or its own
-deadline.
-
-Reads only.
-"""
+"""Transactions as the API shows them, each with its keeper's end. Reads only."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -33,9 +29,7 @@ def _ends(rows: Sequence[Transaction]) -> dict[UUID, datetime | None]:
     return {row.pk: _end(row, leases, dues) for row in rows}
 
 
-def _end(
-    row: Transaction, leases: dict[UUID, datetime | None], dues: dict[UUID, datetime]
-) -> datetime | None:
+def _end(row: Transaction, leases: dict[UUID, datetime | None], dues: dict[UUID, datetime]) -> datetime | None:
     match row.keeper:
         case Keeper.LEASE:
             return leases.get(row.task_id)

@@ -26,7 +26,11 @@ def stop_campaign(*, campaign_id: UUID, reason: str, by: Actor) -> Campaign:
     """Stops its open sessions too. Locks the campaign, then its sessions by id."""
     campaign = campaigns.lock(campaign_id)
     campaigns.end(campaign=campaign, status=CampaignStatus.STOPPED, reason=reason, by=by)
-    for session_id in SwarmSession.objects.filter(campaign=campaign, status__in=SESSION_OPEN).order_by("pk").values_list("pk", flat=True):
+    for session_id in (
+        SwarmSession.objects.filter(campaign=campaign, status__in=SESSION_OPEN)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    ):
         session = sessions.lock(session_id)
         if session.status in SESSION_OPEN:
             sessions.end(session=session, status=SessionStatus.STOPPED, reason=f"campaign stopped: {reason}", by=by)
@@ -48,12 +52,18 @@ def sweep_session(event: Recorded) -> None:
 
 def sweep_agent(event: Recorded) -> None:
     """Reaction to AgentKilled: revoke its leases."""
-    revoke_leases(tenant_id=event.tenant_id, agent_id=UUID(event.payload["aggregate_id"]), reason="its agent was killed")
+    revoke_leases(
+        tenant_id=event.tenant_id, agent_id=UUID(event.payload["aggregate_id"]), reason="its agent was killed"
+    )
 
 
 def revoke_leases(*, tenant_id: UUID, agent_id: UUID, reason: str, by: Actor = SYSTEM) -> int:
     with tenancy.bound(tenant_id):
-        held = list(Task.objects.filter(agent_id=agent_id, status=TaskStatus.RUNNING).order_by("pk").values_list("pk", flat=True))
+        held = list(
+            Task.objects.filter(agent_id=agent_id, status=TaskStatus.RUNNING)
+            .order_by("pk")
+            .values_list("pk", flat=True)
+        )
     for task_id in held:
         with tenancy.bound(tenant_id):
             end_lease(task_id=task_id, revoked=reason, by=by)

@@ -14,9 +14,7 @@ from commerce.states import Keeper
 from swarm.actions import tasks
 
 
-def void_spend(
-    *, transaction_id: UUID, lease_token: UUID, agent_id: UUID, reason: str, by: Actor
-) -> Transaction:
+def void_spend(*, transaction_id: UUID, lease_token: UUID, agent_id: UUID, reason: str, by: Actor) -> Transaction:
     """409 `stale_lease` when the lease is over; 409 when the hold was captured, expired or denied."""
     transaction = locked_for_lease(transaction_id, lease_token, agent_id)
     commerce.void(transaction=transaction, reason=reason or "given back by its agent", by=by)

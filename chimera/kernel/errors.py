@@ -48,7 +48,9 @@ def busy(detail: str, *, retry_seconds: int = 1) -> Refused:
 class Stale(Refused):
     """Somebody else changed the thing first; read it again."""
 
-    def __init__(self, detail: str = "It has changed since you read it; read it again.", *, code: str = "stale", **extra: Any) -> None:
+    def __init__(
+        self, detail: str = "It has changed since you read it; read it again.", *, code: str = "stale", **extra: Any
+    ) -> None:
         super().__init__(detail, code=code, status=409, extra=extra)
 
 

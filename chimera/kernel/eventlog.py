@@ -60,7 +60,11 @@ class Position:
     def parse(cls, text: str) -> Self:
         xid, dash, seq = text.partition("-")
         if not (dash and xid.isascii() and xid.isdigit() and seq.isascii() and seq.isdigit() and len(text) <= 39):
-            raise invalid("`after` must be a position such as 1042-7; leave it out to begin at the start.", field_name="after", code="invalid_cursor")
+            raise invalid(
+                "`after` must be a position such as 1042-7; leave it out to begin at the start.",
+                field_name="after",
+                code="invalid_cursor",
+            )
         found = cls(int(xid), int(seq))
         if max(found.xid, found.seq) >= 2**63:
             raise invalid("`after` is no position of this log.", field_name="after", code="invalid_cursor")
@@ -117,14 +121,18 @@ class Event(models.Model):
     at = models.DateTimeField()
     xid = models.BigIntegerField(db_default=models.Func(function="chimera_xid", output_field=models.BigIntegerField()))
     seq = models.BigIntegerField(
-        db_default=models.Func(models.Value("kernel_event_seq"), function="nextval", output_field=models.BigIntegerField())
+        db_default=models.Func(
+            models.Value("kernel_event_seq"), function="nextval", output_field=models.BigIntegerField()
+        )
     )
 
     class Meta:
         db_table = "kernel_event"
         indexes = [
             models.Index(fields=["xid", "seq"], name="event_position"),
-            models.Index(fields=["session_id", "xid", "seq"], name="event_session", condition=models.Q(session_id__isnull=False)),
+            models.Index(
+                fields=["session_id", "xid", "seq"], name="event_session", condition=models.Q(session_id__isnull=False)
+            ),
             models.Index(fields=["aggregate_id", "xid", "seq"], name="event_aggregate"),
         ]
 
@@ -199,7 +207,17 @@ def last_settled() -> Position:
 
 def _recorded(row: Sequence[Any]) -> Recorded:
     xid, seq, tenant, session, task, type_, at, actor, trace, payload = row
-    return Recorded(Position(xid, seq), tenant, session, task, type_, at, actor, trace, payload if isinstance(payload, dict) else json.loads(payload))
+    return Recorded(
+        Position(xid, seq),
+        tenant,
+        session,
+        task,
+        type_,
+        at,
+        actor,
+        trace,
+        payload if isinstance(payload, dict) else json.loads(payload),
+    )
 
 
 POSITION_SQL = """

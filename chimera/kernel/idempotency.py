@@ -36,7 +36,9 @@ class Answer(tenancy.TenantOwned):
 
     class Meta:
         db_table = "kernel_answer"
-        constraints = [models.UniqueConstraint(fields=["tenant_id", "principal", "key_digest"], name="answer_once_per_key")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant_id", "principal", "key_digest"], name="answer_once_per_key")
+        ]
         indexes = [models.Index(fields=["created_at"], name="answer_age")]
 
     def __str__(self) -> str:
@@ -48,7 +50,10 @@ class Once:
 
     def __init__(self, *, key: str, principal: Principal, method: str, path: str, body: bytes) -> None:
         if not key.isascii() or not key.isprintable() or not 1 <= len(key) <= KEY_LENGTH_MAX:
-            raise invalid(f"Idempotency-Key must be 1 to {KEY_LENGTH_MAX} printable ASCII characters.", code="invalid_idempotency_key")
+            raise invalid(
+                f"Idempotency-Key must be 1 to {KEY_LENGTH_MAX} printable ASCII characters.",
+                code="invalid_idempotency_key",
+            )
         self.key, self.principal = key, f"{principal.kind}:{principal.id}"
         self.key_digest = hashlib.sha256(key.encode()).digest()
         self.request_digest = hashlib.sha256(f"{method} {path}\n".encode() + _canonical(body)).digest()
@@ -62,7 +67,11 @@ class Once:
         if found is None or found.created_at < clock.now() - settings.IDEMPOTENCY_KEPT:
             return None
         if bytes(found.request_digest) != self.request_digest:
-            raise Refused("This Idempotency-Key was used for another call; use a new key.", code="idempotency_key_reused", status=422)
+            raise Refused(
+                "This Idempotency-Key was used for another call; use a new key.",
+                code="idempotency_key_reused",
+                status=422,
+            )
         return found.status, json.loads(self._fernet().decrypt(bytes(found.body)))
 
     def keep(self, status: int, answer: bytes) -> None:

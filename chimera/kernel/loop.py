@@ -36,7 +36,9 @@ class Stop:
         return self._event.is_set()
 
 
-def repeat(step: Callable[[], bool], *, stop: Stop, idle_seconds: float, backoff_seconds_max: float = 5.0, name: str) -> None:
+def repeat(
+    step: Callable[[], bool], *, stop: Stop, idle_seconds: float, backoff_seconds_max: float = 5.0, name: str
+) -> None:
     """Call `step` until stopped: at once while it answers True (there was work), after `idle_seconds` otherwise.
 
     A step that raises is logged and tried again after a growing pause; the loop itself never dies of it.

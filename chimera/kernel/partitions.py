@@ -23,11 +23,20 @@ class CreatePartitionedModel(CreateModel):
     `partition_key` is the column: the id, or the id of what the row belongs to.
     """
 
-    def __init__(self, name: str, fields: Any, options: Any = None, bases: Any = None, managers: Any = None, *, partition_key: str = "id") -> None:
+    def __init__(
+        self,
+        name: str,
+        fields: Any,
+        options: Any = None,
+        bases: Any = None,
+        managers: Any = None,
+        *,
+        partition_key: str = "id",
+    ) -> None:
         super().__init__(name, fields, options, bases, managers)
         self.partition_key = partition_key
 
-    def deconstruct(self) -> tuple[str, list[Any], dict[str, Any]]:
+    def deconstruct(self) -> tuple[str, Any, dict[str, Any]]:
         name, args, kwargs = super().deconstruct()
         return name, args, kwargs | {"partition_key": self.partition_key}
 

@@ -81,7 +81,13 @@ class Away(Exception):
     """Redis cannot be reached; ask PostgreSQL."""
 
 
-FAULTS = (sync_redis.ConnectionError, sync_redis.TimeoutError, sync_redis.BusyLoadingError, sync_redis.ReadOnlyError, OSError)
+FAULTS = (
+    sync_redis.ConnectionError,
+    sync_redis.TimeoutError,
+    sync_redis.BusyLoadingError,
+    sync_redis.ReadOnlyError,
+    OSError,
+)
 _AWAY_SECONDS = 0.5  # after a fault nobody tries again for so long, so that a dead Redis costs no timeouts
 _lock = Lock()
 _client: Client | None = None
@@ -125,7 +131,9 @@ def try_again() -> None:
 
 def async_client() -> AsyncClient:
     """A new asynchronous client for the running loop; whoever makes it closes it."""
-    return async_redis.Redis.from_url(settings.REDIS_URL, decode_responses=True, socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS)
+    return async_redis.Redis.from_url(
+        settings.REDIS_URL, decode_responses=True, socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS
+    )
 
 
 def nudge() -> None:

@@ -34,7 +34,15 @@ class Machine:
 
     registry: dict[str, "Machine"] = {}
 
-    def __init__(self, name: str, *, start: StrEnum, ends: Iterable[StrEnum], edges: Iterable[Edge], starts: Iterable[StrEnum] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        start: StrEnum,
+        ends: Iterable[StrEnum],
+        edges: Iterable[Edge],
+        starts: Iterable[StrEnum] = (),
+    ) -> None:
         self.name, self.start, self.ends = name, start, frozenset(ends)
         self.starts = frozenset(starts) | {start}
         self.edges = tuple(edges)
@@ -55,7 +63,9 @@ class Machine:
             raise ValueError(f"{self.name}: never reached: {sorted(orphans)}")
         silent = {s for s in self.states if not any(e.source == s for e in self.edges)}
         if silent != self.ends:
-            raise ValueError(f"{self.name}: ends {sorted(self.ends)} are declared, but {sorted(silent)} have no way out")
+            raise ValueError(
+                f"{self.name}: ends {sorted(self.ends)} are declared, but {sorted(silent)} have no way out"
+            )
 
     def can(self, source: str, target: str) -> bool:
         return (source, target) in {(str(s), str(t)) for s, t in self._allowed}
@@ -70,17 +80,28 @@ class Machine:
         """
         source = self.states(row.status)
         if (source, to) not in self._allowed:
-            raise Stale(f"This {self.name} is {source}; it cannot become {to}.", code=f"{self.name}_{source}", status_now=str(source))
+            raise Stale(
+                f"This {self.name} is {source}; it cannot become {to}.",
+                code=f"{self.name}_{source}",
+                status_now=str(source),
+            )
         guarded = type(row)._base_manager.filter(pk=row.pk, status=source, version=row.version)
         if guarded.update(status=to, version=F("version") + 1, **changes) != 1:
             raise Stale(f"This {self.name} changed while you were at it; read it again.")
         for name, value in (changes | {"status": to, "version": row.version + 1}).items():
             setattr(row, name, value)
 
-    def advance_all(self, rows: QuerySet[Any], *, to: StrEnum, returning: tuple[str, ...] = ("id",), **changes: Any) -> list[UUID]:
+    def advance_all(
+        self, rows: QuerySet[Any], *, to: StrEnum, returning: tuple[str, ...] = ("id",), **changes: Any
+    ) -> list[UUID]:
         """Compare-and-set many at once; answers the ids that changed. Rows in another state are left alone."""
         sources = self.sources_of(to)
-        candidates = list(rows.filter(status__in=sources).select_for_update(of=("self",), no_key=True).order_by("pk").values_list("pk", flat=True))
+        candidates = list(
+            rows.filter(status__in=sources)
+            .select_for_update(of=("self",), no_key=True)
+            .order_by("pk")
+            .values_list("pk", flat=True)
+        )
         rows.model._base_manager.filter(pk__in=candidates).update(status=to, version=F("version") + 1, **changes)
         return candidates
 

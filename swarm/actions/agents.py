@@ -17,7 +17,9 @@ from swarm.states import AGENT_STATES, AgentStatus
 OVERLAP = timedelta(hours=24)  # how long the old keys live on after a rotation
 
 
-def register(*, name: str, role: str, capabilities: list[str], tools_config: dict[str, Any], max_slots: int, by: Actor) -> tuple[AgentProfile, str]:
+def register(
+    *, name: str, role: str, capabilities: list[str], tools_config: dict[str, Any], max_slots: int, by: Actor
+) -> tuple[AgentProfile, str]:
     """A new agent and its first key, which is seen only here."""
     if AgentProfile.objects.filter(name=name).exists():
         raise conflict(f"There is an agent named {name!r} already; choose another name.", code="name_taken")

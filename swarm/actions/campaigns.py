@@ -9,7 +9,14 @@ from chimera.kernel import clock
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import Stale
 from chimera.kernel.eventlog import tell
-from swarm.events import CampaignChanged, CampaignCreated, CampaignEnded, CampaignPaused, CampaignResumed, CampaignStarted
+from swarm.events import (
+    CampaignChanged,
+    CampaignCreated,
+    CampaignEnded,
+    CampaignPaused,
+    CampaignResumed,
+    CampaignStarted,
+)
 from swarm.models import Campaign
 from swarm.states import CAMPAIGN, CampaignStatus
 
@@ -32,11 +39,20 @@ def begin(*, campaign: Campaign, by: Actor) -> None:
         tell(CampaignStarted.about(campaign), by=by)
 
 
-def change(*, campaign: Campaign, goal: str | None, context: dict[str, Any] | None, expected_version: int | None, by: Actor) -> None:
+def change(
+    *, campaign: Campaign, goal: str | None, context: dict[str, Any] | None, expected_version: int | None, by: Actor
+) -> None:
     """Set goal or context; state_version rises, so results made against the old ones are stale."""
     if expected_version is not None and expected_version != campaign.state_version:
-        raise Stale(f"The campaign is at state_version {campaign.state_version}; read it again.", state_version=campaign.state_version)
-    changes = {name: value for name, value in (("goal", goal), ("context", context)) if value is not None and getattr(campaign, name) != value}
+        raise Stale(
+            f"The campaign is at state_version {campaign.state_version}; read it again.",
+            state_version=campaign.state_version,
+        )
+    changes = {
+        name: value
+        for name, value in (("goal", goal), ("context", context))
+        if value is not None and getattr(campaign, name) != value
+    }
     if changes:
         _raise_version(campaign, **changes)
         tell(CampaignChanged.about(campaign, reason=", ".join(sorted(changes))), by=by)

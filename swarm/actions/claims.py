@@ -30,13 +30,17 @@ def queued_for(agent: AgentProfile, *, limit: int, popped: Sequence[UUID], redis
     """
     at = clock.now()
     queued = Task.objects.filter(status=TaskStatus.QUEUED, role=agent.role).in_open_house()
-    queued = queued.filter(Q(deadline_at__isnull=True) | Q(deadline_at__gt=at)).filter(requires__contained_by=agent.capabilities)
+    queued = queued.filter(Q(deadline_at__isnull=True) | Q(deadline_at__gt=at)).filter(
+        requires__contained_by=agent.capabilities
+    )
     wanted = Q() if redis_away else Q(pk__in=popped)
     if agent.capabilities and not redis_away:
         wanted |= ~Q(requires=[])
     if not popped and not redis_away and not agent.capabilities:
         return []
-    rows = queued.filter(wanted).order_by("-priority", "pk").select_for_update(skip_locked=True, of=("self",), no_key=True)
+    rows = (
+        queued.filter(wanted).order_by("-priority", "pk").select_for_update(skip_locked=True, of=("self",), no_key=True)
+    )
     return list(rows.values_list("pk", flat=True)[:limit])
 
 
@@ -52,11 +56,17 @@ def lease(*, agent: AgentProfile, task_ids: Sequence[UUID], by: Actor) -> list[T
         lease_token=Func(function="gen_random_uuid", output_field=UUIDField()),
         lease_expires_at=_until(at),
         started_at=at,
-        attempt_count=Case(When(Q(resume__isnull=False, resume__counts=False), then=F("attempt_count")), default=F("attempt_count") + 1),
+        attempt_count=Case(
+            When(Q(resume__isnull=False, resume__counts=False), then=F("attempt_count")), default=F("attempt_count") + 1
+        ),
         claimed_session_version=Subquery(session.values("state_version")[:1]),
         claimed_campaign_version=Subquery(session.values("campaign__state_version")[:1]),
     )
-    claimed = list(Task.objects.filter(pk__in=task_ids, status=TaskStatus.RUNNING, agent=agent, started_at=at).order_by("-priority", "pk"))
+    claimed = list(
+        Task.objects.filter(pk__in=task_ids, status=TaskStatus.RUNNING, agent=agent, started_at=at).order_by(
+            "-priority", "pk"
+        )
+    )
     tell(*(TaskClaimed.about(task, attempt=task.attempt_count, resumed=task.pk in resumed) for task in claimed), by=by)
     return claimed
 
@@ -69,7 +79,14 @@ def _until(at: datetime) -> Any:
         Case(
             When(
                 timeout_seconds__isnull=False,
-                then=Func(F("timeout_seconds"), at, template="(%(expressions)s)", function="", arg_joiner=" * interval '1 second' + ", output_field=DateTimeField()),
+                then=Func(
+                    F("timeout_seconds"),
+                    at,
+                    template="(%(expressions)s)",
+                    function="",
+                    arg_joiner=" * interval '1 second' + ",
+                    output_field=DateTimeField(),
+                ),
             ),
             default=None,
             output_field=DateTimeField(),
@@ -97,7 +114,9 @@ def renew(*, task: Task) -> None:
     if left >= settings.LEASE * RENEW_BELOW:
         return
     ends = latest_end(task)
-    changed = Task.objects.filter(pk=task.pk, status=TaskStatus.RUNNING, lease_token=task.lease_token).update(lease_expires_at=ends)
+    changed = Task.objects.filter(pk=task.pk, status=TaskStatus.RUNNING, lease_token=task.lease_token).update(
+        lease_expires_at=ends
+    )
     if changed == 1:
         task.lease_expires_at = ends
 

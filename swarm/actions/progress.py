@@ -17,7 +17,7 @@ TTL_SECONDS = 3600
 
 def note(*, task_id: UUID, tenant_id: UUID, agent: str, progress: Mapping[str, Any]) -> bool:
     """Put the newest progress into Redis, marked unwritten. False while Redis is away; the caller then writes it at once."""
-    shown = {
+    shown: dict[Any, Any] = {
         "tenant": str(tenant_id),
         "agent": agent,
         "phase": progress["phase"],
@@ -52,7 +52,9 @@ def write(*, rows: Mapping[UUID, Mapping[str, Any]]) -> int:
                 phase=row["phase"],
                 percentage=Decimal(str(row["percentage"])) if row.get("percentage") not in (None, "") else None,
                 message=row.get("message", ""),
-                metadata=row["metadata"] if isinstance(row.get("metadata"), dict) else json.loads(row.get("metadata") or "{}"),
+                metadata=row["metadata"]
+                if isinstance(row.get("metadata"), dict)
+                else json.loads(row.get("metadata") or "{}"),
             )
             for task_id, row in kept.items()
         ]
@@ -90,7 +92,9 @@ def unwritten(task_ids: list[UUID]) -> dict[UUID, dict[str, str]]:
 
 def mark_written(rows: Mapping[UUID, Mapping[str, str]]) -> None:
     """After the commit: a newer progress that came meanwhile stays unwritten (compared by its time)."""
-    script = "if redis.call('HGET', KEYS[1], 'at') == ARGV[1] then return redis.call('HSET', KEYS[1], 'unwritten', '0') end"
+    script = (
+        "if redis.call('HGET', KEYS[1], 'at') == ARGV[1] then return redis.call('HSET', KEYS[1], 'unwritten', '0') end"
+    )
     try:
         with redis.hint() as client:
             pipe = client.pipeline(transaction=False)
@@ -109,7 +113,12 @@ def latest(task_id: UUID) -> dict[str, Any] | None:
     except redis.Away:
         row = {}
     if row:
-        return {"phase": row["phase"], "percentage": float(row["percentage"]) if row["percentage"] else None, "message": row["message"], "at": row["at"]}
+        return {
+            "phase": row["phase"],
+            "percentage": float(row["percentage"]) if row["percentage"] else None,
+            "message": row["message"],
+            "at": row["at"],
+        }
     kept = TaskProgress.objects.filter(task_id=task_id).order_by("-id").first()
     if kept is None:
         return None

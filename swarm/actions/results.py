@@ -58,7 +58,13 @@ def record(*, task: Task, lease_token: UUID, new: NewResult, outcome: str, appli
     return result
 
 
-def settle(*, result: TaskResult, applied: bool, output_payload: dict[str, Any] | None = None, judge_score: Decimal | None = None) -> None:
+def settle(
+    *,
+    result: TaskResult,
+    applied: bool,
+    output_payload: dict[str, Any] | None = None,
+    judge_score: Decimal | None = None,
+) -> None:
     """A decision or a judge settled it: whether it counts, with an edited output or the judge's score if there is one."""
     changes: dict[str, Any] = {"applied": applied}
     if output_payload is not None:

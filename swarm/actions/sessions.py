@@ -19,7 +19,9 @@ def create(*, campaign_id: UUID | None, name: str, context: dict[str, Any], by: 
     """A new session; the first of a campaign begins the campaign. 409 when the campaign is paused or over."""
     campaign = campaigns.lock(campaign_id) if campaign_id else None
     if campaign and campaign.status not in (CampaignStatus.PLANNING, CampaignStatus.ACTIVE):
-        raise conflict(f"The campaign is {campaign.status}; it takes no new sessions.", code=f"campaign_{campaign.status}")
+        raise conflict(
+            f"The campaign is {campaign.status}; it takes no new sessions.", code=f"campaign_{campaign.status}"
+        )
     if campaign:
         campaigns.begin(campaign=campaign, by=by)
     session = SwarmSession.objects.create(campaign=campaign, name=name, context=context)
@@ -44,14 +46,21 @@ def lock_for_tasks(session_id: UUID, *, by: Actor) -> SwarmSession:
         # FOR KEY SHARE would let a stop through; FOR SHARE does not, and creators do not wait for one another.
         session = SwarmSession.objects.raw("SELECT * FROM swarm_swarmsession WHERE id = %s FOR SHARE", [session_id])[0]
     if session.status not in SESSION_OPEN:
-        raise conflict(f"The session is {session.status}; it takes no new tasks. Create another session.", code="session_ended")
+        raise conflict(
+            f"The session is {session.status}; it takes no new tasks. Create another session.", code="session_ended"
+        )
     return session
 
 
-def change(*, session: SwarmSession, context: dict[str, Any] | None, name: str | None, expected_version: int | None, by: Actor) -> None:
+def change(
+    *, session: SwarmSession, context: dict[str, Any] | None, name: str | None, expected_version: int | None, by: Actor
+) -> None:
     """Set name or context; a new context raises state_version."""
     if expected_version is not None and expected_version != session.state_version:
-        raise Stale(f"The session is at state_version {session.state_version}; read it again.", state_version=session.state_version)
+        raise Stale(
+            f"The session is at state_version {session.state_version}; read it again.",
+            state_version=session.state_version,
+        )
     if name is not None:
         SwarmSession.objects.filter(pk=session.pk).update(name=name, updated_at=clock.now())
     if context is not None and context != session.context:

@@ -48,9 +48,15 @@ def create(*, session: SwarmSession, tasks: Sequence[NewTask], by: Actor) -> lis
     rows = [_row(session, new, by) for new in tasks]
     _check_external_ids(rows)
     Task.objects.bulk_create(rows)
-    ExternalId.objects.bulk_create([ExternalId(value=row.external_id, task_id=row.pk) for row in rows if row.external_id])
+    ExternalId.objects.bulk_create(
+        [ExternalId(value=row.external_id, task_id=row.pk) for row in rows if row.external_id]
+    )
     TaskDependency.objects.bulk_create(
-        [TaskDependency(task_id=row.pk, depends_on_id=d) for row, new in zip(rows, tasks, strict=True) for d in new.depends_on]
+        [
+            TaskDependency(task_id=row.pk, depends_on_id=d)
+            for row, new in zip(rows, tasks, strict=True)
+            for d in new.depends_on
+        ]
     )
     tell(
         *(
@@ -103,22 +109,40 @@ def _check_references(session: SwarmSession, tasks: Sequence[NewTask]) -> None:
     found = {t.pk: t for t in Task.objects.filter(pk__in=wanted).only("id", "session_id", "status")}
     for task_id in wanted:
         if task_id not in found:
-            raise invalid(f"`depends_on` or `parent_task` names {task_id}, which is no task of yours.", field_name="depends_on", code="unknown_task")
+            raise invalid(
+                f"`depends_on` or `parent_task` names {task_id}, which is no task of yours.",
+                field_name="depends_on",
+                code="unknown_task",
+            )
         if found[task_id].session_id != session.pk:
-            raise invalid(f"Task {task_id} belongs to another session; dependencies stay within one.", field_name="depends_on", code="other_session")
+            raise invalid(
+                f"Task {task_id} belongs to another session; dependencies stay within one.",
+                field_name="depends_on",
+                code="other_session",
+            )
     for new in tasks:
         for dependency in new.depends_on:
             if found[dependency].status == TaskStatus.CANCELLED:
-                raise invalid(f"Task {dependency} was cancelled; nothing can wait for it.", field_name="depends_on", code="dependency_cancelled")
+                raise invalid(
+                    f"Task {dependency} was cancelled; nothing can wait for it.",
+                    field_name="depends_on",
+                    code="dependency_cancelled",
+                )
 
 
 def _check_external_ids(rows: Sequence[Task]) -> None:
     given = [row for row in rows if row.external_id]
     if len({row.external_id for row in given}) != len(given):
-        raise invalid("The same `external_id` stands twice in this call.", field_name="external_id", code="external_id_taken")
+        raise invalid(
+            "The same `external_id` stands twice in this call.", field_name="external_id", code="external_id_taken"
+        )
     taken = ExternalId.objects.filter(value__in=[row.external_id for row in given]).first()
     if taken:
-        raise conflict(f"There is a task with external_id {taken.value!r} already.", code="external_id_taken", task=str(taken.task_id))
+        raise conflict(
+            f"There is a task with external_id {taken.value!r} already.",
+            code="external_id_taken",
+            task=str(taken.task_id),
+        )
 
 
 def lock(task_id: UUID) -> Task:
@@ -148,14 +172,18 @@ def block(*, task: Task, reason: str, by: Actor) -> None:
 
 
 def complete(*, task: Task, result_id: UUID | None, by: Actor) -> None:
-    TASK.advance(task, to=TaskStatus.COMPLETED, completed_at=clock.now(), blocked_reason="", error=None, resume=None, **_RELEASED)
+    TASK.advance(
+        task, to=TaskStatus.COMPLETED, completed_at=clock.now(), blocked_reason="", error=None, resume=None, **_RELEASED
+    )
     tell(TaskCompleted.about(task, result=result_id), by=by)
 
 
 def fail(*, task: Task, code: str, message: str, by: Actor) -> None:
     """For good: it stands in the dead-letter view until it is retried or dropped."""
     error = {"code": code, "message": message, "retryable": False}
-    TASK.advance(task, to=TaskStatus.FAILED, completed_at=clock.now(), blocked_reason="", error=error, resume=None, **_RELEASED)
+    TASK.advance(
+        task, to=TaskStatus.FAILED, completed_at=clock.now(), blocked_reason="", error=error, resume=None, **_RELEASED
+    )
     tell(TaskFailed.about(task, code=code, reason=message), by=by)
 
 
@@ -163,7 +191,16 @@ def requeue(*, task: Task, code: str, message: str, attempt_back: bool = False, 
     """Back to the queue for another attempt; with `attempt_back` this one does not count."""
     attempts = max(0, task.attempt_count - 1) if attempt_back else task.attempt_count
     error = {"code": code, "message": message, "retryable": True}
-    TASK.advance(task, to=TaskStatus.QUEUED, queued_at=clock.now(), attempt_count=attempts, error=error, blocked_reason="", resume=None, **_RELEASED)
+    TASK.advance(
+        task,
+        to=TaskStatus.QUEUED,
+        queued_at=clock.now(),
+        attempt_count=attempts,
+        error=error,
+        blocked_reason="",
+        resume=None,
+        **_RELEASED,
+    )
     tell(TaskRequeued.about(task, code=code, reason=message), by=by)
 
 
@@ -173,7 +210,8 @@ def go_on(*, task: Task, review_id: UUID, note: str, counts: bool, by: Actor) ->
     `counts`: whether the next claim uses up an attempt, as it does when changes were requested.
     """
     resume = {"review": str(review_id), "note": note, "counts": counts}
-    waits = not Task.objects.filter(pk=task.pk).with_dependencies_met().exists()
+    early = task.not_before is not None and task.not_before > clock.now()
+    waits = early or not Task.objects.filter(pk=task.pk).with_dependencies_met().exists()
     target = TaskStatus.PENDING if waits else TaskStatus.QUEUED
     TASK.advance(task, to=target, queued_at=None if waits else clock.now(), blocked_reason="", resume=resume)
     tell(TaskResumed.about(task, review=review_id), by=by)
@@ -190,7 +228,9 @@ def retry(*, task: Task, by: Actor) -> None:
         raise conflict(f"Only a failed task can be retried; this one is {task.status}.", code=f"task_{task.status}")
     if task.session.status not in ("created", "running", "paused"):
         raise conflict(f"Its session is {task.session.status}.", code="session_ended")
-    TASK.advance(task, to=TaskStatus.QUEUED, queued_at=clock.now(), completed_at=None, attempt_count=0, error=None, resume=None)
+    TASK.advance(
+        task, to=TaskStatus.QUEUED, queued_at=clock.now(), completed_at=None, attempt_count=0, error=None, resume=None
+    )
     tell(TaskRequeued.about(task, code="retried", reason=f"retried by {by.name}"), by=by)
 
 
@@ -206,8 +246,7 @@ def open_descendants(task_id: UUID) -> list[UUID]:
 
 
 def read(task_id: UUID) -> Task:
-    found = Task.objects.select_related("session__campaign", "agent").filter(pk=task_id).first()
+    found: Task | None = Task.objects.select_related("session__campaign", "agent").filter(pk=task_id).first()
     if found is None:
         raise not_found("task")
     return found
-

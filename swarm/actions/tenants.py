@@ -44,6 +44,11 @@ def issue_token(*, user: Any, name: str, scopes: list[str] | None = None, life: 
     """A new personal token; the only time its secret is seen."""
     secret = f"chp_{secrets.token_urlsafe(32)}"
     PersonalToken.objects.create(
-        user=user, name=name, prefix=secret[:12], digest=digest(secret), scopes=scopes or [], expires_at=clock.now() + life
+        user=user,
+        name=name,
+        prefix=secret[:12],
+        digest=digest(secret),
+        scopes=scopes or [],
+        expires_at=clock.now() + life,
     )
     return secret

@@ -4,11 +4,10 @@ from typing import ClassVar
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chimera.flows import stop_work
-from chimera.kernel.http.door import Door
+from chimera.kernel.http.door import Call, Door
 from chimera.kernel.http.pages import page
 from chimera.kernel.http.permissions import ANYONE, OPERATORS
 from chimera.kernel.http.schema import page_of, paged
@@ -21,11 +20,11 @@ class Agents(Door):
     allow: ClassVar = {"GET": ANYONE, "POST": OPERATORS}
 
     @extend_schema(operation_id="agents_list", parameters=paged(), responses=page_of(AgentShape))
-    def get(self, request: Request) -> Response:
+    def get(self, request: Call) -> Response:
         return page(AgentProfile.objects.all(), request, lambda rows: AgentShape(rows, many=True).data)
 
     @extend_schema(operation_id="agents_register", request=NewAgent, responses={201: AgentWithKey})
-    def post(self, request: Request) -> Response:
+    def post(self, request: Call) -> Response:
         new = NewAgent(data=request.data)
         new.is_valid(raise_exception=True)
         agent, key = agents.register(**new.validated_data, by=request.user.actor)
@@ -36,7 +35,7 @@ class Agent(Door):
     allow: ClassVar = {"GET": ANYONE}
 
     @extend_schema(operation_id="agents_read", responses=AgentShape)
-    def get(self, request: Request, agent_id: UUID) -> Response:
+    def get(self, request: Call, agent_id: UUID) -> Response:
         return Response(AgentShape(AgentProfile.objects.get_or_refuse(agent_id)).data)
 
 
@@ -44,7 +43,7 @@ class AgentKeys(Door):
     allow: ClassVar = {"POST": OPERATORS}
 
     @extend_schema(operation_id="agents_rotate_key", request=None, responses={201: NewKey})
-    def post(self, request: Request, agent_id: UUID) -> Response:
+    def post(self, request: Call, agent_id: UUID) -> Response:
         key = agents.issue_key(agent=agents.lock(agent_id), by=request.user.actor)
         return Response({"key": key}, status=201)
 
@@ -54,7 +53,7 @@ class AgentVerb(Door):
     verb = ""
 
     @extend_schema(request=Reason, responses=AgentShape)
-    def post(self, request: Request, agent_id: UUID) -> Response:
+    def post(self, request: Call, agent_id: UUID) -> Response:
         said = Reason(data=request.data)
         said.is_valid(raise_exception=True)
         reason, by = said.validated_data["reason"], request.user.actor
@@ -69,8 +68,11 @@ class AgentVerb(Door):
                 agent = stop_work.kill_agent(agent_id=agent_id, reason=reason, by=by)
         return Response(AgentShape(agent).data)
 
-    def afterwards(self, request: Request, response: Response) -> None:
+    def afterwards(self, request: Call, response: Response) -> None:
         if self.verb == "kill":
             stop_work.revoke_leases(
-                tenant_id=request.user.tenant_id, agent_id=self.kwargs["agent_id"], reason="its agent was killed", by=request.user.actor
+                tenant_id=request.user.tenant_id,
+                agent_id=self.kwargs["agent_id"],
+                reason="its agent was killed",
+                by=request.user.actor,
             )

@@ -4,11 +4,10 @@ from typing import ClassVar
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chimera.flows import stop_work
-from chimera.kernel.http.door import Door
+from chimera.kernel.http.door import Call, Door
 from chimera.kernel.http.pages import page
 from chimera.kernel.http.permissions import ANYONE, OPERATORS
 from chimera.kernel.http.schema import page_of, paged
@@ -22,11 +21,11 @@ class Campaigns(Door):
     allow: ClassVar = {"GET": ANYONE, "POST": OPERATORS}
 
     @extend_schema(operation_id="campaigns_list", parameters=paged(), responses=page_of(CampaignShape))
-    def get(self, request: Request) -> Response:
+    def get(self, request: Call) -> Response:
         return page(CampaignRow.objects.all(), request, lambda rows: CampaignShape(rows, many=True).data)
 
     @extend_schema(operation_id="campaigns_create", request=NewCampaign, responses={201: CampaignShape})
-    def post(self, request: Request) -> Response:
+    def post(self, request: Call) -> Response:
         new = NewCampaign(data=request.data)
         new.is_valid(raise_exception=True)
         campaign = campaigns.create(**new.validated_data, by=request.user.actor)
@@ -37,11 +36,11 @@ class Campaign(Door):
     allow: ClassVar = {"GET": ANYONE, "PATCH": OPERATORS}
 
     @extend_schema(operation_id="campaigns_read", responses=CampaignShape)
-    def get(self, request: Request, campaign_id: UUID) -> Response:
+    def get(self, request: Call, campaign_id: UUID) -> Response:
         return Response(CampaignShape(CampaignRow.objects.get_or_refuse(campaign_id)).data)
 
     @extend_schema(operation_id="campaigns_change", request=CampaignChange, responses=CampaignShape)
-    def patch(self, request: Request, campaign_id: UUID) -> Response:
+    def patch(self, request: Call, campaign_id: UUID) -> Response:
         said = CampaignChange(data=request.data)
         said.is_valid(raise_exception=True)
         change = said.validated_data
@@ -61,7 +60,7 @@ class CampaignVerb(Door):
     verb = ""
 
     @extend_schema(request=Reason, responses=CampaignShape)
-    def post(self, request: Request, campaign_id: UUID) -> Response:
+    def post(self, request: Call, campaign_id: UUID) -> Response:
         said = Reason(data=request.data)
         said.is_valid(raise_exception=True)
         reason, by = said.validated_data["reason"], request.user.actor

@@ -4,7 +4,6 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chimera.flows.claim_tasks import Claim, claim_tasks
@@ -12,7 +11,7 @@ from chimera.flows.finish_task import Finished, finish_task
 from chimera.kernel import tenancy
 from chimera.kernel.errors import forbidden
 from chimera.kernel.http import problem
-from chimera.kernel.http.door import Door
+from chimera.kernel.http.door import Call, Door
 from chimera.kernel.http.permissions import AGENTS
 from chimera.kernel.identity import Principal
 from swarm import dispatch, liveness, shapes
@@ -37,7 +36,7 @@ class Claims(Door):
 
     allow: ClassVar = {"POST": AGENTS}
 
-    def prepare(self, request: Request) -> None:
+    def prepare(self, request: Call) -> None:
         """Before the transaction: read Redis, for no more than the agent may hold."""
         said = NewClaim(data=request.data)
         said.is_valid(raise_exception=True)
@@ -48,19 +47,27 @@ class Claims(Door):
         with tenancy.bound(principal.tenant_id):
             agent: AgentProfile = AgentProfile.objects.get_or_refuse(principal.agent_id)
             self.most = min(self.most, claims.free_slots(agent))
-        popped = dispatch.pop(tenant_id=principal.tenant_id, role=agent.role, most=self.most) if self.most and agent.status == "active" else []
+        popped = (
+            dispatch.pop(tenant_id=principal.tenant_id, role=agent.role, most=self.most)
+            if self.most and agent.status == "active"
+            else []
+        )
         self.redis_away, self.popped = popped is None, popped or []
 
     @extend_schema(operation_id="claims_create", request=NewClaim, responses=ClaimsShape)
-    def post(self, request: Request) -> Response:
+    def post(self, request: Call) -> Response:
         claimed = claim_tasks(
-            agent_id=request.user.agent_id, most=max(1, self.most), popped=self.popped, redis_away=self.redis_away, by=request.user.actor
+            agent_id=request.user.agent_id,
+            most=max(1, self.most),
+            popped=self.popped,
+            redis_away=self.redis_away,
+            by=request.user.actor,
         )
         self.claimed_ids = [c.task.pk for c in claimed]
         shown = shapes.tasks([c.task for c in claimed], with_results=False)
         return Response({"claims": [_claim_shape(c, t) for c, t in zip(claimed, shown, strict=True)]})
 
-    def afterwards(self, request: Request, response: Response) -> None:
+    def afterwards(self, request: Call, response: Response) -> None:
         """Ids that were popped and not claimed: no longer queued, or of a paused house; what is still QUEUED is restocked."""
         left = set(self.popped) - set(getattr(self, "claimed_ids", []))
         dispatch.acknowledge(request.user.tenant_id, left)
@@ -86,7 +93,7 @@ class TaskHeartbeat(Door):
     nudges = False
 
     @extend_schema(operation_id="tasks_heartbeat", request=Heartbeat, responses=HeartbeatShape)
-    def post(self, request: Request, task_id: UUID) -> Response:
+    def post(self, request: Call, task_id: UUID) -> Response:
         said = Heartbeat(data=request.data)
         said.is_valid(raise_exception=True)
         task = tasks.read(task_id)
@@ -96,7 +103,7 @@ class TaskHeartbeat(Door):
         commands = liveness.commands(task)
         return Response({"lease_expires_at": task.lease_expires_at, "commands": commands})
 
-    def afterwards(self, request: Request, response: Response) -> None:
+    def afterwards(self, request: Call, response: Response) -> None:
         principal: Principal = request.user
         liveness.beat(principal.agent_id)
         if self.beat is None:
@@ -111,14 +118,14 @@ class TaskResult(Door):
     allow: ClassVar = {"POST": AGENTS}
 
     @extend_schema(operation_id="tasks_result", request=ResultFields, responses=ResultAnswer)
-    def post(self, request: Request, task_id: UUID) -> Response:
+    def post(self, request: Call, task_id: UUID) -> Response:
         said = ResultFields(data=request.data)
         said.is_valid(raise_exception=True)
         finished = _finish(request, task_id, said.validated_data)
         return Response({"task": shapes.task(finished.task), "outcome": finished.outcome, "review": finished.review_id})
 
 
-def _finish(request: Request, task_id: UUID, said: dict[str, Any]) -> Finished:
+def _finish(request: Call, task_id: UUID, said: dict[str, Any]) -> Finished:
     new = NewResult(**{name: value for name, value in said.items() if name != "lease_token"})
     return finish_task(
         task_id=task_id, lease_token=said["lease_token"], agent_id=request.user.agent_id, new=new, by=request.user.actor
@@ -132,12 +139,12 @@ class ClaimResults(Door):
     own_transactions = True
 
     @extend_schema(operation_id="claims_results", request=ManyResults, responses=OutcomesShape)
-    def post(self, request: Request) -> Response:
+    def post(self, request: Call) -> Response:
         said = ManyResults(data=request.data)
         said.is_valid(raise_exception=True)
         return Response({"outcomes": [self._one(request, item) for item in said.validated_data["results"]]})
 
-    def _one(self, request: Request, item: dict[str, Any]) -> dict[str, Any]:
+    def _one(self, request: Call, item: dict[str, Any]) -> dict[str, Any]:
         shown = {"task": str(item.get("task"))[:60]}
         try:
             named = OneResult(data=item)

@@ -4,11 +4,10 @@ from typing import ClassVar
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chimera.flows import cancel_task, stop_work
-from chimera.kernel.http.door import Door
+from chimera.kernel.http.door import Call, Door
 from chimera.kernel.http.pages import choice_or_refuse, page, uuid_or_refuse
 from chimera.kernel.http.permissions import ANYONE, OPERATORS
 from chimera.kernel.http.schema import page_of, paged
@@ -24,8 +23,10 @@ CREATORS = OPERATORS | {Role.PLANNER}
 class Sessions(Door):
     allow: ClassVar = {"GET": ANYONE, "POST": CREATORS}
 
-    @extend_schema(operation_id="sessions_list", parameters=paged("status", "campaign"), responses=page_of(SessionShape))
-    def get(self, request: Request) -> Response:
+    @extend_schema(
+        operation_id="sessions_list", parameters=paged("status", "campaign"), responses=page_of(SessionShape)
+    )
+    def get(self, request: Call) -> Response:
         rows = SwarmSession.objects.all()
         if status := request.query_params.get("status"):
             rows = rows.filter(status=choice_or_refuse(status, "status", choices(SessionStatus)))
@@ -34,11 +35,13 @@ class Sessions(Door):
         return page(rows, request, lambda found: SessionShape(found, many=True).data)
 
     @extend_schema(operation_id="sessions_create", request=NewSession, responses={201: SessionShape})
-    def post(self, request: Request) -> Response:
+    def post(self, request: Call) -> Response:
         new = NewSession(data=request.data)
         new.is_valid(raise_exception=True)
         said = new.validated_data
-        session = sessions.create(campaign_id=said["campaign"], name=said["name"], context=said["context"], by=request.user.actor)
+        session = sessions.create(
+            campaign_id=said["campaign"], name=said["name"], context=said["context"], by=request.user.actor
+        )
         return Response(SessionShape(session).data, status=201)
 
 
@@ -46,11 +49,11 @@ class Session(Door):
     allow: ClassVar = {"GET": ANYONE, "PATCH": CREATORS}
 
     @extend_schema(operation_id="sessions_read", responses=SessionShape)
-    def get(self, request: Request, session_id: UUID) -> Response:
+    def get(self, request: Call, session_id: UUID) -> Response:
         return Response(SessionShape(SwarmSession.objects.get_or_refuse(session_id)).data)
 
     @extend_schema(operation_id="sessions_change", request=SessionChange, responses=SessionShape)
-    def patch(self, request: Request, session_id: UUID) -> Response:
+    def patch(self, request: Call, session_id: UUID) -> Response:
         said = SessionChange(data=request.data)
         said.is_valid(raise_exception=True)
         change = said.validated_data
@@ -70,7 +73,7 @@ class SessionVerb(Door):
     verb = ""
 
     @extend_schema(request=Reason, responses=SessionShape)
-    def post(self, request: Request, session_id: UUID) -> Response:
+    def post(self, request: Call, session_id: UUID) -> Response:
         said = Reason(data=request.data)
         said.is_valid(raise_exception=True)
         reason, by = said.validated_data["reason"], request.user.actor
@@ -86,7 +89,9 @@ class SessionVerb(Door):
                 sessions.complete(session=session, reason=reason, by=by)
         return Response(SessionShape(session).data)
 
-    def afterwards(self, request: Request, response: Response) -> None:
+    def afterwards(self, request: Call, response: Response) -> None:
         """A stop takes its open tasks away at once; what is more than one sweep follows through the event log."""
         if self.verb == "stop":
-            cancel_task.cancel_open_of(tenant_id=request.user.tenant_id, session_id=self.kwargs["session_id"], by=request.user.actor)
+            cancel_task.cancel_open_of(
+                tenant_id=request.user.tenant_id, session_id=self.kwargs["session_id"], by=request.user.actor
+            )

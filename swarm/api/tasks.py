@@ -4,12 +4,11 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chimera.flows.cancel_task import cancel_task
 from chimera.flows.create_tasks import create_tasks
-from chimera.kernel.http.door import Door
+from chimera.kernel.http.door import Call, Door
 from chimera.kernel.http.pages import choice_or_refuse, page, uuid_or_refuse
 from chimera.kernel.http.permissions import ANYONE
 from chimera.kernel.http.schema import page_of, paged
@@ -36,19 +35,23 @@ def as_new(said: dict[str, Any]) -> NewTask:
 class Tasks(Door):
     allow: ClassVar = {"GET": ANYONE, "POST": CREATORS}
 
-    @extend_schema(operation_id="tasks_list", parameters=paged("session", "status", "role", "type", "parent_task"), responses=page_of(TaskShape))
-    def get(self, request: Request) -> Response:
+    @extend_schema(
+        operation_id="tasks_list",
+        parameters=paged("session", "status", "role", "type", "parent_task"),
+        responses=page_of(TaskShape),
+    )
+    def get(self, request: Call) -> Response:
         return page(_filtered(request), request, shapes.tasks)
 
     @extend_schema(operation_id="tasks_create", request=NewTaskShape, responses={201: TaskShape})
-    def post(self, request: Request) -> Response:
+    def post(self, request: Call) -> Response:
         new = NewTaskShape(data=request.data)
         new.is_valid(raise_exception=True)
         (task,) = create_tasks(new=[as_new(new.validated_data)], by=request.user.actor)
         return Response(shapes.task(task), status=201)
 
 
-def _filtered(request: Request) -> Any:
+def _filtered(request: Call) -> Any:
     rows = TaskRow.objects.all()
     asked = request.query_params
     if session := asked.get("session"):
@@ -68,7 +71,7 @@ class TaskBatch(Door):
     allow: ClassVar = {"POST": CREATORS}
 
     @extend_schema(operation_id="tasks_create_many", request=NewTasks, responses={201: TasksShape})
-    def post(self, request: Request) -> Response:
+    def post(self, request: Call) -> Response:
         new = NewTasks(data=request.data)
         new.is_valid(raise_exception=True)
         created = create_tasks(new=[as_new(n) for n in new.validated_data["tasks"]], by=request.user.actor)
@@ -79,7 +82,7 @@ class Task(Door):
     allow: ClassVar = {"GET": ANYONE}
 
     @extend_schema(operation_id="tasks_read", responses=TaskShape)
-    def get(self, request: Request, task_id: UUID) -> Response:
+    def get(self, request: Call, task_id: UUID) -> Response:
         return Response(shapes.task(tasks.read(task_id)))
 
 
@@ -87,17 +90,19 @@ class TaskCancel(Door):
     allow: ClassVar = {"POST": CREATORS}
 
     @extend_schema(operation_id="tasks_cancel", request=Reason, responses=TaskShape)
-    def post(self, request: Request, task_id: UUID) -> Response:
+    def post(self, request: Call, task_id: UUID) -> Response:
         said = Reason(data=request.data)
         said.is_valid(raise_exception=True)
-        return Response(shapes.task(cancel_task(task_id=task_id, reason=said.validated_data["reason"], by=request.user.actor)))
+        return Response(
+            shapes.task(cancel_task(task_id=task_id, reason=said.validated_data["reason"], by=request.user.actor))
+        )
 
 
 class TaskRetry(Door):
     allow: ClassVar = {"POST": CREATORS}
 
     @extend_schema(operation_id="tasks_retry", request=Reason, responses=TaskShape)
-    def post(self, request: Request, task_id: UUID) -> Response:
+    def post(self, request: Call, task_id: UUID) -> Response:
         said = Reason(data=request.data)
         said.is_valid(raise_exception=True)
         task = tasks.lock(task_id)

@@ -18,7 +18,9 @@ class AgentProfile(Versioned, TenantOwned):
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     name = models.CharField(max_length=80)
     role = models.CharField(max_length=16, choices=[(r.value, r.value) for r in sorted(AGENT_ROLES)])
-    status = models.CharField(max_length=16, choices=[(s.value, s.value) for s in AgentStatus], default=AgentStatus.ACTIVE)
+    status = models.CharField(
+        max_length=16, choices=[(s.value, s.value) for s in AgentStatus], default=AgentStatus.ACTIVE
+    )
     capabilities = ArrayField(models.CharField(max_length=64), default=list, blank=True)
     tools_config = models.JSONField(default=dict, blank=True)
     max_slots = models.PositiveSmallIntegerField(default=1)

@@ -16,7 +16,9 @@ class Campaign(Versioned, TenantOwned):
     name = models.CharField(max_length=200)
     goal = models.TextField()
     context = models.JSONField(default=dict, blank=True)
-    status = models.CharField(max_length=16, choices=[(s.value, s.value) for s in CampaignStatus], default=CampaignStatus.PLANNING)
+    status = models.CharField(
+        max_length=16, choices=[(s.value, s.value) for s in CampaignStatus], default=CampaignStatus.PLANNING
+    )
     state_version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)
     updated_at = models.DateTimeField(default=clock.now, editable=False)
@@ -35,7 +37,9 @@ class SwarmSession(Versioned, TenantOwned):
     campaign = models.ForeignKey(Campaign, on_delete=models.PROTECT, null=True, blank=True, related_name="sessions")
     name = models.CharField(max_length=200, blank=True)
     context = models.JSONField(default=dict, blank=True)
-    status = models.CharField(max_length=16, choices=[(s.value, s.value) for s in SessionStatus], default=SessionStatus.CREATED)
+    status = models.CharField(
+        max_length=16, choices=[(s.value, s.value) for s in SessionStatus], default=SessionStatus.CREATED
+    )
     state_version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)
     updated_at = models.DateTimeField(default=clock.now, editable=False)

@@ -43,10 +43,17 @@ class TaskResult(TenantOwned):
         constraints = [
             models.CheckConstraint(
                 name="result_output_or_error",
-                condition=Q(status="succeeded", error__isnull=True) | Q(status="failed", output_payload__isnull=True, error__isnull=False),
+                condition=Q(status="succeeded", error__isnull=True)
+                | Q(status="failed", output_payload__isnull=True, error__isnull=False),
             ),
-            models.CheckConstraint(name="result_score", condition=Q(confidence_score__isnull=True) | Q(confidence_score__gte=0, confidence_score__lte=1)),
-            models.CheckConstraint(name="result_judge_score", condition=Q(judge_score__isnull=True) | Q(judge_score__gte=0, judge_score__lte=1)),
+            models.CheckConstraint(
+                name="result_score",
+                condition=Q(confidence_score__isnull=True) | Q(confidence_score__gte=0, confidence_score__lte=1),
+            ),
+            models.CheckConstraint(
+                name="result_judge_score",
+                condition=Q(judge_score__isnull=True) | Q(judge_score__gte=0, judge_score__lte=1),
+            ),
         ]
         indexes = [models.Index(fields=["id"], name="result_id")]
 
@@ -69,7 +76,8 @@ class TaskArtifact(TenantOwned):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                name="artifact_content_or_uri", condition=Q(content__isnull=False, uri="") | (Q(content__isnull=True) & ~Q(uri=""))
+                name="artifact_content_or_uri",
+                condition=Q(content__isnull=False, uri="") | (Q(content__isnull=True) & ~Q(uri="")),
             )
         ]
 
@@ -91,7 +99,10 @@ class TaskProgress(TenantOwned):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(name="progress_percentage", condition=Q(percentage__isnull=True) | Q(percentage__gte=0, percentage__lte=100))
+            models.CheckConstraint(
+                name="progress_percentage",
+                condition=Q(percentage__isnull=True) | Q(percentage__gte=0, percentage__lte=100),
+            )
         ]
 
     def __str__(self) -> str:

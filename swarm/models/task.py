@@ -24,9 +24,13 @@ class Task(Versioned, TenantOwned):
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     session = models.ForeignKey(SwarmSession, on_delete=models.PROTECT, related_name="tasks")
     agent = models.ForeignKey(AgentProfile, on_delete=models.PROTECT, null=True, blank=True, related_name="tasks")
-    parent_task = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="children", db_constraint=False)
+    parent_task = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="children", db_constraint=False
+    )
     type = models.CharField(max_length=80)
-    role = models.CharField(max_length=16, default=Role.WORKER, choices=[(r.value, r.value) for r in sorted(AGENT_ROLES)])
+    role = models.CharField(
+        max_length=16, default=Role.WORKER, choices=[(r.value, r.value) for r in sorted(AGENT_ROLES)]
+    )
     requires = ArrayField(models.CharField(max_length=64), default=list, blank=True)
     description = models.TextField(blank=True)
     input_payload = models.JSONField(default=dict)
@@ -38,7 +42,9 @@ class Task(Versioned, TenantOwned):
     execution_mode = models.CharField(max_length=8, choices=ExecutionMode.choices, default=ExecutionMode.AUTO)
     judged = models.BooleanField(default=False)  # its result waits for a judge's score
 
-    status = models.CharField(max_length=16, choices=[(s.value, s.value) for s in TaskStatus], default=TaskStatus.PENDING)
+    status = models.CharField(
+        max_length=16, choices=[(s.value, s.value) for s in TaskStatus], default=TaskStatus.PENDING
+    )
     blocked_reason = models.CharField(max_length=200, blank=True)
     error = models.JSONField(null=True, blank=True)  # {code, message, retryable}: why the last attempt did not pass
     attempt_count = models.PositiveSmallIntegerField(default=0)
@@ -51,7 +57,9 @@ class Task(Versioned, TenantOwned):
     lease_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
     claimed_session_version = models.PositiveIntegerField(null=True, editable=False)
     claimed_campaign_version = models.PositiveIntegerField(null=True, editable=False)
-    resume = models.JSONField(null=True, blank=True, editable=False)  # {review, note}: the next claim goes on after a decision
+    resume = models.JSONField(
+        null=True, blank=True, editable=False
+    )  # {review, note}: the next claim goes on after a decision
 
     created_by = models.CharField(max_length=120, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)
@@ -66,7 +74,12 @@ class Task(Versioned, TenantOwned):
             TASK.constraint("task_status"),
             models.CheckConstraint(
                 name="task_lease_iff_running",
-                condition=Q(status=TaskStatus.RUNNING, lease_token__isnull=False, lease_expires_at__isnull=False, agent__isnull=False)
+                condition=Q(
+                    status=TaskStatus.RUNNING,
+                    lease_token__isnull=False,
+                    lease_expires_at__isnull=False,
+                    agent__isnull=False,
+                )
                 | (~Q(status=TaskStatus.RUNNING) & Q(lease_token__isnull=True, lease_expires_at__isnull=True)),
             ),
             models.CheckConstraint(name="task_priority", condition=Q(priority__lte=100)),
@@ -74,13 +87,23 @@ class Task(Versioned, TenantOwned):
             models.CheckConstraint(name="task_attempts", condition=Q(max_attempts__gte=1, max_attempts__lte=20)),
             models.CheckConstraint(
                 name="task_end_iff_ended",
-                condition=Q(status__in=[TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED], completed_at__isnull=False)
-                | Q(status__in=[TaskStatus.PENDING, TaskStatus.QUEUED, TaskStatus.RUNNING, TaskStatus.BLOCKED], completed_at__isnull=True),
+                condition=Q(
+                    status__in=[TaskStatus.COMPLETED, TaskStatus.FAILED, TaskStatus.CANCELLED],
+                    completed_at__isnull=False,
+                )
+                | Q(
+                    status__in=[TaskStatus.PENDING, TaskStatus.QUEUED, TaskStatus.RUNNING, TaskStatus.BLOCKED],
+                    completed_at__isnull=True,
+                ),
             ),
         ]
         indexes = [
             models.Index(fields=["session", "-id"], name="task_session"),
-            models.Index(fields=["tenant_id", "role", "-priority", "id"], name="task_queued", condition=Q(status=TaskStatus.QUEUED)),
+            models.Index(
+                fields=["tenant_id", "role", "-priority", "id"],
+                name="task_queued",
+                condition=Q(status=TaskStatus.QUEUED),
+            ),
             models.Index(fields=["tenant_id", "id"], name="task_pending", condition=Q(status=TaskStatus.PENDING)),
             models.Index(fields=["lease_expires_at"], name="task_running", condition=Q(status=TaskStatus.RUNNING)),
             models.Index(fields=["agent"], name="task_of_agent", condition=Q(status=TaskStatus.RUNNING)),

@@ -1,12 +1,11 @@
 """Tenants and the people in them."""
 
-from django.conf import settings
 from zoneinfo import available_timezones
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.db import models
-
 
 from chimera.kernel import clock, ids
 from chimera.kernel.identity import PERSON_ROLES

@@ -80,7 +80,9 @@ def test_a_batch_is_all_or_none(acme: Stage) -> None:
 
 def test_an_external_id_is_taken_once(acme: Stage, zenith: Stage) -> None:
     task = acme.task(acme.session(), external_id="order-7")
-    taken = acme.pia.post("tasks", {"session": task["session"], **OK, "external_id": "order-7"}).refused(409, "external_id_taken")
+    taken = acme.pia.post("tasks", {"session": task["session"], **OK, "external_id": "order-7"}).refused(
+        409, "external_id_taken"
+    )
     assert taken["task"] == task["id"]
     zenith.task(zenith.session(), external_id="order-7")
 
@@ -115,7 +117,10 @@ def test_an_invalid_cursor_is_refused(acme: Stage, cursor: str) -> None:
     acme.pia.get("tasks", cursor=cursor).refused(422, "invalid_cursor")
 
 
-@pytest.mark.parametrize(("name", "value"), [("limit", "0"), ("limit", "101"), ("limit", "ten"), ("session", "x"), ("status", "odd"), ("role", "king")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("limit", "0"), ("limit", "101"), ("limit", "ten"), ("session", "x"), ("status", "odd"), ("role", "king")],
+)
 def test_an_invalid_filter_is_refused(acme: Stage, name: str, value: str) -> None:
     acme.pia.get("tasks", **{name: value}).refused(422, "invalid")
 

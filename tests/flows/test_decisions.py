@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from django.conf import settings
 
 from chimera.flows.expire_cards import expire_cards
 from chimera.kernel import clock
@@ -72,7 +73,9 @@ def test_requested_changes_go_back_to_an_agent_with_the_note(acme: Stage, settle
 def test_the_second_decision_is_told_whose_was_first(acme: Stage, settle: Settle) -> None:
     _, review = waiting_result(acme, settle)
     acme.rita.post(f"reviews/{review['id']}/decision", {"decision": "approve"}).ok()
-    late = acme.boss.post(f"reviews/{review['id']}/decision", {"decision": "reject", "note": "no"}).refused(409, "already_decided")
+    late = acme.boss.post(f"reviews/{review['id']}/decision", {"decision": "reject", "note": "no"}).refused(
+        409, "already_decided"
+    )
     assert late["decided_by"] == acme.rita.name
     assert acme.rita.name in late["detail"]
 
@@ -95,7 +98,9 @@ def test_an_approved_spend_waits_with_its_hold_and_is_captured_by_the_resumed_ta
     claim, asked, review = waiting_spend(acme, settle)
     assert usage(acme) == ("40.00", "0.00")
     assert acme.pia.get(f"tasks/{claim['task']['id']}").ok()["status"] == "blocked"
-    acme.ada.post(f"transactions/{asked['id']}/capture", {"lease_token": claim["lease_token"]}).refused(409, "stale_lease")
+    acme.ada.post(f"transactions/{asked['id']}/capture", {"lease_token": claim["lease_token"]}).refused(
+        409, "stale_lease"
+    )
     acme.rita.post(f"reviews/{review['id']}/decision", {"decision": "approve"}).ok()
     settle()
     (again,) = acme.bob.claim()
@@ -104,7 +109,10 @@ def test_an_approved_spend_waits_with_its_hold_and_is_captured_by_the_resumed_ta
     same = acme.bob.spend(again, "40").ok(201)
     assert (same["id"], same["status"]) == (asked["id"], "held")
     assert len(acme.rita.get("reviews").ok()["results"]) == 1, "the resumed task meets no second card"
-    assert acme.bob.post(f"transactions/{same['id']}/capture", {"lease_token": again["lease_token"]}).ok()["status"] == "captured"
+    assert (
+        acme.bob.post(f"transactions/{same['id']}/capture", {"lease_token": again["lease_token"]}).ok()["status"]
+        == "captured"
+    )
     assert usage(acme) == ("0.00", "40.00")
     assert acme.bob.finish(again).ok()["outcome"] == "completed"
 
@@ -118,9 +126,7 @@ def test_a_rejected_spend_releases_the_money_and_fails_the_task(acme: Stage, set
 
 
 def test_a_card_that_nobody_decides_fails_closed(acme: Stage, settle: Settle) -> None:
-    claim, asked, review = waiting_spend(acme, settle)
-    from django.conf import settings
-
+    claim, _, review = waiting_spend(acme, settle)
     with clock.held(clock.now() + settings.CARD_DUE):
         assert expire_cards() == 1
     assert acme.rita.get(f"reviews/{review['id']}").ok()["status"] == "expired"

@@ -76,9 +76,13 @@ def test_a_lapsed_agent_cannot_beat_spend_or_finish_and_its_task_runs_elsewhere(
         assert lapse_leases() == 1
         settle()
         assert acme.fay.get(f"transactions/{hold['id']}").ok()["status"] == "voided"
-        acme.ada.post(f"tasks/{claim['task']['id']}/heartbeat", {"lease_token": claim["lease_token"]}).refused(409, "stale_lease")
+        acme.ada.post(f"tasks/{claim['task']['id']}/heartbeat", {"lease_token": claim["lease_token"]}).refused(
+            409, "stale_lease"
+        )
         acme.ada.spend(claim, "1").refused(409, "stale_lease")
-        acme.ada.post(f"transactions/{hold['id']}/capture", {"lease_token": claim["lease_token"]}).refused(409, "stale_lease")
+        acme.ada.post(f"transactions/{hold['id']}/capture", {"lease_token": claim["lease_token"]}).refused(
+            409, "stale_lease"
+        )
         (again,) = acme.bob.claim()
         assert again["attempt"] == 2
         acme.ada.finish(claim).refused(409, "stale_lease")
@@ -237,7 +241,9 @@ def test_a_paused_agent_claims_nothing_and_a_killed_one_loses_its_leases(acme: S
     (claim,) = acme.ada.claim()
     acme.otto.post(f"agents/{acme.ada.id}/pause").ok()
     assert acme.ada.claim() == []
-    assert acme.ada.post(f"tasks/{claim['task']['id']}/heartbeat", {"lease_token": claim["lease_token"]}).ok()["commands"] == ["pause"]
+    assert acme.ada.post(f"tasks/{claim['task']['id']}/heartbeat", {"lease_token": claim["lease_token"]}).ok()[
+        "commands"
+    ] == ["pause"]
     acme.otto.post(f"agents/{acme.ada.id}/kill", {"reason": "runaway"}).ok()
     acme.ada.finish(claim).refused(401, "unauthenticated")
     assert acme.pia.get(f"tasks/{claim['task']['id']}").ok()["status"] == "queued"
@@ -255,7 +261,9 @@ def test_a_rotated_key_overlaps_with_the_new_one(acme: Stage) -> None:
     assert old != fresh
 
 
-def test_without_redis_claims_go_through_postgresql(acme: Stage, settle: Settle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_redis_claims_go_through_postgresql(
+    acme: Stage, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
     task = acme.task(acme.session())
     settle()
     redis.client().flushall()
@@ -281,7 +289,10 @@ def test_progress_is_shown_at_once_and_kept_on_completion(acme: Stage, settle: S
     task = acme.task(acme.session())
     settle()
     (claim,) = acme.ada.claim()
-    body = {"lease_token": claim["lease_token"], "progress": {"phase": "reading", "percentage": 40, "message": "page 4"}}
+    body = {
+        "lease_token": claim["lease_token"],
+        "progress": {"phase": "reading", "percentage": 40, "message": "page 4"},
+    }
     acme.ada.post(f"tasks/{task['id']}/heartbeat", body).ok()
     shown = acme.pia.get(f"tasks/{task['id']}").ok()["progress"]
     assert (shown["phase"], shown["percentage"], shown["message"]) == ("reading", 40, "page 4")

@@ -29,7 +29,9 @@ def claimed(acme: Stage, settle: Callable[[], None], agent: Caller | None = None
         (1, 0.1, "blocked", "risk_tier_critical"),
     ],
 )
-def test_the_bands_decide(acme: Stage, settle: Callable[[], None], risk_tier: int, confidence: float | None, outcome: str, reason: str | None) -> None:
+def test_the_bands_decide(
+    acme: Stage, settle: Callable[[], None], risk_tier: int, confidence: float | None, outcome: str, reason: str | None
+) -> None:
     claim = claimed(acme, settle, risk_tier=risk_tier)
     finished = acme.ada.finish(claim, confidence).ok()
     assert finished["outcome"] == outcome
@@ -51,7 +53,9 @@ def test_the_bands_decide(acme: Stage, settle: Callable[[], None], risk_tier: in
         ("Use the password of the tide gate", "topic_security"),
     ],
 )
-def test_sensitive_topics_go_to_a_person_whatever_the_score(acme: Stage, settle: Callable[[], None], text: str, topic: str) -> None:
+def test_sensitive_topics_go_to_a_person_whatever_the_score(
+    acme: Stage, settle: Callable[[], None], text: str, topic: str
+) -> None:
     claim = claimed(acme, settle, risk_tier=3)
     finished = acme.ada.finish(claim, 1.0, output={"post": {"text": text}}).ok()
     assert finished["outcome"] == "blocked"
@@ -94,7 +98,9 @@ def test_a_token_of_another_task_is_refused(acme: Stage, settle: Callable[[], No
     one, two = acme.ada.claim(2)
     crossed = one | {"lease_token": two["lease_token"]}
     acme.ada.finish(crossed).refused(409, "stale_lease")
-    acme.ada.post(f"tasks/{one['task']['id']}/heartbeat", {"lease_token": two["lease_token"]}).refused(409, "stale_lease")
+    acme.ada.post(f"tasks/{one['task']['id']}/heartbeat", {"lease_token": two["lease_token"]}).refused(
+        409, "stale_lease"
+    )
 
 
 def test_a_failed_result_is_retried_while_it_says_so(acme: Stage, settle: Callable[[], None]) -> None:

@@ -1,7 +1,7 @@
 """Bearer secrets (agents' keys, people's tokens) and the session cookie, each giving a Principal as `request.user`."""
 
+from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 from django.http import HttpRequest
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -10,7 +10,7 @@ from rest_framework.request import Request
 
 from chimera.kernel import identity
 from chimera.kernel.errors import forbidden, unauthenticated
-from chimera.kernel.identity import Principal
+from chimera.kernel.identity import Membership, Principal
 
 TENANT_IN_SESSION = "chimera_tenant"
 
@@ -44,8 +44,15 @@ def principal_of_bearer(header: str) -> Principal:
     """Authenticate an Authorization header; raises 401 with what is wrong."""
     scheme, _, secret = header.partition(" ")
     secret = secret.strip()
-    if scheme.lower() != "bearer" or not secret.startswith(("chm_", "chp_")) or not secret.isascii() or len(secret) > 200:
-        raise unauthenticated("Send `Authorization: Bearer chm_…` (an agent's key) or `Bearer chp_…` (a personal token).")
+    if (
+        scheme.lower() != "bearer"
+        or not secret.startswith(("chm_", "chp_"))
+        or not secret.isascii()
+        or len(secret) > 200
+    ):
+        raise unauthenticated(
+            "Send `Authorization: Bearer chm_…` (an agent's key) or `Bearer chp_…` (a personal token)."
+        )
     found = identity.identify(secret)
     if found is None:
         raise unauthenticated("This key is not known; it may have been mistyped, rotated or revoked.")
@@ -57,12 +64,16 @@ def principal_of_bearer(header: str) -> Principal:
 
 def principal_of_session(request: HttpRequest) -> Principal:
     """The person behind a session cookie, for the tenant chosen in it or the first of theirs."""
-    chosen: Any = request.session.get(TENANT_IN_SESSION)
-    found = identity.memberships(request.user.pk)
+    found = identity.memberships(int(request.user.pk or 0))
     if not found:
         raise forbidden("You are a member of no tenant; ask an admin of one to add you.", code="no_membership")
-    membership = next((m for m in found if chosen and m.tenant_id == UUID(str(chosen))), found[0])
-    return identity.person(request.user, membership)
+    return identity.person(request.user, membership_of_session(request, found))
+
+
+def membership_of_session(request: HttpRequest, found: Sequence[Membership]) -> Membership:
+    """The one that the person chose, else the first."""
+    chosen = request.session.get(TENANT_IN_SESSION)
+    return next((m for m in found if str(m.tenant_id) == chosen), found[0])
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

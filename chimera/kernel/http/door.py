@@ -20,6 +20,12 @@ from chimera.kernel.idempotency import Once
 from chimera.kernel.identity import Principal, Role
 
 
+class Call(Request):
+    """A request whose caller is known: every door has authenticated it before its handler runs."""
+
+    user: Principal  # type: ignore[assignment]
+
+
 class Door(APIView):
     """`allow` maps a method to the roles that may call it. Handlers run inside `tenancy.bound`."""
 
@@ -34,6 +40,8 @@ class Door(APIView):
         self.request = drf
         try:
             self.initial(drf, *args, **kwargs)
+            if drf.method == "POST" and "Idempotency-Key" in drf.headers:
+                _body(drf)  # kept by Django from now on; once `prepare` has parsed the stream it is gone
             self.prepare(drf, *args, **kwargs)
             response = self._in_transaction(drf, *args, **kwargs)
             self.afterwards(drf, response)
@@ -42,17 +50,28 @@ class Door(APIView):
         self.response = self.finalize_response(drf, response, *args, **kwargs)
         return self.response
 
-    def prepare(self, request: Request, *args: Any, **kwargs: Any) -> None:
+    def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Call:
+        plain = super().initialize_request(request, *args, **kwargs)
+        plain.__class__ = Call
+        return plain  # type: ignore[return-value]
+
+    def prepare(self, request: Call, *args: Any, **kwargs: Any) -> None:
         """What must not wait inside the transaction, such as embedding a query; the caller is known and may come in."""
 
-    def afterwards(self, request: Request, response: Response) -> None:
+    def afterwards(self, request: Call, response: Response) -> None:
         """What follows the commit: Redis, and sweeps with transactions of their own."""
 
-    def _in_transaction(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        principal: Principal = request.user  # type: ignore[assignment]
+    def _in_transaction(self, request: Call, *args: Any, **kwargs: Any) -> Response:
+        principal = request.user
         method = (request.method or "").lower()
-        handler = getattr(self, method, self.http_method_not_allowed) if method in self.http_method_names else self.http_method_not_allowed
-        structlog.contextvars.bind_contextvars(tenant=str(principal.tenant_id), principal=f"{principal.kind}:{principal.id}")
+        handler = (
+            getattr(self, method, self.http_method_not_allowed)
+            if method in self.http_method_names
+            else self.http_method_not_allowed
+        )
+        structlog.contextvars.bind_contextvars(
+            tenant=str(principal.tenant_id), principal=f"{principal.kind}:{principal.id}"
+        )
         key = request.headers.get("Idempotency-Key") if method == "post" else None
         body = _body(request) if key is not None else b""
         if self.own_transactions:
@@ -60,16 +79,22 @@ class Door(APIView):
         else:
             with tenancy.bound(principal.tenant_id):
                 response = (
-                    handler(request, *args, **kwargs) if key is None else self._once(request, principal, key, body, handler, args, kwargs)
+                    handler(request, *args, **kwargs)
+                    if key is None
+                    else self._once(request, principal, key, body, handler, args, kwargs)
                 )
         if self.nudges and method != "get":
             redis.nudge()
         return response  # type: ignore[no-any-return]
 
-    def _once(self, request: Request, principal: Principal, key: str, body: bytes, handler: Any, args: Any, kwargs: Any) -> Response:
+    def _once(
+        self, request: Request, principal: Principal, key: str, body: bytes, handler: Any, args: Any, kwargs: Any
+    ) -> Response:
         once = Once(key=key, principal=principal, method="POST", path=request.path, body=body)
         if prior := once.prior():
-            return Response(prior[1], status=prior[0], headers={"Idempotent-Replayed": "true"}, content_type=_type_of(prior[0]))
+            return Response(
+                prior[1], status=prior[0], headers={"Idempotent-Replayed": "true"}, content_type=_type_of(prior[0])
+            )
         response: Response = handler(request, *args, **kwargs)
         once.keep(response.status_code, JSONRenderer().render(response.data))
         return response
@@ -92,4 +117,8 @@ def _body(request: Request) -> bytes:
 
 def problem_response(*, status: int, code: str, detail: str, **extra: Any) -> Response:
     """A refusal that is a row: answered, not raised, so that the row stays."""
-    return Response(problem.body(Refused(detail, code=code, status=status, extra=extra)), status=status, content_type=problem.CONTENT_TYPE)
+    return Response(
+        problem.body(Refused(detail, code=code, status=status, extra=extra)),
+        status=status,
+        content_type=problem.CONTENT_TYPE,
+    )

@@ -35,7 +35,9 @@ def readyz(request: HttpRequest) -> HttpResponse:
         findings["redis"] = "away"
         warnings.append("Redis is away: claims go through PostgreSQL, live pages poll")
     ready = findings.get("postgresql") == "ok"
-    return JsonResponse({"status": "ready" if ready else "not ready", "warnings": warnings, **findings}, status=200 if ready else 503)
+    return JsonResponse(
+        {"status": "ready" if ready else "not ready", "warnings": warnings, **findings}, status=200 if ready else 503
+    )
 
 
 def metrics(request: HttpRequest) -> HttpResponse:

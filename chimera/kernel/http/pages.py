@@ -16,7 +16,7 @@ from chimera.kernel.errors import invalid
 LIMIT_DEFAULT = 50
 
 
-def page(rows: QuerySet[Any], request: Request, shape: Callable[[list[Any]], list[Any]]) -> Response:
+def page(rows: QuerySet[Any], request: Request, shape: Callable[[list[Any]], Any]) -> Response:
     """{results, next}: `limit` rows (default 50, at most PAGE_MAX) after `cursor`."""
     limit = whole_number(request, "limit", default=LIMIT_DEFAULT, least=1, most=settings.PAGE_MAX)
     if cursor := request.query_params.get("cursor"):
@@ -57,4 +57,6 @@ def _decoded(cursor: str) -> UUID:
     try:
         return UUID(bytes=base64.urlsafe_b64decode(cursor + "=="))
     except (ValueError, binascii.Error):
-        raise invalid("`cursor` is not one of ours; start again without it.", field_name="cursor", code="invalid_cursor") from None
+        raise invalid(
+            "`cursor` is not one of ours; start again without it.", field_name="cursor", code="invalid_cursor"
+        ) from None

@@ -76,7 +76,15 @@ class StrictSerializer(serializers.Serializer[Any]):
             unknown = sorted(set(data) - {f.field_name for f in self._writable_fields})
             if unknown:
                 raise serializers.ValidationError(
-                    {name[:60].replace("\x00", ""): [serializers.ErrorDetail(f"There is no such field; the fields are: {', '.join(sorted(self.fields))}.", code="unknown_field")] for name in unknown}
+                    {
+                        name[:60].replace("\x00", ""): [
+                            serializers.ErrorDetail(
+                                f"There is no such field; the fields are: {', '.join(sorted(self.fields))}.",
+                                code="unknown_field",
+                            )
+                        ]
+                        for name in unknown
+                    }
                 )
         return super().to_internal_value(data)
 
@@ -100,20 +108,26 @@ def check_json(value: Any, *, bytes_max: int) -> None:
         raise serializers.ValidationError(f"Is nested deeper than {DEPTH_MAX} levels.", code="too_large")
     text = json.dumps(value, ensure_ascii=False)
     if len(text.encode("utf-8", "surrogatepass")) > bytes_max:
-        raise serializers.ValidationError(f"Is larger than {bytes_max} bytes; keep files elsewhere and send their address.", code="too_large")
+        raise serializers.ValidationError(
+            f"Is larger than {bytes_max} bytes; keep files elsewhere and send their address.", code="too_large"
+        )
     if "\\u0000" in json.dumps(value):
         raise serializers.ValidationError("Contains a NUL character, which cannot be stored.", code="nul_character")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        raise serializers.ValidationError("Contains half of a surrogate pair, which is no text.", code="invalid") from None
+        raise serializers.ValidationError(
+            "Contains half of a surrogate pair, which is no text.", code="invalid"
+        ) from None
 
 
 def _depth(value: Any) -> int:
     deepest, level = 0, [value]
     while level and deepest <= DEPTH_MAX:
         deepest += 1
-        level = [inner for v in level if isinstance(v, dict | list) for inner in (v.values() if isinstance(v, dict) else v)]
+        level = [
+            inner for v in level if isinstance(v, dict | list) for inner in (v.values() if isinstance(v, dict) else v)
+        ]
     return deepest
 
 
@@ -127,7 +141,9 @@ class TextField(serializers.CharField):
         try:
             text.encode("utf-8")
         except UnicodeEncodeError:
-            raise serializers.ValidationError("Contains half of a surrogate pair, which is no text.", code="invalid") from None
+            raise serializers.ValidationError(
+                "Contains half of a surrogate pair, which is no text.", code="invalid"
+            ) from None
         return text
 
 
@@ -151,7 +167,7 @@ class ScoreField(serializers.FloatField):
             self.fail("invalid")
         return Decimal(str(super().to_internal_value(data))).quantize(Decimal("0.0001"))
 
-    def to_representation(self, value: Any) -> float:
+    def to_representation(self, value: Any) -> Any:
         return float(value)
 
 

@@ -19,7 +19,9 @@ class MayCall(BasePermission):
     def has_permission(self, request: Request, view: Any) -> bool:
         principal = request.user
         if not isinstance(principal, Principal):
-            raise unauthenticated("Send `Authorization: Bearer chm_…` (an agent's key) or `Bearer chp_…` (a personal token).")
+            raise unauthenticated(
+                "Send `Authorization: Bearer chm_…` (an agent's key) or `Bearer chp_…` (a personal token)."
+            )
         if request.method not in view.allow and request.method not in {"HEAD", "OPTIONS"}:
             raise MethodNotAllowed(request.method or "")
         check(principal, view.allow.get(request.method or "", frozenset()))
@@ -30,7 +32,9 @@ class MayCall(BasePermission):
 
 def check(principal: Principal, allowed: frozenset[Role]) -> None:
     """Raises 403 unless one of the principal's roles is allowed."""
-    if not (principal.roles & allowed or (principal.is_person and Role.ADMIN in principal.roles and allowed & PERSON_ROLES)):
+    if not (
+        principal.roles & allowed or (principal.is_person and Role.ADMIN in principal.roles and allowed & PERSON_ROLES)
+    ):
         needed = ", ".join(sorted(allowed)) or "nobody"
         mine = ", ".join(sorted(principal.roles)) or "no role"
         raise forbidden(f"This call is for: {needed}. You have: {mine}.", code="role")

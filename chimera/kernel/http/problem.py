@@ -8,7 +8,7 @@ import structlog
 from django.core.exceptions import PermissionDenied
 from django.db.utils import DataError, IntegrityError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
-from drf_spectacular.utils import OpenApiTypes, inline_serializer
+from drf_spectacular.utils import inline_serializer
 from psycopg import errors as pg
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
@@ -29,13 +29,10 @@ class Problem(serializers.Serializer[Any]):
     code = serializers.CharField()
     detail = serializers.CharField()
     errors = serializers.ListField(
-        child=inline_serializer("ProblemField", {k: serializers.CharField() for k in ("field", "code", "message")}), required=False
+        child=inline_serializer("ProblemField", {k: serializers.CharField() for k in ("field", "code", "message")}),
+        required=False,
     )
     trace_id = serializers.CharField()
-
-
-SHAPE = {(status, CONTENT_TYPE): Problem for status in ()}
-ANY_JSON = OpenApiTypes.OBJECT
 
 
 def body(refusal: Refused) -> dict[str, Any]:
@@ -74,7 +71,12 @@ def as_refusal(exc: BaseException) -> Refused | None:
             errors = list(_flatten(exc.get_full_details(), ""))
             first = errors[0] if errors else {"field": "", "code": "invalid", "message": "invalid"}
             where = f"{first['field']}: " if first["field"] else ""
-            return Refused(f"{where}{first['message']}", code=first["code"] if len(errors) == 1 and first["code"] in _OWN_CODES else "invalid", status=422, errors=errors)
+            return Refused(
+                f"{where}{first['message']}",
+                code=first["code"] if len(errors) == 1 and first["code"] in _OWN_CODES else "invalid",
+                status=422,
+                errors=errors,
+            )
         case exceptions.MethodNotAllowed():
             return Refused(str(exc.detail), code="method_not_allowed", status=405)
         case exceptions.UnsupportedMediaType():

@@ -51,7 +51,11 @@ def paged(*filters: str) -> list[OpenApiParameter]:
     """The query parameters of a list."""
     shared = [
         OpenApiParameter("cursor", str, description="`next` of the page before."),
-        OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": settings.PAGE_MAX}, description="Rows of a page; 50 unless told."),
+        OpenApiParameter(
+            "limit",
+            {"type": "integer", "minimum": 1, "maximum": settings.PAGE_MAX},
+            description="Rows of a page; 50 unless told.",
+        ),
     ]
     return [*(OpenApiParameter(name, str) for name in filters), *shared]
 

@@ -1,11 +1,10 @@
 """`manage.py tenant add NAME [--json]`: another tenant with an owner and keys, printed once."""
 
 import json
-from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from chimera.bootstrap import add_tenant
 from chimera.kernel.errors import Refused
@@ -14,7 +13,7 @@ from chimera.kernel.errors import Refused
 class Command(BaseCommand):
     help = "Add a tenant with an owner, a personal token and three agents' keys. They are shown only once."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
         add = verbs.add_parser("add", help="add a tenant")
         add.add_argument("name")
@@ -23,9 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            made = add_tenant(
-                name=options["name"], time_zone=options["time_zone"], base_url=settings.BASE_URL
-            )
+            made = add_tenant(name=options["name"], time_zone=options["time_zone"], base_url=settings.BASE_URL)
         except Refused as refusal:
             raise CommandError(refusal.detail) from None
         if options["json"]:
