@@ -1,7 +1,7 @@
-"""The outside world of money: today's spend of each tenant in Redis, in micro-dollars, for people and dashboards.
+"""The outside world of money: each tenant's spend of today in Redis, in micro-dollars, for dashboards.
 
-A mirror of absolute values that never decides: each write repeats the whole sum out of the ledger, so doubled, late and
-lost events do no harm, and a lost Redis is refilled by `rebuild`.
+A mirror of absolute values that never decides: each write repeats the whole sum out of the ledger, so
+doubled, late and lost events do no harm, and a lost Redis is refilled by `rebuild`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -37,16 +37,17 @@ def mirror(events: Sequence[Recorded], pipe: Any) -> None:
     touched = {UUID(event.payload["aggregate_id"]) for event in events}
     with tenancy.system():
         windows = {
-            w
-            for found in Transaction.objects.filter(pk__in=touched).values_list("windows", flat=True)
-            for w in found
+            w for found in Transaction.objects.filter(pk__in=touched).values_list("windows", flat=True) for w in found
         }
         sums = _sums(_days(SpendWindow.objects.filter(pk__in=windows, kind=WindowKind.DAY)))
     _write(sums, pipe)
 
 
 def rebuild() -> None:
-    """Write every tenant's present day anew: after Redis was lost or set back. Raises Away while it cannot be reached."""
+    """Write every tenant's present day anew: after Redis was lost or set back.
+
+    Raises Away while it cannot be reached.
+    """
     with tenancy.system():
         sums = _sums(_days(SpendWindow.objects.days_open(clock.now())))
     with redis.hint() as client:
@@ -57,11 +58,7 @@ def rebuild() -> None:
 
 def _days(windows: Any) -> list[Day]:
     """One day per tenant and date, though several budgets have a window in it."""
-    grouped = (
-        windows.order_by()
-        .values("tenant_id", "starts_on")
-        .annotate(first=Min("starts_at"), last=Max("ends_at"))
-    )
+    grouped = windows.order_by().values("tenant_id", "starts_on").annotate(first=Min("starts_at"), last=Max("ends_at"))
     return [Day(row["tenant_id"], row["starts_on"], row["first"], row["last"]) for row in grouped]
 
 
@@ -69,11 +66,7 @@ def _sums(days: Iterable[Day]) -> dict[str, int]:
     """Redis key → micro-dollars held, in review and captured, of what was asked for in that day."""
     found = {}
     for day in days:
-        spent = (
-            Transaction.objects.filter(tenant_id=day.tenant_id)
-            .created_between(day.starts_at, day.ends_at)
-            .spent()
-        )
+        spent = Transaction.objects.filter(tenant_id=day.tenant_id).created_between(day.starts_at, day.ends_at).spent()
         found[redis.spend(day.tenant_id, day.starts_on)] = int(spent * MICRO)
     return found
 

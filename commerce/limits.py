@@ -37,7 +37,10 @@ class Counts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What one budget allows over one window, and what of it is used. A limit of None lets everything pass."""
+    """What one budget allows over one window, and what of it is used.
+
+    A limit of None lets everything pass.
+    """
 
     budget_id: UUID
     window: WindowKind
@@ -48,10 +51,8 @@ class Limit:
 
     @property
     def remaining_usd(self) -> Decimal | None:
-        """None without a limit; never below zero, though a lowered limit may lie below what was spent before."""
-        return (
-            None if self.limit_usd is None else max(ZERO, self.limit_usd - self.held_usd - self.captured_usd)
-        )
+        """None without a limit; never below zero, though a lowered limit may lie below what was spent."""
+        return None if self.limit_usd is None else max(ZERO, self.limit_usd - self.held_usd - self.captured_usd)
 
     def permits(self, amount: Decimal) -> bool:
         return self.remaining_usd is None or amount <= self.remaining_usd
@@ -72,20 +73,17 @@ def limit_of(budget: HasLimits, kind: WindowKind) -> Decimal | None:
 def usage(budget: HasLimits, windows: Iterable[Counts], periods: Sequence[Period]) -> list[Limit]:
     """A budget's four limits; a window without a row has not been spent from.
 
-    The limit per transaction is the same thing without a row: each purchase is a window of its own, empty before it.
+    The limit per transaction is the same thing without a row: each purchase is a window of its own, empty
+    before it.
     """
     rows = {row.kind: row for row in windows if row.budget_id == budget.pk}
     found = [Limit(budget.pk, WindowKind.TRANSACTION, budget.per_transaction_usd)]
     for period in periods:
         row = rows.get(period.kind)
         if row is None:
-            found.append(
-                Limit(budget.pk, period.kind, limit_of(budget, period.kind), resets_at=period.ends_at)
-            )
+            found.append(Limit(budget.pk, period.kind, limit_of(budget, period.kind), resets_at=period.ends_at))
         else:
-            found.append(
-                Limit(budget.pk, period.kind, row.limit_usd, row.held_usd, row.captured_usd, row.ends_at)
-            )
+            found.append(Limit(budget.pk, period.kind, row.limit_usd, row.held_usd, row.captured_usd, row.ends_at))
     return found
 
 

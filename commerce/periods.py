@@ -11,7 +11,10 @@ KINDS = (WindowKind.DAY, WindowKind.MONTH, WindowKind.TOTAL)  # those that are k
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """`starts_on` is its key in the calendar; the bounds are UTC, the end exclusive. All are None for the total."""
+    """`starts_on` is its key in the calendar; the bounds are UTC, the end exclusive.
+
+    The total has none of them.
+    """
 
     kind: WindowKind
     starts_on: date | None

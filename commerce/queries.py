@@ -14,9 +14,7 @@ from chimera.kernel.partitions import ByTime
 from commerce.periods import Period
 from commerce.states import MONEY_OPEN, Keeper, MoneyStatus, Scope, WindowKind
 
-CLOCK_SLACK = timedelta(
-    minutes=1
-)  # two processes' clocks differ by less; a transaction is never older than its task
+CLOCK_SLACK = timedelta(minutes=1)  # two processes' clocks differ by less; a transaction is never older than its task
 
 
 class BudgetQuerySet(QuerySet[Any]):
@@ -26,9 +24,7 @@ class BudgetQuerySet(QuerySet[Any]):
             raise not_found("budget")
         return found
 
-    def applying_to(
-        self, *, task_id: UUID, session_id: UUID, campaign_id: UUID | None, agent_id: UUID
-    ) -> Self:
+    def applying_to(self, *, task_id: UUID, session_id: UUID, campaign_id: UUID | None, agent_id: UUID) -> Self:
         """Every budget, active or not, whose scope holds this task."""
         applies = Q(scope=Scope.TENANT) | Q(scope=Scope.SESSION, scope_id=session_id)
         applies |= Q(scope=Scope.AGENT, scope_id=agent_id) | Q(scope=Scope.TASK, scope_id=task_id)

@@ -11,7 +11,7 @@ from commerce.serializers import BudgetShape, TransactionShape, WindowShape
 
 
 def transaction(row: Transaction, expires_at: datetime | None) -> dict[str, Any]:
-    """`expires_at` is its keeper's end, which the keeper knows, and no copy of ours (chimera.flows.show_transactions)."""
+    """`expires_at` is its keeper's end, asked of the keeper (chimera.flows.show_transactions)."""
     row.expires_at = expires_at  # type: ignore[attr-defined]
     shown = dict(TransactionShape(row).data)
     for name in ("denied_code", "denied_reason"):

@@ -38,9 +38,7 @@ MONEY = Machine(
             SYSTEM,
             why="given back: by its agent, or its task was lost",
         ),
-        edge(
-            MoneyStatus.HELD, MoneyStatus.EXPIRED, SYSTEM, why="approved, but nobody claimed its task in time"
-        ),
+        edge(MoneyStatus.HELD, MoneyStatus.EXPIRED, SYSTEM, why="approved, but nobody claimed its task in time"),
         edge(MoneyStatus.REVIEW, MoneyStatus.HELD, HUMAN, why="approved: it waits for its task's next claim"),
         edge(
             MoneyStatus.REVIEW,
@@ -71,7 +69,10 @@ class Scope(StrEnum):
 
 
 class WindowKind(StrEnum):
-    """What a limit counts over. `transaction` is one purchase and needs no row; the others are SpendWindows."""
+    """What a limit counts over.
+
+    `transaction` is one purchase and needs no row, the others are SpendWindows.
+    """
 
     TRANSACTION = "transaction"
     DAY = "day"

@@ -1,6 +1,6 @@
-"""What can be done with money. Verbs run inside a transaction bound to the tenant, with the task's row already locked.
+"""What can be done with money. Verbs run in a transaction bound to the tenant, under the task's lock.
 
-They lock windows by id, then transactions by id (docs/locking.md), and move both in the same statements' transaction.
+They lock windows by id, then transactions by id (docs/locking.md), and move both together.
 """
 
 from commerce.actions.keeping import deny_review, keep_by_card, rebind, release_to_resume

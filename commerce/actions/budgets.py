@@ -52,15 +52,13 @@ def check_version(budget: BudgetConfig, expected_version: int | None) -> None:
         raise Stale(f"The budget is at version {budget.version}; read it again.", version=budget.version)
 
 
-def change(
-    *, budget_id: UUID, changes: dict[str, Any], expected_version: int | None, by: Actor
-) -> BudgetConfig:
+def change(*, budget_id: UUID, changes: dict[str, Any], expected_version: int | None, by: Actor) -> BudgetConfig:
     """Set limits, threshold or `is_active`; the open windows get the new limits in the same transaction.
 
     Acts at once: a spend that is being decided right now either has passed before or meets the new limits.
     """
     _check(changes)
-    budget = BudgetConfig.objects.filter(pk=budget_id).select_for_update().first()
+    budget: BudgetConfig | None = BudgetConfig.objects.filter(pk=budget_id).select_for_update().first()
     if budget is None:
         raise not_found("budget")
     check_version(budget, expected_version)
@@ -71,9 +69,7 @@ def change(
     at = clock.now()
     BudgetConfig.objects.filter(pk=budget.pk).update(version=F("version") + 1, updated_at=at, **fresh)
     budget.refresh_from_db()
-    for window in (
-        SpendWindow.objects.filter(budget=budget).not_over(at).order_by("pk").select_for_update(no_key=True)
-    ):
+    for window in SpendWindow.objects.filter(budget=budget).not_over(at).order_by("pk").select_for_update(no_key=True):
         SpendWindow.objects.filter(pk=window.pk).update(limit_usd=limit_of(budget, window.kind))
     tell(BudgetChanged.about(budget, before=before), by=by)
     return budget

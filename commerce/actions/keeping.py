@@ -26,7 +26,7 @@ def keep_by_card(*, task_id: UUID, card_id: UUID, by: Actor) -> list[Transaction
 
 
 def release_to_resume(*, task_id: UUID, card_id: UUID, deadline: datetime, by: Actor) -> list[Transaction]:
-    """The card lets the task go on: its reviewed spend is a hold now, and all that it kept waits for the next claim.
+    """The card lets the task go on: what it kept, its spend included, is held for the task's next claim.
 
     After `deadline` they expire. Equal requests of the resumed task are answered with these holds.
     """
@@ -47,7 +47,7 @@ def release_to_resume(*, task_id: UUID, card_id: UUID, deadline: datetime, by: A
 
 
 def deny_review(*, task_id: UUID, card_id: UUID, reason: str, by: Actor) -> list[Transaction]:
-    """The card was rejected, expired or withdrawn: its spend is denied, and the holds that it kept are given back."""
+    """The card was rejected or expired: its spend is denied, and the holds that it kept are given back."""
     rows = locked(Transaction.objects.of_task(task_id).open().filter(keeper=Keeper.CARD, review=card_id))
     for row in rows:
         if row.status == MoneyStatus.REVIEW:
@@ -60,7 +60,10 @@ def deny_review(*, task_id: UUID, card_id: UUID, reason: str, by: Actor) -> list
 
 
 def rebind(*, task_id: UUID, lease_token: UUID, by: Actor) -> list[Transaction]:
-    """The task was claimed again: its new lease keeps what waited for it. What waited too long expires instead."""
+    """The task was claimed again: its new lease keeps what waited for it.
+
+    What waited too long expires instead.
+    """
     expire_due(task_id=task_id, by=by)
     rows = _locked(Transaction.objects.of_task(task_id).filter(status=MoneyStatus.HELD, keeper=Keeper.RESUME))
     for row in rows:
@@ -76,12 +79,8 @@ def _locked(rows: Any) -> list[Transaction]:
 def _hand_over(row: Transaction, **changes: Any) -> None:
     """Another keeper, compare-and-set; the status stays."""
     fresh = changes | {"version": row.version + 1}
-    same = Transaction.objects.filter(
-        pk=row.pk, status=MoneyStatus.HELD, keeper=row.keeper, version=row.version
-    )
+    same = Transaction.objects.filter(pk=row.pk, status=MoneyStatus.HELD, keeper=row.keeper, version=row.version)
     if same.update(**(changes | {"version": F("version") + 1})) != 1:
-        raise Stale(
-            f"The hold {row.pk} changed while it was handed over at {clock.now().isoformat()}; try again."
-        )
+        raise Stale(f"The hold {row.pk} changed while it was handed over at {clock.now().isoformat()}; try again.")
     for name, value in fresh.items():
         setattr(row, name, value)

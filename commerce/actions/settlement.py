@@ -15,17 +15,15 @@ from chimera.kernel.http.parsing import money_text
 from commerce.actions import windows
 from commerce.events import HoldCaptured, HoldExpired, HoldVoided, SpendDenied
 from commerce.models import Transaction
-from commerce.states import MONEY, DeniedCode, Keeper, MoneyStatus
+from commerce.states import MONEY, DeniedCode, MoneyStatus
 
 
 def locked(rows: QuerySet[Transaction]) -> list[Transaction]:
-    """These transactions with their windows, all locked in the house's order: windows by id, then transactions by id."""
+    """These transactions, locked: their windows by id first, then they by id."""
     found = list(rows.values_list("pk", "windows"))
     windows.lock(window for _, ids in found for window in ids)
     return list(
-        Transaction.objects.filter(pk__in=[pk for pk, _ in found])
-        .order_by("pk")
-        .select_for_update(no_key=True)
+        Transaction.objects.filter(pk__in=[pk for pk, _ in found]).order_by("pk").select_for_update(no_key=True)
     )
 
 
@@ -54,7 +52,7 @@ def _check_repeated(transaction: Transaction, amount: Decimal) -> None:
     captured = transaction.captured_usd
     if captured is not None and captured != amount:
         raise conflict(
-            f"This hold was captured with {money_text(captured)} already; a hold is captured once. Authorise what else you need.",
+            f"This hold was captured with {money_text(captured)} already; that is done once. Authorise the rest anew.",
             code="already_captured",
         )
 
@@ -83,14 +81,15 @@ def refuse_reviewed(*, transaction: Transaction, code: DeniedCode, reason: str, 
 
 
 def capture_all(*, task_id: UUID, by: Actor) -> list[Transaction]:
-    """A task is finished: its holds are spent in full. A spend still in review is denied, since nobody asks for it now."""
-    return _end_all(
-        task_id, "Its task has finished.", lambda row: capture(transaction=row, amount_usd=None, by=by), by
-    )
+    """A task is finished: its holds are spent in full.
+
+    A spend still in review is denied, since nobody asks for it now.
+    """
+    return _end_all(task_id, "Its task has finished.", lambda row: capture(transaction=row, amount_usd=None, by=by), by)
 
 
 def void_all(*, task_id: UUID, reason: str, by: Actor) -> list[Transaction]:
-    """A task is lost, failed or cancelled: whoever keeps its holds, they are given back, and its reviews are denied."""
+    """A task is lost: whoever keeps its holds, they are given back, and its spends in review are denied."""
     return _end_all(task_id, reason, lambda row: void(transaction=row, reason=reason, by=by), by)
 
 

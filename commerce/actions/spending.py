@@ -50,7 +50,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why a spend was denied, and what would be possible: `remaining_usd` now, more from `resets_at` on (None: never)."""
+    """Why a spend was denied; `remaining_usd` is possible now, more from `resets_at` on (None: never)."""
 
     code: DeniedCode
     detail: str
@@ -81,9 +81,10 @@ def reserve(
 ) -> Outcome:
     """Hold the amount in every window that applies, or write a row that says why not.
 
-    Above an applicable approval threshold the row is in review, reserved already, and kept by the card `card_id`, which
-    the caller then opens. A purchase that a card let go on is answered with that same hold. Raises 422 for what is no
-    purchase: an amount that is not positive, finite and of at most six places, an asset nobody knows.
+    Above an applicable approval threshold the row is in review, reserved already, and kept by the card
+    `card_id`, which the caller then opens. A purchase that a card let go on is answered with that same hold.
+    Raises 422 for what is no purchase: an amount that is not positive, finite and of at most six places, an
+    asset nobody knows.
     """
     _check(purchase)
     key = approval_key(place.task_id, purchase)
@@ -91,15 +92,11 @@ def reserve(
         return Outcome(kept)
     row = _draft(place, purchase, key)
     if dry_run:
-        return _denied(
-            row, _refuse(DeniedCode.DRY_RUN, "This task is a dry run, and a dry run never spends."), by
-        )
+        return _denied(row, _refuse(DeniedCode.DRY_RUN, "This task is a dry run, and a dry run never spends."), by)
     periods = periods_at(row.created_at, time_zone)
     applying = list(_applying(place))
     locked = windows.lock_open(applying, periods)
-    budgets = list(
-        _applying(place).filter(pk__in=[b.pk for b in applying])
-    )  # Read again: the locks hold them still.
+    budgets = list(_applying(place).filter(pk__in=[b.pk for b in applying]))  # Read again: the locks hold them still.
     row.budgets = [budget.pk for budget in budgets]
     if (refusal := _standing(budgets)) is not None:
         return _denied(row, refusal, by)
@@ -138,21 +135,15 @@ def _check(purchase: Purchase) -> None:
             code="invalid_money",
         )
     if amount != amount.quantize(PLACES):
-        raise invalid(
-            "`amount_usd` has more than six decimals.", field_name="amount_usd", code="invalid_money"
-        )
+        raise invalid("`amount_usd` has more than six decimals.", field_name="amount_usd", code="invalid_money")
     if purchase.asset_symbol not in settings.ASSETS:
         known = ", ".join(settings.ASSETS)
-        raise invalid(
-            f"`asset_symbol` must be one of: {known}.", field_name="asset_symbol", code="unknown_asset"
-        )
+        raise invalid(f"`asset_symbol` must be one of: {known}.", field_name="asset_symbol", code="unknown_asset")
 
 
 def _kept_for(task_id: UUID, key: str, lease_token: UUID) -> Transaction | None:
-    """The hold that a card let go on and that this lease has taken over: an approval is never asked for twice."""
-    rows = Transaction.objects.of_task(task_id).filter(
-        approval_key=key, status=MoneyStatus.HELD, keeper=Keeper.LEASE
-    )
+    """The hold that a card let go on and this lease has taken over: no approval is asked for twice."""
+    rows = Transaction.objects.of_task(task_id).filter(approval_key=key, status=MoneyStatus.HELD, keeper=Keeper.LEASE)
     found: Transaction | None = (
         rows.filter(lease_token=lease_token, approved_by_review__isnull=False).order_by("pk").first()
     )
@@ -160,7 +151,7 @@ def _kept_for(task_id: UUID, key: str, lease_token: UUID) -> Transaction | None:
 
 
 def _draft(place: Place, purchase: Purchase, key: str) -> Transaction:
-    """An unsaved row. Its time is that of its id, so that its window and its partition agree about midnight."""
+    """An unsaved row. Its time is that of its id, so that window and partition agree about midnight."""
     fresh = ids.uuid7()
     return Transaction(
         id=fresh,
@@ -205,7 +196,7 @@ def _standing(budgets: Sequence[BudgetConfig]) -> Refusal | None:
         if budget.is_active and budget.currency != Currency.USD:
             return _refuse(
                 DeniedCode.CURRENCY_MISMATCH,
-                f"The {budget.scope} budget {budget.pk} is kept in {budget.currency}, and spends are in USD; ask finance.",
+                f"The {budget.scope} budget {budget.pk} is kept in {budget.currency}, spends are in USD; ask finance.",
                 budget,
             )
     return None

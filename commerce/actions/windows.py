@@ -12,7 +12,7 @@ from commerce.periods import KINDS, Period
 
 
 def lock_open(budgets: Sequence[BudgetConfig], periods: Sequence[Period]) -> list[SpendWindow]:
-    """The windows of these budgets in these periods, made where they are missing, locked in the order of their ids.
+    """The windows of these budgets in these periods, made where missing, locked in the order of their ids.
 
     While they are locked their budgets' limits stand still too, because changing a budget locks its windows.
     """
@@ -56,7 +56,9 @@ def lock(window_ids: Iterable[UUID]) -> None:
 
 
 def hold(windows: Sequence[SpendWindow], amount: Decimal) -> bool:
-    """Reserve in every window whose limit permits it; False when one refused, and the caller rolls back the others."""
+    """Reserve in every window whose limit permits it; False when one refused, and the caller rolls back the
+    others.
+    """
     after = F("held_usd") + F("captured_usd") + amount
     permitting = SpendWindow.objects.filter(
         Q(limit_usd__isnull=True) | Q(limit_usd__gte=after), pk__in=[w.pk for w in windows]

@@ -16,6 +16,7 @@ from chimera.kernel.http.permissions import ANYONE
 from chimera.kernel.http.schema import page_of, paged
 from chimera.kernel.identity import Role
 from commerce import shapes
+from commerce.api import caller
 from commerce.models import BudgetConfig
 from commerce.serializers import BudgetChange, BudgetShape, NewBudget, UsageShape
 from commerce.states import Currency, Scope
@@ -26,9 +27,7 @@ BUDGET_HOLDERS = frozenset({Role.FINANCE, Role.ADMIN})
 class Budgets(Door):
     allow: ClassVar = {"GET": ANYONE, "POST": BUDGET_HOLDERS}
 
-    @extend_schema(
-        operation_id="budgets_list", parameters=paged("scope", "scope_id"), responses=page_of(BudgetShape)
-    )
+    @extend_schema(operation_id="budgets_list", parameters=paged("scope", "scope_id"), responses=page_of(BudgetShape))
     def get(self, request: Request) -> Response:
         return page(_filtered(request), request, shapes.budgets)
 
@@ -43,7 +42,7 @@ class Budgets(Door):
             currency=Currency(said.pop("currency")),
             is_active=said.pop("is_active"),
             limits=said,
-            by=request.user.actor,
+            by=caller(request).actor,
         )
         return Response(shapes.budget(budget), status=201)
 
@@ -61,9 +60,7 @@ class Budget(Door):
         change.is_valid(raise_exception=True)
         said = dict(change.validated_data)
         expected = said.pop("version", None)
-        budget = change_budget(
-            budget_id=budget_id, changes=said, expected_version=expected, by=request.user.actor
-        )
+        budget = change_budget(budget_id=budget_id, changes=said, expected_version=expected, by=caller(request).actor)
         return Response(shapes.budget(budget))
 
 

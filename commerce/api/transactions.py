@@ -19,6 +19,7 @@ from chimera.kernel.http.permissions import ANYONE
 from chimera.kernel.http.schema import page_of, paged
 from chimera.kernel.identity import Role
 from commerce.actions import Outcome, Purchase
+from commerce.api import caller
 from commerce.models import Transaction as TransactionRow
 from commerce.serializers import Capture, DeniedShape, NewTransaction, TransactionShape, Void
 from commerce.states import MoneyStatus
@@ -50,9 +51,9 @@ class Transactions(Door):
         outcome = authorise_spend(
             task_id=said.pop("task"),
             lease_token=said.pop("lease_token"),
-            agent_id=request.user.agent_id,
+            agent_id=caller(request).agent_id,
             purchase=Purchase(**said),
-            by=request.user.actor,
+            by=caller(request).actor,
         )
         return _denied(outcome) if outcome.refusal else _answer(outcome.transaction)
 
@@ -74,8 +75,8 @@ class TransactionCapture(Door):
         said.is_valid(raise_exception=True)
         captured = capture_spend(
             transaction_id=transaction_id,
-            agent_id=request.user.agent_id,
-            by=request.user.actor,
+            agent_id=caller(request).agent_id,
+            by=caller(request).actor,
             **said.validated_data,
         )
         return Response(show_transaction(captured))
@@ -90,8 +91,8 @@ class TransactionVoid(Door):
         said.is_valid(raise_exception=True)
         voided = void_spend(
             transaction_id=transaction_id,
-            agent_id=request.user.agent_id,
-            by=request.user.actor,
+            agent_id=caller(request).agent_id,
+            by=caller(request).actor,
             **said.validated_data,
         )
         return Response(show_transaction(voided))

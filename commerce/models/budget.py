@@ -6,7 +6,7 @@ from django.db.models import Q
 from chimera.kernel import clock, ids
 from chimera.kernel.states import Versioned
 from chimera.kernel.tenancy import TenantOwned
-from commerce.models.money import not_negative, usd
+from commerce.models.money import not_negative, usd, usd_or_none
 from commerce.periods import KINDS
 from commerce.queries import BudgetQuerySet, SpendWindowQuerySet
 from commerce.states import Currency, Scope, WindowKind
@@ -15,7 +15,8 @@ LIMITS = ("per_transaction_usd", "day_usd", "month_usd", "total_usd", "approval_
 
 
 class BudgetConfig(Versioned, TenantOwned):
-    """Limits for everything inside a scope. A limit of null is no limit; several budgets may apply, and all must permit.
+    """Limits for everything inside a scope. A limit of null is no limit; several budgets may apply, and all
+    must permit.
 
     Its days and months are those of the tenant's time zone. Above `approval_threshold_usd` a person decides.
     """
@@ -27,11 +28,11 @@ class BudgetConfig(Versioned, TenantOwned):
         max_length=3, choices=[(c.value, c.value) for c in Currency], default=Currency.USD.value
     )
     is_active = models.BooleanField(default=True)
-    per_transaction_usd = usd(null=True, blank=True)
-    day_usd = usd(null=True, blank=True)
-    month_usd = usd(null=True, blank=True)
-    total_usd = usd(null=True, blank=True)
-    approval_threshold_usd = usd(null=True, blank=True)
+    per_transaction_usd = usd_or_none(blank=True)
+    day_usd = usd_or_none(blank=True)
+    month_usd = usd_or_none(blank=True)
+    total_usd = usd_or_none(blank=True)
+    approval_threshold_usd = usd_or_none(blank=True)
     created_by = models.CharField(max_length=120, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)
     updated_at = models.DateTimeField(default=clock.now, editable=False)
@@ -47,9 +48,7 @@ class BudgetConfig(Versioned, TenantOwned):
                 condition=Q(scope=Scope.TENANT.value, scope_id__isnull=True)
                 | (~Q(scope=Scope.TENANT.value) & Q(scope_id__isnull=False)),
             ),
-            models.CheckConstraint(
-                name="budget_currency", condition=Q(currency__in=[c.value for c in Currency])
-            ),
+            models.CheckConstraint(name="budget_currency", condition=Q(currency__in=[c.value for c in Currency])),
             models.CheckConstraint(name="budget_limits", condition=not_negative(*LIMITS)),
         ]
         indexes = [models.Index(fields=["tenant_id", "scope", "scope_id"], name="budget_by_scope")]
@@ -61,8 +60,8 @@ class BudgetConfig(Versioned, TenantOwned):
 class SpendWindow(TenantOwned):
     """What is held and captured of one budget over one day, month or in total.
 
-    `limit_usd` is the budget's own, copied, so that one UPDATE can judge; it is changed with the budget, in the same
-    transaction. A limit may be lowered below what was spent before: then nothing more passes.
+    `limit_usd` is the budget's own, copied, so that one UPDATE can judge; it is changed with the budget, in
+    the same transaction. A limit may be lowered below what was spent before: then nothing more passes.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
@@ -71,7 +70,7 @@ class SpendWindow(TenantOwned):
     starts_on = models.DateField(null=True)  # in the tenant's calendar; null for the total
     starts_at = models.DateTimeField(null=True)
     ends_at = models.DateTimeField(null=True)
-    limit_usd = usd(null=True)
+    limit_usd = usd_or_none()
     held_usd = usd(default=0)
     captured_usd = usd(default=0)
 
@@ -79,9 +78,7 @@ class SpendWindow(TenantOwned):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["budget", "kind", "starts_on"], nulls_distinct=False, name="window_once"
-            ),
+            models.UniqueConstraint(fields=["budget", "kind", "starts_on"], nulls_distinct=False, name="window_once"),
             models.CheckConstraint(name="window_kind", condition=Q(kind__in=[k.value for k in KINDS])),
             models.CheckConstraint(
                 name="window_bounds_unless_total",
@@ -105,9 +102,7 @@ class SpendWindow(TenantOwned):
                 name="window_amounts", condition=not_negative("limit_usd", "held_usd", "captured_usd")
             ),
         ]
-        indexes = [
-            models.Index(fields=["ends_at"], name="window_open_days", condition=Q(kind=WindowKind.DAY.value))
-        ]
+        indexes = [models.Index(fields=["ends_at"], name="window_open_days", condition=Q(kind=WindowKind.DAY.value))]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.starts_on or ''}".strip()

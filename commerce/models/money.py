@@ -6,13 +6,16 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 
-MOST = (
-    Decimal(10) ** 13
-)  # Below numeric(20,6)'s own end; an upper bound also keeps out NaN, which PostgreSQL counts as larger than all.
+# Below the end of numeric(20,6). An upper bound also keeps out NaN, which PostgreSQL counts as larger than all.
+MOST = Decimal(10) ** 13
 
 
 def usd(**options: Any) -> "models.DecimalField[Decimal, Decimal]":
     return models.DecimalField(max_digits=20, decimal_places=6, **options)
+
+
+def usd_or_none(**options: Any) -> "models.DecimalField[Decimal | None, Decimal | None]":
+    return models.DecimalField(max_digits=20, decimal_places=6, null=True, **options)
 
 
 def not_negative(*names: str) -> Q:

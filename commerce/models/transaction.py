@@ -7,19 +7,20 @@ from django.db.models import F, Q
 from chimera.kernel import clock, ids
 from chimera.kernel.states import Versioned
 from chimera.kernel.tenancy import TenantOwned
-from commerce.models.money import MOST, usd
+from commerce.models.money import MOST, usd, usd_or_none
 from commerce.queries import TransactionQuerySet
 from commerce.states import MONEY, MONEY_OPEN, Keeper, MoneyStatus
-
 
 OPEN = [status.value for status in MONEY_OPEN]
 
 
 class Transaction(Versioned, TenantOwned):
-    """Partitioned by the month of its id, and kept for good: tasks may go before it, hence no constraint on the task.
+    """Partitioned by the month of its id, and kept for good: tasks may go before it, hence no constraint on
+    the task.
 
-    An open one (held, in review) has exactly one keeper, and is counted as held in each of `windows`; it belongs to the
-    windows of the moment it was asked for, whenever it is settled. A hold kept by a lease ends with the task's lease.
+    An open one (held, in review) has exactly one keeper, and is counted as held in each of `windows`; it
+    belongs to the windows of the moment it was asked for, whenever it is settled. A hold kept by a lease ends
+    with the task's lease.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
@@ -30,7 +31,7 @@ class Transaction(Versioned, TenantOwned):
     agent_id = models.UUIDField()
     status = models.CharField(max_length=8, choices=[(s.value, s.value) for s in MoneyStatus])
     amount_usd = usd()
-    captured_usd = usd(null=True)
+    captured_usd = usd_or_none()
     asset_symbol = models.CharField(max_length=16)
     payee = models.CharField(max_length=200, blank=True)
     category = models.CharField(max_length=80, blank=True)
@@ -59,9 +60,7 @@ class Transaction(Versioned, TenantOwned):
     class Meta:
         constraints = [
             MONEY.constraint("transaction_status"),
-            models.CheckConstraint(
-                name="transaction_amount", condition=Q(amount_usd__gt=0, amount_usd__lte=MOST)
-            ),
+            models.CheckConstraint(name="transaction_amount", condition=Q(amount_usd__gt=0, amount_usd__lte=MOST)),
             models.CheckConstraint(
                 name="transaction_captured_iff_captured",
                 condition=Q(status=MoneyStatus.CAPTURED.value, captured_usd__isnull=False)
@@ -69,8 +68,7 @@ class Transaction(Versioned, TenantOwned):
             ),
             models.CheckConstraint(
                 name="transaction_captured_within_hold",
-                condition=Q(captured_usd__isnull=True)
-                | Q(captured_usd__gt=0, captured_usd__lte=F("amount_usd")),
+                condition=Q(captured_usd__isnull=True) | Q(captured_usd__gt=0, captured_usd__lte=F("amount_usd")),
             ),
             models.CheckConstraint(
                 name="transaction_keeper_iff_open",
@@ -98,10 +96,7 @@ class Transaction(Versioned, TenantOwned):
             models.CheckConstraint(
                 name="transaction_deadline_iff_resume",
                 condition=Q(keeper=Keeper.RESUME.value, keeper__isnull=False, resume_deadline__isnull=False)
-                | (
-                    (Q(keeper__isnull=True) | ~Q(keeper=Keeper.RESUME.value))
-                    & Q(resume_deadline__isnull=True)
-                ),
+                | ((Q(keeper__isnull=True) | ~Q(keeper=Keeper.RESUME.value)) & Q(resume_deadline__isnull=True)),
             ),
             models.CheckConstraint(
                 name="transaction_reason_iff_denied",

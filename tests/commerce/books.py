@@ -1,0 +1,54 @@
+"""Scenes with money, and the one rule that every test may ask for: the windows equal the ledger."""
+
+from collections import defaultdict
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from commerce.models import SpendWindow, Transaction
+from swarm.models import Task
+from tests.cast import Caller, Stage
+from tests.lanes import settle
+
+
+def at_work(stage: Stage, who: Caller | None = None, session: Any = None, **task: Any) -> dict[str, Any]:
+    """A claim of a fresh task by Ada (or `who`)."""
+    made = stage.task(session or stage.session(), **task)
+    settle()
+    (claim,) = (who or stage.ada).claim()
+    assert claim["task"]["id"] == made["id"]
+    return claim
+
+
+def claimed_again(stage: Stage, claim: dict[str, Any]) -> dict[str, Any]:
+    """The next claim of the same task, once the relay has queued it."""
+    settle()
+    (again,) = stage.ada.claim()
+    assert again["task"]["id"] == claim["task"]["id"]
+    return again
+
+
+def check_books(stage: Stage) -> None:
+    """Held and captured of every window are the sums of the transactions that name it."""
+    held: dict[UUID, Decimal] = defaultdict(Decimal)
+    captured: dict[UUID, Decimal] = defaultdict(Decimal)
+    with stage.bound():
+        for row in Transaction.objects.all():
+            for window in row.windows:
+                if row.keeper is not None:
+                    held[window] += row.amount_usd
+                captured[window] += row.captured_usd or 0
+        for window in SpendWindow.objects.all():
+            assert (window.held_usd, window.captured_usd) == (held[window.pk], captured[window.pk]), window
+
+
+def spent(stage: Stage, budget: dict[str, Any], window: str = "day") -> tuple[str, str, str | None]:
+    """(held, captured, remaining) of a budget's window, as the API shows it."""
+    found = stage.anna.get(f"budgets/{budget['id']}/usage").ok()["windows"]
+    (row,) = [w for w in found if w["window"] == window]
+    return row["held_usd"], row["captured_usd"], row["remaining_usd"]
+
+
+def task_row(stage: Stage, claim: dict[str, Any]) -> Task:
+    with stage.bound():
+        return Task.objects.get(pk=claim["task"]["id"])
