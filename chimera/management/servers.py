@@ -44,10 +44,10 @@ class Servers:
 
     def start(self) -> None:
         """All up, and `servers.json` written, from which every other command knows them."""
-        for server, name in ((self._postgres, "PostgreSQL"), (self._redis, "Redis")):
+        for server in (self._postgres, self._redis):
             if server is not None:
                 server.start()
-                self._say(f"{name}: process {server.pid}, data in {server.folder}")
+                self._say(f"{server.name}: process {server.pid}, data in {server.folder}")
         self._write()
 
     def tend(self) -> bool:
@@ -58,7 +58,7 @@ class Servers:
         before = self.urls
         try:
             for server in dead:
-                self._say(f"{type(server).__name__} ended and is started again")
+                self._say(f"{server.name} ended and is started again")
                 server.start()
         except ServerFailed as failure:
             self._say(str(failure))

@@ -71,7 +71,8 @@ class Child:
     def _note_end(self, now: float) -> None:
         how = describe(self.process.returncode)
         if not self.spec.lasting:
-            self._say(f"{self.spec.name} ended: {how}")
+            if self.process.returncode != 0:
+                self._say(f"{self.spec.name} failed: {how}")
             return
         if now - self._started_at > STEADY_SECONDS:
             self._pause = PAUSE_SECONDS

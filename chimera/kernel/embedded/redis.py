@@ -23,6 +23,8 @@ START_SECONDS = 30.0  # loading the append-only file
 class Redis:
     """One server in `home`/redis. Its data is a hint: what cannot be loaded is set aside."""
 
+    name = "Redis"
+
     def __init__(self, home: Path, *, durable: bool = True) -> None:
         self.home = open_home(home)
         self.durable = durable
@@ -49,7 +51,7 @@ class Redis:
         if self.alive():
             return self.url
         if self._process is None:
-            self._hold.take("Redis")
+            self._hold.take(self.name)
         try:
             self._end_leftover()
             self._keep_to_one_kind()

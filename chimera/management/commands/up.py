@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, ClassVar
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -34,7 +34,7 @@ class Stopped(Exception):
 
 class Command(BaseCommand):
     help = "Starts everything for development: servers, web, relay, worker, agents and the example campaign."
-    requires_system_checks: ClassVar[list[str]] = []  # there is no database yet
+    requires_system_checks: list[str] = []  # there is no database yet
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--no-campaign", action="store_true", help="only serve: no agents, no campaign")
@@ -74,7 +74,8 @@ class Command(BaseCommand):
 
     def say(self, line: str) -> None:
         try:
-            print(line, flush=True)
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
         except BrokenPipeError:  # Whoever read us has gone; the servers stay.
             sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
