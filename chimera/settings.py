@@ -138,7 +138,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
 
-# --- Static files are served beside the ASGI application (chimera/asgi.py), with hashed names.
+# --- Static files are served beside the ASGI application (chimera/asgi.py).
 STATIC_URL = "/static/"
 STATIC_ROOT = HOME / "static"
 STATICFILES_DIRS = [BASE_DIR / "chimera" / "static"]
@@ -218,6 +218,7 @@ EMBEDDINGS_URL = env.text("CHIMERA_EMBEDDINGS_URL", "")
 EMBEDDINGS_KEY = env.text("CHIMERA_EMBEDDINGS_KEY", "")
 EMBEDDINGS_MODEL = env.text("CHIMERA_EMBEDDINGS_MODEL", "text-embedding-3-small")
 
+PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "housekeeping"
 LOGGING = configuration(level=env.text("CHIMERA_LOG_LEVEL", "INFO"))
 DJANGO_STRUCTLOG_USER_ID_FIELD = None
 DJANGO_IS_6 = django.VERSION >= (6,)

@@ -18,7 +18,7 @@ from chimera.flows import (
     remember_result,
     stop_work,
 )
-from chimera.kernel import idempotency, relay, tenancy
+from chimera.kernel import relay
 from chimera.kernel.eventlog import Fact
 from chimera.kernel.relay import fast, slow
 from commerce import accumulator
@@ -84,11 +84,6 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
 }
 
 
-def _sweep_answers() -> None:
-    with tenancy.system():
-        idempotency.sweep()
-
-
 CLOCK: list[tuple[str, float, Callable[[], Any]]] = [
     ("lapse_leases", 1.0, lapse_leases.lapse_leases),
     ("queue_due", 1.0, dispatch.queue_due),
@@ -98,7 +93,6 @@ CLOCK: list[tuple[str, float, Callable[[], Any]]] = [
     ("expire_holds", 5.0, expire_holds.expire_holds),
     ("restock", 5.0, dispatch.restock),
     ("cancel_orphans", 10.0, cancel_task.cancel_orphans),
-    ("sweep_answers", 600.0, _sweep_answers),
 ]
 
 

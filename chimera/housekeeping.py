@@ -1,0 +1,25 @@
+"""What the worker does now and then, with retries, on PostgreSQL (procrastinate)."""
+
+import structlog
+from django.conf import settings
+from procrastinate.contrib.django import app
+
+from chimera.kernel import idempotency, partitions, tenancy
+
+log = structlog.get_logger()
+
+
+@app.periodic(cron="17 * * * *")
+@app.task(queueing_lock="make_partitions", retry=5)
+def make_partitions(timestamp: int) -> None:
+    """Keep every partitioned table's months ahead; a no-op but once a month."""
+    if made := partitions.make(months_ahead=settings.PARTITIONS_AHEAD_MONTHS):
+        log.info("partitions_made", tables=made)
+
+
+@app.periodic(cron="*/10 * * * *")
+@app.task(queueing_lock="sweep_answers", retry=5)
+def sweep_answers(timestamp: int) -> None:
+    """Forget answers to Idempotency-Keys that nobody may ask for any more."""
+    with tenancy.system():
+        idempotency.sweep()
