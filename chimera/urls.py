@@ -1,9 +1,9 @@
 """All addresses. /api/v1/ is the contract; /admin/ the console; /live/ the live pages."""
 
-from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from chimera.kernel.console.site import site as console
 from chimera.kernel.http import health
 
 urlpatterns = [
@@ -20,7 +20,7 @@ urlpatterns = [
     path("api/v1/", include("commerce.urls")),
     path("api/v1/", include("safety.urls")),
     path("api/v1/", include("memory.urls")),
-    path("admin/", admin.site.urls),
+    path("admin/", console.urls),
 ]
 handler404 = "chimera.kernel.http.problem.page_not_found"
 handler500 = "chimera.kernel.http.problem.server_error"

@@ -36,9 +36,7 @@ def history_of_task(task_id: UUID, session_id: UUID) -> list[Told]:
 
 def tell_of(events: Sequence[Event]) -> list[Told]:
     names = names_of(event.actor for event in events)
-    return [
-        Told(what(e.type), words(e.payload), names.get(e.actor, e.actor), e.at, e.type, e.task_id) for e in events
-    ]
+    return [Told(what(e.type), words(e.payload), names.get(e.actor, e.actor), e.at, e.type, e.task_id) for e in events]
 
 
 def what(event_type: str) -> str:
@@ -51,7 +49,9 @@ def words(payload: dict[str, Any]) -> str:
     """The part of a fact that a person asks for next; "" where its name says everything."""
     said = []
     if payload.get("amount_usd"):
-        said.append(f"${payload['amount_usd']} for {payload.get('payee') or payload.get('category') or 'an unnamed payee'}")
+        said.append(
+            f"${payload['amount_usd']} for {payload.get('payee') or payload.get('category') or 'an unnamed payee'}"
+        )
     if payload.get("phase"):
         percent = f" {payload['percentage']} %" if payload.get("percentage") else ""
         said.append(f"{payload['phase']}{percent}")

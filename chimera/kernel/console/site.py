@@ -1,0 +1,141 @@
+"""The admin site: begin a transaction, bind it to the person's tenant, run the page and render it inside, commit.
+
+A TemplateResponse that were rendered later would find no tenant, and its lists would come out silently empty.
+"""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from unfold.forms import AuthenticationForm
+from unfold.sites import UnfoldAdminSite
+
+from chimera.kernel import redis, tenancy
+from chimera.kernel.console.caller import caller, recognise
+from chimera.kernel.errors import Refused, not_found
+from chimera.kernel.http.authentication import TENANT_IN_SESSION
+from chimera.kernel.http.problem import as_refusal
+
+View = Callable[..., HttpResponse]
+WITHOUT_TENANT = frozenset({"logout", "password_change", "password_change_done", "jsi18n"})
+UNUSED = frozenset({"autocomplete", "view_on_site"})  # they would look rows up past our pages
+
+
+class LoginForm(AuthenticationForm):
+    """Whoever has a password may log in; what they then see, their membership says."""
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        super(AuthenticationForm.__base__, self).confirm_login_allowed(user)
+
+
+class ConsoleSite(UnfoldAdminSite):
+    index_template = "console/index.html"
+    index_title = "Today"
+    login_form = LoginForm
+    enable_nav_sidebar = True
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_active)
+
+    def admin_view(self, view: View, cacheable: bool = False) -> View:
+        within: View = super().admin_view(self._within_tenant(view), cacheable)
+        return within
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        kept = [url for url in super().get_urls() if getattr(url, "name", None) not in UNUSED]
+        return [path("tenant/", self.admin_view(self.choose_tenant), name="tenant"), *kept]
+
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """unfold's search keeps its answers by person, whatever tenant they were found in; the lists have their own."""
+        return HttpResponse()
+
+    def choose_tenant(self, request: HttpRequest) -> HttpResponse:
+        known = caller(request)
+        if known is None:
+            return self._no_membership(request)
+        if request.method != "POST":
+            shown = {**self.each_context(request), "title": "Tenants", "caller": known}
+            return TemplateResponse(request, "console/tenants.html", shown)
+        wanted = next((m for m in known.memberships if str(m.tenant_id) == request.POST.get("tenant")), None)
+        if wanted is None:
+            raise not_found("tenant")
+        request.session[TENANT_IN_SESSION] = str(wanted.tenant_id)
+        messages.success(request, f"{known.principal.name} works for {wanted.tenant_name} now.")
+        return HttpResponseRedirect(reverse(f"{self.name}:index"))
+
+    def _within_tenant(self, view: View) -> View:
+        def bound_view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            known = recognise(request)
+            if known is None:
+                return (
+                    view(request, *args, **kwargs) if self._needs_no_tenant(request) else self._no_membership(request)
+                )
+            response = self._in_transaction(known.principal.tenant_id, request, lambda: view(request, *args, **kwargs))
+            if request.method == "POST":
+                redis.nudge()
+            return response
+
+        for name in ("csrf_exempt", "__name__", "__doc__", "model_admin"):
+            if hasattr(view, name):
+                setattr(bound_view, name, getattr(view, name))
+        return bound_view
+
+    def _in_transaction(self, tenant_id: UUID, request: HttpRequest, page: Callable[[], HttpResponse]) -> HttpResponse:
+        """What the page raises undoes its transaction; a refusal then gets a page of its own, in another one."""
+        try:
+            with tenancy.bound(tenant_id):
+                return _rendered(page())
+        except Exception as exc:
+            refusal = as_refusal(exc)
+            if refusal is None:
+                raise
+        with tenancy.bound(tenant_id):
+            return _rendered(self.refusal_page(request, refusal))
+
+    def refusal_page(self, request: HttpRequest, refusal: Refused) -> HttpResponse:
+        titles = {403: "Not yours to see", 404: "Nothing here", 503: "Busy"}
+        shown = {
+            **self.each_context(request),
+            "title": titles.get(refusal.status, "Refused"),
+            "sentence": refusal.detail,
+            "back": _back(request),
+        }
+        return TemplateResponse(request, "console/refused.html", shown, status=refusal.status)
+
+    def _needs_no_tenant(self, request: HttpRequest) -> bool:
+        match = request.resolver_match
+        name = match.url_name if match and match.url_name else ""
+        return name in WITHOUT_TENANT or (
+            name.startswith("auth_user_") and bool(getattr(request.user, "is_superuser", False))
+        )
+
+    def _no_membership(self, request: HttpRequest) -> HttpResponse:
+        shown = {
+            **self.each_context(request),
+            "title": "No tenant yet",
+            "superuser": getattr(request.user, "is_superuser", False),
+        }
+        return TemplateResponse(request, "console/no_membership.html", shown, status=403)
+
+
+def _rendered(response: HttpResponse) -> HttpResponse:
+    if hasattr(response, "render") and not getattr(response, "is_rendered", True):
+        response.render()
+    return response
+
+
+def _back(request: HttpRequest) -> str:
+    """The page the person came from, if it is one of ours."""
+    came_from = request.headers.get("Referer", "")
+    ours = url_has_allowed_host_and_scheme(
+        came_from, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return came_from if ours and came_from != request.build_absolute_uri() else reverse("admin:index")
+
+
+site = ConsoleSite(name="admin")

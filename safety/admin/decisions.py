@@ -1,0 +1,148 @@
+"""What a reviewer may do with a card: say that one is looking, approve, approve with edits, reject, request changes."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from rest_framework.serializers import ValidationError as Invalid
+
+from chimera.flows.decide_review import decide_review
+from chimera.kernel.actors import Actor
+from chimera.kernel.console import show
+from chimera.kernel.console.verbs import Verb, VerbForm
+from chimera.kernel.errors import Refused
+from chimera.kernel.http.parsing import check_json, read_object
+from chimera.kernel.identity import Role
+from safety import actions
+from safety.models import CardKind, ReviewCard
+from safety.states import CardStatus, Decision
+
+REVIEWERS = frozenset({Role.REVIEWER, Role.ADMIN})
+NOTE_CHARACTERS_MAX = 4_000  # as over the API
+
+
+def _note(placeholder: str, *, required: bool) -> forms.CharField:
+    return forms.CharField(
+        label="Note",
+        required=required,
+        max_length=NOTE_CHARACTERS_MAX,
+        widget=forms.Textarea(attrs={"rows": 3, "placeholder": placeholder}),
+        error_messages={"required": "Say why: the agent reads it, and so does whoever asks later."},
+    )
+
+
+class Rejecting(VerbForm):
+    note = _note("Why must this not happen?", required=True)
+
+
+class Requesting(VerbForm):
+    note = _note("What must change? The agent gets these words with its next claim.", required=True)
+
+
+class Editing(VerbForm):
+    """The result's output as JSON, to be put right and approved in one step."""
+
+    edited_payload = forms.CharField(
+        label="Output",
+        strip=True,
+        widget=forms.Textarea(attrs={"rows": 16, "class": "chm-json", "spellcheck": "false"}),
+    )
+    note = _note("What did you change? (optional)", required=False)
+
+    @classmethod
+    def initial_of(cls, row: ReviewCard) -> dict[str, Any]:
+        result = getattr(row, "page_result", None)
+        return {"edited_payload": show.pretty(result["output_payload"])} if result else {}
+
+    def clean_edited_payload(self) -> dict[str, Any]:
+        try:
+            payload = read_object(self.cleaned_data["edited_payload"].encode())
+            check_json(payload, bytes_max=settings.PAYLOAD_BYTES_MAX)
+        except Refused as refusal:
+            raise forms.ValidationError(refusal.detail) from None
+        except Invalid as invalid:
+            raise forms.ValidationError(str(invalid.detail[0])) from None  # type: ignore[index]
+        return payload
+
+
+def _pending(card: ReviewCard) -> bool:
+    return card.status == CardStatus.PENDING
+
+
+def _pending_result(card: ReviewCard) -> bool:
+    return _pending(card) and card.kind == CardKind.RESULT
+
+
+def _claim(card: ReviewCard, said: dict[str, Any], by: Actor) -> None:
+    actions.claim(card=actions.lock(card.pk), by=by)
+
+
+def _approve(card: ReviewCard, said: dict[str, Any], by: Actor) -> None:
+    decide_review(
+        card_id=card.pk,
+        decision=Decision.APPROVE,
+        note=said.get("note", ""),
+        edited_payload=said.get("edited_payload"),
+        by=by,
+    )
+
+
+def _reject(card: ReviewCard, said: dict[str, Any], by: Actor) -> None:
+    decide_review(card_id=card.pk, decision=Decision.REJECT, note=said["note"], edited_payload=None, by=by)
+
+
+def _request_changes(card: ReviewCard, said: dict[str, Any], by: Actor) -> None:
+    decide_review(card_id=card.pk, decision=Decision.REQUEST_CHANGES, note=said["note"], edited_payload=None, by=by)
+
+
+VERBS = (
+    Verb(
+        name="approve",
+        label="Approve",
+        past="approved",
+        roles=REVIEWERS,
+        run=_approve,
+        offered=_pending,
+        tone="primary",
+    ),
+    Verb(
+        name="approve_edited",
+        label="Edit and approve",
+        past="edited and approved",
+        roles=REVIEWERS,
+        run=_approve,
+        offered=_pending_result,
+        form=Editing,
+        hint="What stands here becomes the result.",
+    ),
+    Verb(
+        name="request_changes",
+        label="Request changes",
+        past="requested changes to",
+        roles=REVIEWERS,
+        run=_request_changes,
+        offered=_pending,
+        form=Requesting,
+        hint="The task goes back to the queue with your note.",
+    ),
+    Verb(
+        name="reject",
+        label="Reject",
+        past="rejected",
+        roles=REVIEWERS,
+        run=_reject,
+        offered=_pending,
+        form=Rejecting,
+        tone="danger",
+        hint="The task fails, and money held for it is released.",
+    ),
+    Verb(
+        name="claim",
+        label="I am looking at it",
+        past="is looking at",
+        roles=REVIEWERS,
+        run=_claim,
+        offered=_pending,
+        hint="Colleagues see your name for ten minutes.",
+    ),
+)

@@ -1,0 +1,54 @@
+"""Why cards wait, in colours: red must never pass unseen, amber is money and used-up tries, blue is doubt."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from chimera.kernel.console import show
+
+REASONS: dict[str, tuple[str, str]] = {  # code → (words, tone)
+    "spend_above_threshold": ("spend", "warn"),
+    "topic_politics": ("politics", "bad"),
+    "topic_health_advice": ("health advice", "bad"),
+    "topic_financial_advice": ("financial advice", "bad"),
+    "topic_legal_claims": ("legal claims", "bad"),
+    "topic_security": ("security", "bad"),
+    "risk_tier_critical": ("critical", "bad"),
+    "attempts_used_up": ("attempts used up", "warn"),
+    "confidence_low": ("low confidence", "warn"),
+    "confidence_band": ("confidence", "info"),
+    "no_confidence": ("no score", "info"),
+    "judge_late": ("judge late", "info"),
+    "judge_lost": ("judge lost", "info"),
+    "awaits_judge": ("with a judge", "plain"),
+    "manual": ("manual start", "mark"),
+}
+
+
+def words_of(code: str) -> str:
+    return REASONS[code][0] if code in REASONS else code.replace("_", " ")
+
+
+def tone_of(code: str) -> str:
+    return REASONS[code][1] if code in REASONS else "plain"
+
+
+def labels(reasons: list[dict[str, Any]]) -> SafeString:
+    return format_html_join(
+        " ", "{}", ((show.label(words_of(r["code"]), tone_of(r["code"]), r["detail"]),) for r in reasons)
+    )
+
+
+class ReasonFilter(admin.SimpleListFilter):
+    title = "reason"
+    parameter_name = "reason"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(code, words) for code, (words, _) in REASONS.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(reasons__contains=[{"code": self.value()}]) if self.value() else queryset

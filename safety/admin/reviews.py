@@ -1,0 +1,241 @@
+"""The reviewers' queue, and the card on one screen."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from chimera.flows.show_card import CardPage, show_card, tasks_of
+from chimera.kernel import clock
+from chimera.kernel.console import panels, show
+from chimera.kernel.console.caller import principal
+from chimera.kernel.console.filters import newest
+from chimera.kernel.console.panels import Panel
+from chimera.kernel.console.rows import RowsAdmin
+from chimera.kernel.console.site import site
+from chimera.kernel.identity import Role
+from safety.admin.decisions import VERBS
+from safety.admin.reasons import ReasonFilter, labels, tone_of, words_of
+from safety.models import CardKind, ReviewCard
+from safety.states import CardStatus
+
+KIND_TONES = {CardKind.SPEND: "warn", CardKind.RESULT: "info", CardKind.MANUAL: "mark", CardKind.JUDGE: "plain"}
+STATUS_TONES = {
+    CardStatus.PENDING: "info",
+    CardStatus.APPROVED: "good",
+    CardStatus.REJECTED: "bad",
+    CardStatus.CHANGES_REQUESTED: "warn",
+    CardStatus.EXPIRED: "bad",
+    CardStatus.WITHDRAWN: "plain",
+}
+MONEY_TONES = {"held": "info", "review": "warn", "denied": "bad", "captured": "good"}
+SPENDS_SHOWN_MAX = 50
+BADGE_MAX = 99  # more than a person looks at; counting on would cost
+
+
+class StandingFilter(admin.SimpleListFilter):
+    """Waiting cards, unless something else is asked for."""
+
+    title = "standing"
+    parameter_name = "standing"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("decided", "decided"), ("judge", "with a judge"), ("all", "all")]
+
+    def choices(self, changelist: Any) -> Any:
+        first, *rest = super().choices(changelist)
+        return [{**first, "display": "waiting"}, *rest]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Any]:
+        match self.value():
+            case "all":
+                return queryset.order_by("-pk")
+            case "decided":
+                return queryset.exclude(status=CardStatus.PENDING).order_by("-pk")
+            case "judge":
+                return queryset.filter(status=CardStatus.PENDING, kind=CardKind.JUDGE).order_by("due_at", "pk")
+            case _:
+                return queryset.waiting()
+
+
+@admin.register(ReviewCard, site=site)
+class ReviewCardAdmin(RowsAdmin):
+    viewers = frozenset({Role.REVIEWER, Role.AUDITOR, Role.ADMIN})
+    verbs = VERBS
+    empty_sentence = "No card waits for a decision."
+    quick_links: ClassVar = (
+        ("Waiting", {}),
+        ("Decided", {"standing": "decided"}),
+        ("With a judge", {"standing": "judge"}),
+        ("All", {"standing": "all"}),
+    )
+    list_display = ("subject", "because", "session_name", "due", "standing")
+    list_filter = (StandingFilter, "kind", ReasonFilter, newest("session", "session"))
+    list_select_related = ("session", "claimed_by", "decided_by")
+    search_fields = ("session__name__icontains",)
+    search_help_text = "Session, or a card's id"
+
+    def prepare(self, request: HttpRequest, rows: list[ReviewCard]) -> None:
+        found = tasks_of(row.task_id for row in rows)
+        for row in rows:
+            row.page_task = found.get(row.task_id)  # type: ignore[attr-defined]
+
+    @admin.display(description="What")
+    def subject(self, card: ReviewCard) -> SafeString:
+        return format_html("{} {}", show.label(card.kind, KIND_TONES[CardKind(card.kind)]), self.heading(card))
+
+    @admin.display(description="Because")
+    def because(self, card: ReviewCard) -> SafeString:
+        return labels(card.reasons)
+
+    @admin.display(description="Session")
+    def session_name(self, card: ReviewCard) -> str:
+        return show.short(str(card.session), 40)
+
+    @admin.display(description="Due")
+    def due(self, card: ReviewCard) -> SafeString | str:
+        return show.moment(card.due_at, due=True) if card.status == CardStatus.PENDING else show.NOTHING
+
+    @admin.display(description="Standing")
+    def standing(self, card: ReviewCard) -> SafeString:
+        if card.status == CardStatus.PENDING:
+            looks = looking(card)
+            return format_html("{} is looking", looks) if looks else format_html("<span>waiting</span>")
+        status = show.label(card.status, STATUS_TONES[CardStatus(card.status)])
+        return format_html("{} {}", status, card.decided_by.get_username() if card.decided_by else "")
+
+    def heading(self, card: ReviewCard) -> str:
+        task = getattr(card, "page_task", None)
+        return show.short(task.description or task.type, 90) if task else str(card)
+
+    def banner(self, request: HttpRequest, card: ReviewCard) -> tuple[str, str] | None:
+        if card.status != CardStatus.PENDING:
+            who = card.decided_by.get_username() if card.decided_by else "Chimera"
+            said = f"{card.status.replace('_', ' ').capitalize()} by {who} at {card.decided_at:%Y-%m-%d %H:%M} UTC."
+            return STATUS_TONES[CardStatus(card.status)], f"{said}\n{card.note}" if card.note else said
+        looks = looking(card)
+        if looks and str(card.claimed_by_id) != principal(request).id:
+            return "warn", f"{looks} is looking at it until {card.claim_expires_at:%H:%M} UTC."
+        return ("info", f"You are looking at it until {card.claim_expires_at:%H:%M} UTC.") if looks else None
+
+    def detail_page(self, request: HttpRequest, row: ReviewCard, **more: Any) -> Any:
+        row.page = show_card(row)  # type: ignore[attr-defined]
+        row.page_result = row.page.result  # type: ignore[attr-defined]
+        return super().detail_page(request, row, **more)
+
+    def panels(self, request: HttpRequest, card: ReviewCard) -> list[Panel]:
+        page: CardPage = card.page  # type: ignore[attr-defined]
+        return [
+            panels.custom("Why it waits", "safety/reviewcard/reasons.html", reasons=_reasons(card)),
+            *self._result(card, page),
+            self._money(page),
+            panels.custom(
+                "Memory that was used", "safety/reviewcard/memories.html", note="as it was then", memories=page.memories
+            ),
+            *([panels.json_value("What was asked", page.task.input_payload)] if page.task else []),
+            self._attempts(page),
+            panels.custom("History", "console/panels/history.html", events=page.history),
+            self._about(request, card, page),
+            *(
+                [panels.custom("Budgets", "console/panels/usage.html", aside=True, budgets=page.usage)]
+                if page.spends
+                else []
+            ),
+        ]
+
+    def _result(self, card: ReviewCard, page: CardPage) -> list[Panel]:
+        if page.result is None:
+            return []
+        scores = [
+            f"{name} {page.result[key]:.2f}"
+            for name, key in (("confidence", "confidence_score"), ("judge", "judge_score"))
+            if page.result[key] is not None
+        ]
+        shown = [
+            panels.json_value(
+                "The result",
+                page.result["output_payload"],
+                note=" · ".join([f"attempt {page.result['attempt']}", *scores]),
+            )
+        ]
+        if page.result["reasoning"]:
+            shown.append(panels.prose("Its reasoning", page.result["reasoning"]))
+        if page.result["evidence"]:
+            shown.append(panels.json_value("Its evidence", page.result["evidence"]))
+        return shown
+
+    def _money(self, page: CardPage) -> Panel:
+        rows = [
+            (
+                show.usd(s.amount_usd),
+                s.payee or s.category or show.NOTHING,
+                show.label(s.status, MONEY_TONES.get(s.status, "plain")),
+                show.moment(s.created_at),
+            )
+            for s in page.spends[:SPENDS_SHOWN_MAX]
+        ]
+        return panels.table(
+            "Money", ("Amount", "For", "Standing", "Asked"), rows, empty="This task has asked for no money."
+        )
+
+    def _attempts(self, page: CardPage) -> Panel:
+        rows = [
+            (
+                str(a.attempt),
+                str(a.agent.name),
+                show.label(a.outcome),
+                show.moment(a.created_at),
+                show.short(_said(a), 160),
+            )
+            for a in page.attempts
+        ]
+        return panels.table(
+            "Earlier attempts", ("", "By", "Outcome", "When", "What it said"), rows, empty="This is the first."
+        )
+
+    def _about(self, request: HttpRequest, card: ReviewCard, page: CardPage) -> Panel:
+        task = page.task
+        return panels.facts(
+            "Card",
+            [
+                ("Kind", show.label(card.kind, KIND_TONES[CardKind(card.kind)])),
+                ("Due", show.moment(card.due_at, due=card.status == CardStatus.PENDING)),
+                ("Opened", show.moment(card.created_at)),
+                ("Task", self.link(request, "swarm.task", task.pk, task.type) if task else "gone after 90 days"),
+                ("Agent", task.agent.name if task and task.agent else ""),
+                ("Risk tier", str(task.risk_tier) if task else ""),
+                ("Attempts", f"{task.attempt_count} of {task.max_attempts}" if task else ""),
+                ("Session", self.link(request, "swarm.swarmsession", card.session_id, card.session)),
+                ("Campaign", str(task.session.campaign) if task and task.session.campaign else ""),
+                ("Goal", task.session.campaign.goal if task and task.session.campaign else ""),
+            ],
+        )
+
+
+def looking(card: ReviewCard) -> str:
+    """Who says that they are looking at it, as long as that holds."""
+    holds = card.claimed_by is not None and card.claim_expires_at is not None and card.claim_expires_at > clock.now()
+    return card.claimed_by.get_username() if holds and card.claimed_by else ""
+
+
+def waiting_badge(request: HttpRequest) -> str:
+    """How many cards wait, for the sidebar; "" for none."""
+    number = ReviewCard.objects.waiting().order_by()[: BADGE_MAX + 1].count()
+    return f"{BADGE_MAX}+" if number > BADGE_MAX else str(number or "")
+
+
+def may_review(request: HttpRequest) -> bool:
+    return site._registry[ReviewCard].has_view_permission(request)
+
+
+def _reasons(card: ReviewCard) -> list[dict[str, Any]]:
+    return [{**r, "words": words_of(r["code"]), "tone": tone_of(r["code"])} for r in card.reasons]
+
+
+def _said(attempt: Any) -> str:
+    if attempt.error:
+        return f"{attempt.error.get('code', '')}: {attempt.error.get('message', '')}"
+    return "; ".join(text for _, text in panels.texts(attempt.output_payload or {})[:3]) or attempt.reasoning
