@@ -1,0 +1,79 @@
+"""Run one agent process: `python -m examples.agents --role planner|worker|judge [--slots N]`.
+
+Environment: CHIMERA_URL and CHIMERA_KEY (an agent's API key); optionally CHIMERA_MODEL_URL, CHIMERA_MODEL_KEY
+and CHIMERA_MODEL for an OpenAI-compatible chat endpoint. SIGTERM or Ctrl-C lets the work in hand finish; a second
+Ctrl-C does not.
+"""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+
+from examples.agents.agent import Agent
+from examples.agents.connection import Chimera, Refused
+from examples.agents.model import Model
+from examples.agents.roles import ROLES
+
+log = logging.getLogger("agents")
+
+
+def main() -> int:
+    options = _options()
+    url, key = os.environ.get("CHIMERA_URL", ""), os.environ.get("CHIMERA_KEY", "")
+    if not url.startswith(("http://", "https://")) or not key:
+        sys.stderr.write("Set CHIMERA_URL (such as http://127.0.0.1:8000) and CHIMERA_KEY (an agent's key, chm_…).\n")
+        return 2
+    logging.basicConfig(
+        level=logging.INFO,
+        format=f"%(asctime)s {options.role}: %(message)s",
+        datefmt="%H:%M:%S",
+        stream=sys.stderr,
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    stop = _stop_on_signals()
+    api = Chimera(url, key)
+    log.info("%s at %s, %d slots, %s", options.role, url, options.slots, Model.described())
+    try:
+        Agent(api, ROLES[options.role], slots=options.slots, stop=stop).run()
+    except Refused as error:
+        log.error("%s; check CHIMERA_KEY and its role", error)
+        return 2
+    finally:
+        api.close()
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m examples.agents", description=__doc__.splitlines()[0])
+    parser.add_argument("--role", choices=sorted(ROLES), required=True)
+    parser.add_argument(
+        "--slots", type=_slots, default=1, help="tasks worked on at once, at most the agent's max_slots"
+    )
+    return parser.parse_args()
+
+
+def _slots(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 64:
+        raise argparse.ArgumentTypeError("must be a whole number from 1 to 64")
+    return int(text)
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+
+    def caught(number: int, frame: FrameType | None) -> None:
+        if stop.is_set() and number == signal.SIGINT:
+            os._exit(130)  # Asked twice: the leases lapse, and the tasks run elsewhere.
+        stop.set()
+
+    signal.signal(signal.SIGTERM, caught)
+    signal.signal(signal.SIGINT, caught)
+    return stop
+
+
+if __name__ == "__main__":
+    sys.exit(main())
