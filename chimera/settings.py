@@ -91,6 +91,7 @@ DATABASES = {
     "default": env.database("DATABASE_URL", SERVERS["DATABASE_URL"])
     | {
         "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": True,  # the pool asks before it hands out: after a failover nobody gets a dead connection
         "DISABLE_SERVER_SIDE_CURSORS": True,
         "OPTIONS": {
             "pool": {"min_size": 1, "max_size": DB_POOL_MAX, "timeout": 10, "max_idle": 60},

@@ -21,7 +21,7 @@ from swarm.models import Task
 from swarm.states import TaskStatus
 
 log = structlog.get_logger()
-INFLIGHT_SECONDS = 30  # from pop to claim; a popped id that nobody claimed by then is looked at again
+INFLIGHT_SECONDS = 5  # from pop to claim is one transaction; what nobody claimed by then is pushed again
 LOW_FIRST_EVERY = 8  # every eighth pop looks at low priorities first, so that they are never starved
 
 # Pops up to ARGV[1] ids from the lists KEYS[2..] in order, and remembers them in KEYS[1] until ARGV[2].

@@ -1,14 +1,18 @@
-"""POST /claims as a long poll: an async view outside DRF that waits outside any transaction, and claims through the door."""
+"""POST /claims as a long poll: an async view outside DRF that claims through the door.
+
+While it waits it holds neither a thread nor a connection (docs/adr).
+"""
 
 import json
 import time
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
+from chimera.kernel.bridge import in_thread
+from chimera.kernel.http import problem
 from chimera.kernel.http.authentication import principal_of_bearer
 from chimera.kernel.http.waiting import waiters
 from swarm.api.leases import Claims
@@ -23,19 +27,23 @@ async def _claims(request: HttpRequest) -> HttpResponse:
     deadline = time.monotonic() + _wait_seconds(request)
     topic = ""
     while True:
-        response: HttpResponse = await sync_to_async(_call, thread_sensitive=True)(request)
+        response = await in_thread(_call, request)
         left = deadline - time.monotonic()
         if left <= 0 or response.status_code != 200 or json.loads(response.content)["claims"]:
             return response
-        topic = topic or await sync_to_async(_topic, thread_sensitive=True)(request)
+        try:
+            topic = topic or await in_thread(_topic, request)
+        except Exception as exc:
+            return problem.plain(exc)
         await waiters().wait(topic, min(left, LOOK_AGAIN_SECONDS))
 
 
 def _call(request: HttpRequest) -> HttpResponse:
-    response = _door(request)
+    response: Any = _door(request)
     if not getattr(response, "is_rendered", True):
         response.render()
-    return response
+    answered: HttpResponse = response
+    return answered
 
 
 def _topic(request: HttpRequest) -> str:
@@ -56,4 +64,3 @@ def _wait_seconds(request: HttpRequest) -> float:
 claims = csrf_exempt(_claims)
 claims.cls = Claims  # type: ignore[attr-defined]  # drf-spectacular documents the door behind it
 claims.initkwargs = {}  # type: ignore[attr-defined]
-claims.actions = None  # type: ignore[attr-defined]
