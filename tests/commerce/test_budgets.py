@@ -17,7 +17,13 @@ NO_LIMITS = dict.fromkeys(("per_transaction_usd", "day_usd", "month_usd", "total
 def test_finance_sets_a_budget_and_everyone_reads_it(acme: Stage) -> None:
     made = acme.fay.post("budgets", {"scope": "tenant", "day_usd": "20", "approval_threshold_usd": "5.5"}).ok(201)
     assert made.body.items() >= (NO_LIMITS | {"day_usd": "20.00", "approval_threshold_usd": "5.50"}).items()
-    assert (made["scope"], made["scope_id"], made["currency"], made["is_active"], made["version"]) == ("tenant", None, "USD", True, 1)
+    assert (made["scope"], made["scope_id"], made["currency"], made["is_active"], made["version"]) == (
+        "tenant",
+        None,
+        "USD",
+        True,
+        1,
+    )
     for who in (acme.ada, acme.pia, acme.jude, acme.rita, acme.otto, acme.anna, acme.boss):
         assert who.get(f"budgets/{made['id']}").ok().body == made.body
         assert who.get("budgets").ok()["results"] == [made.body]
@@ -150,7 +156,17 @@ def test_yesterdays_window_keeps_its_limit(acme: Stage) -> None:
         assert spent(acme, budget) == ("6.00", "0.00", "4.00")
 
 
-@pytest.mark.parametrize("body", [{"scope": "agent"}, {"currency": "EUR"}, {"scope_id": None}, {"day_usd": "x"}, {"version": "1"}, {"is_active": None}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"scope": "agent"},
+        {"currency": "EUR"},
+        {"scope_id": None},
+        {"day_usd": "x"},
+        {"version": "1"},
+        {"is_active": None},
+    ],
+)
 def test_a_bad_change_changes_nothing(acme: Stage, body: dict[str, Any]) -> None:
     budget = acme.budget(day_usd="10")
     assert acme.fay.patch(f"budgets/{budget['id']}", body).status == 422
@@ -191,5 +207,9 @@ def test_a_change_is_told_with_what_was_before(acme: Stage, settle: Callable[[],
     created, changed = [e for e in told if e["type"].startswith("commerce.budget")]
     assert (created["type"], created["payload"]["day_usd"]) == ("commerce.budget.created.v1", "10.00")
     assert changed["payload"]["before"] == {"day_usd": "10.00", "is_active": True}
-    assert (changed["payload"]["day_usd"], changed["payload"]["is_active"], changed["payload"]["aggregate_version"]) == (None, False, 2)
+    assert (
+        changed["payload"]["day_usd"],
+        changed["payload"]["is_active"],
+        changed["payload"]["aggregate_version"],
+    ) == (None, False, 2)
     assert changed["actor"] == f"person:{acme.fay.id}"

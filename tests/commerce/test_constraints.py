@@ -78,7 +78,14 @@ def test_a_transaction_is_whole_or_refused(acme: Stage, ledger: dict[str, Any]) 
 
 
 def test_a_window_is_whole_or_refused(acme: Stage, ledger: dict[str, Any]) -> None:
-    broken = ["held_usd = -0.000001", "captured_usd = -1", "limit_usd = -1", "held_usd = 'NaN'", "limit_usd = 'NaN'", "kind = 'hour'"]
+    broken = [
+        "held_usd = -0.000001",
+        "captured_usd = -1",
+        "limit_usd = -1",
+        "held_usd = 'NaN'",
+        "limit_usd = 'NaN'",
+        "kind = 'hour'",
+    ]
     broken += ["ends_at = starts_at", "ends_at = NULL", "starts_on = NULL", "held_usd = NULL"]
     assert [change for change in broken if not refused(acme, "commerce_spendwindow", change, "kind = 'day'")] == []
     assert not refused(acme, "commerce_spendwindow", "limit_usd = 0", "kind = 'day'")
@@ -99,7 +106,9 @@ def test_a_budget_has_one_window_per_period(acme: Stage, ledger: dict[str, Any])
                 window.save(force_insert=True)
 
 
-def test_a_window_of_another_tenants_budget_and_a_spend_of_another_tenants_task_are_refused(acme: Stage, zenith: Stage, ledger: dict[str, Any]) -> None:
+def test_a_window_of_another_tenants_budget_and_a_spend_of_another_tenants_task_are_refused(
+    acme: Stage, zenith: Stage, ledger: dict[str, Any]
+) -> None:
     with acme.bound():
         budget = BudgetConfig.objects.get()
         spend = Transaction.objects.get(pk=ledger["held"])
