@@ -143,4 +143,3 @@ def _after(text: str | None) -> Position:
 events = csrf_exempt(_events)  # reads only
 events.cls = SessionEvents  # type: ignore[attr-defined]  # drf-spectacular documents the door behind it
 events.initkwargs = {}  # type: ignore[attr-defined]
-events.actions = None  # type: ignore[attr-defined]

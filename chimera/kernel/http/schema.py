@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 from django.conf import settings
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
@@ -65,3 +66,12 @@ def page_of(shape: type[serializers.Serializer[Any]]) -> type[serializers.Serial
     """{results: [shape], next: cursor or null}."""
     fields = {"results": shape(many=True), "next": serializers.CharField(allow_null=True)}
     return type(f"{shape.__name__}Page", (serializers.Serializer,), fields)
+
+
+class MoneyScheme(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Money is a decimal string, in requests and answers."""
+
+    target_class = "chimera.kernel.http.parsing.MoneyField"
+
+    def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
+        return {"type": "string", "pattern": r"^[0-9]{1,10}(\.[0-9]{1,6})?$", "examples": ["12.50"]}
