@@ -76,13 +76,13 @@ TEMPLATES = [
     },
 ]
 
-# --- PostgreSQL: the application logs in as a role that owns nothing; migrations log in as the owner (DESIGN 4).
+# --- PostgreSQL: the application logs in as a role that owns nothing; migrations log in as the owner (docs/architecture.md).
 DB_POOL_MAX = env.integer(
     "CHIMERA_DB_POOL_MAX", 16, least=2, most=500
 )  # per process; times processes <= max_connections
 LOCK_TIMEOUT_MS = 3_000  # longer waits mean two flows in each other's way: better a 503 to repeat than a pile-up
 STATEMENT_TIMEOUT_MS = 15_000  # no request needs more; housekeeping sets its own
-IDLE_IN_TRANSACTION_MS = 15_000  # an idle writer holds the event log back (DESIGN 6)
+IDLE_IN_TRANSACTION_MS = 15_000  # an idle writer holds the event log back (docs/architecture.md)
 _TIMEOUTS = (
     f"-c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={STATEMENT_TIMEOUT_MS}"
     f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
@@ -105,7 +105,7 @@ DATABASES = {
 DATABASE_ROUTERS: list[str] = []
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# --- Redis: a hint (DESIGN 5).
+# --- Redis: a hint (docs/architecture.md).
 REDIS_URL = SERVERS["REDIS_URL"]
 REDIS_TIMEOUT_SECONDS = 1.0  # a hint that takes longer than asking PostgreSQL is no hint
 CACHES = {
@@ -187,7 +187,7 @@ SPECTACULAR_SETTINGS = {
 REQUEST_BYTES_MAX = 4 * 1024 * 1024  # a batch of 500 small tasks; one payload has its own, smaller limit
 DATA_UPLOAD_MAX_MEMORY_SIZE = REQUEST_BYTES_MAX
 
-# --- Limits with names (DESIGN 12)
+# --- Limits with names (docs/architecture.md)
 LEASE = timedelta(
     seconds=env.integer("CHIMERA_LEASE_SECONDS", 60, least=2, most=3600)
 )  # 30-3600 in production; tests use less
@@ -208,7 +208,7 @@ PARTITIONS_AHEAD_WARN_MONTHS = 3  # /readyz warns below
 RELAY_BATCH = 500  # events read at once by a lane
 PROGRESS_FLUSH_SECONDS = 5
 
-# --- Policy defaults (DESIGN 11); later versions come from data
+# --- Policy defaults (docs/architecture.md); later versions come from data
 CONFIDENCE_PASS = env.ratio("CHIMERA_CONFIDENCE_PASS", "0.90")
 CONFIDENCE_REVIEW = env.ratio("CHIMERA_CONFIDENCE_REVIEW", "0.70")
 ASSETS = env.words("CHIMERA_ASSETS", "USD,USDC")

@@ -1,4 +1,4 @@
-"""HTTP shapes of money (DESIGN 9.1). Requests are strict; responses add fields, and never rename one."""
+"""HTTP shapes of money (/api/docs/). Requests are strict; responses add fields, and never rename one."""
 
 from enum import StrEnum
 from typing import Any

@@ -1,4 +1,4 @@
-"""HTTP shapes of reviews (DESIGN 9.1)."""
+"""HTTP shapes of reviews (/api/docs/)."""
 
 from typing import Any
 

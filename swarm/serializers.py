@@ -1,4 +1,4 @@
-"""HTTP shapes of the swarm (DESIGN 9.1). Requests are strict; responses add fields, and never rename one."""
+"""HTTP shapes of the swarm (/api/docs/). Requests are strict; responses add fields, and never rename one."""
 
 from typing import Any
 

@@ -9,7 +9,7 @@ from swarm.models import TaskResult
 
 
 def show_reviews(cards: Sequence[ReviewCard]) -> list[dict[str, Any]]:
-    """The review shape of DESIGN 9.1."""
+    """The review shape of /api/docs/."""
     results = {r.id: r for r in TaskResult.objects.filter(task_id__in=[c.task_id for c in cards])}
     frozen = {task_id: memory.frozen_for(task_id) for task_id in {c.task_id for c in cards}}
     return [

@@ -92,7 +92,7 @@ class Recorded:
         return Fact.registry[self.type].model_validate(self.payload)
 
     def shape(self) -> dict[str, Any]:
-        """The event as the API, the stream and the socket show it (DESIGN 9.1)."""
+        """The event as the API, the stream and the socket show it (/api/docs/)."""
         return {
             "position": str(self.position),
             "type": self.type,
