@@ -5,6 +5,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from chimera.kernel.console.site import site as console
 from chimera.kernel.http import health
+from swarm.live import live
 
 urlpatterns = [
     path("healthz", health.healthz),
@@ -21,6 +22,7 @@ urlpatterns = [
     path("api/v1/", include("safety.urls")),
     path("api/v1/", include("memory.urls")),
     path("admin/", console.urls),
+    path("live/sessions/<uuid:session_id>/", live, name="live"),
 ]
 handler404 = "chimera.kernel.http.problem.page_not_found"
 handler500 = "chimera.kernel.http.problem.server_error"
