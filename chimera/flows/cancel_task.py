@@ -4,6 +4,7 @@ Locks: the task (a judge's with the one it judges), card, windows, transactions.
 runs again, and finds nothing left to cancel.
 """
 
+from functools import partial
 from uuid import UUID
 
 from chimera.flows import judge_results
@@ -11,6 +12,7 @@ from chimera.kernel import tenancy
 from chimera.kernel.actors import SYSTEM, Actor
 from chimera.kernel.errors import conflict
 from chimera.kernel.eventlog import Recorded
+from chimera.kernel.sweep import every_one, one_by_one
 from commerce import actions as commerce
 from safety import actions as safety
 from swarm.actions import tasks
@@ -18,6 +20,7 @@ from swarm.models import Task, TaskDependency
 from swarm.states import SESSION_OPEN, TASK_OPEN, TaskStatus
 
 AT_ONCE_MAX = 500  # tasks of one sweep
+ENDED = "its session has ended"
 
 
 def cancel_task(*, task_id: UUID, reason: str, by: Actor) -> Task:
@@ -41,8 +44,8 @@ def cancel_below(event: Recorded) -> None:
     assert event.task_id is not None
     with tenancy.bound(event.tenant_id):
         below = tasks.open_descendants(event.task_id)
-    for task_id in below:
-        _cancel_if_open(event.tenant_id, task_id, reason=f"task {event.task_id} was cancelled")
+    reason = f"task {event.task_id} was cancelled"
+    every_one([(event.tenant_id, task_id) for task_id in below], partial(cancel_if_open, reason=reason))
 
 
 def cancel_if_moot(event: Recorded) -> None:
@@ -52,8 +55,8 @@ def cancel_if_moot(event: Recorded) -> None:
         return
     with tenancy.bound(event.tenant_id):
         lost = TaskDependency.objects.filter(task_id=event.task_id, depends_on__status=TaskStatus.CANCELLED).exists()
-    if lost:
-        _cancel_if_open(event.tenant_id, event.task_id, reason="what it depends on was cancelled")
+        if lost:
+            cancel_if_open(event.task_id, reason="what it depends on was cancelled")
 
 
 def cancel_orphans() -> int:
@@ -61,23 +64,19 @@ def cancel_orphans() -> int:
     with tenancy.system():
         orphans = Task.objects.open().exclude(session__status__in=SESSION_OPEN).values_list("tenant_id", "pk")
         found = list(orphans.order_by("pk")[:AT_ONCE_MAX])
-    for tenant_id, task_id in found:
-        _cancel_if_open(tenant_id, task_id, reason="its session has ended")
-    return len(found)
+    return one_by_one(found, partial(cancel_if_open, reason=ENDED))
 
 
 def cancel_open_of(*, tenant_id: UUID, session_id: UUID, by: Actor = SYSTEM) -> int:
-    """The same for one session, right after it was stopped."""
+    """The same for one session, right after it was stopped; answers how many are settled."""
     with tenancy.bound(tenant_id):
         found = list(
             Task.objects.open().filter(session_id=session_id).order_by("pk").values_list("pk", flat=True)[:AT_ONCE_MAX]
         )
-    for task_id in found:
-        _cancel_if_open(tenant_id, task_id, reason="its session has ended", by=by)
-    return len(found)
+    return one_by_one([(tenant_id, task_id) for task_id in found], partial(cancel_if_open, reason=ENDED, by=by))
 
 
-def _cancel_if_open(tenant_id: UUID, task_id: UUID, *, reason: str, by: Actor = SYSTEM) -> None:
-    with tenancy.bound(tenant_id):
-        if Task.objects.filter(pk=task_id, status__in=TASK_OPEN).exists():
-            cancel_task(task_id=task_id, reason=reason, by=by)
+def cancel_if_open(task_id: UUID, *, reason: str, by: Actor = SYSTEM) -> None:
+    """What has ended meanwhile stays as it is."""
+    if Task.objects.filter(pk=task_id, status__in=TASK_OPEN).exists():
+        cancel_task(task_id=task_id, reason=reason, by=by)

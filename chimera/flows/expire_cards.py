@@ -7,6 +7,7 @@ from uuid import UUID
 
 from chimera.kernel import clock, tenancy
 from chimera.kernel.actors import SYSTEM
+from chimera.kernel.sweep import one_by_one
 from commerce import actions as commerce
 from safety import actions as safety
 from safety.models import CardKind, ReviewCard
@@ -24,13 +25,10 @@ def expire_cards() -> int:
             .order_by("due_at")
             .values_list("tenant_id", "task_id", "pk")[:AT_ONCE_MAX]
         )
-    for tenant_id, task_id, card_id in due:
-        with tenancy.bound(tenant_id):
-            expire_card(task_id=task_id, card_id=card_id)
-    return len(due)
+    return one_by_one(due, expire_card)
 
 
-def expire_card(*, task_id: UUID, card_id: UUID) -> None:
+def expire_card(task_id: UUID, card_id: UUID) -> None:
     task = tasks.lock(task_id)
     card = safety.lock(card_id)
     if card.status != CardStatus.PENDING or card.due_at > clock.now():

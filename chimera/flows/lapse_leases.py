@@ -3,14 +3,16 @@
 Locks: the task (a judge's with the one it judges), windows, transactions. Dies anywhere: the clock comes by again.
 """
 
+from functools import partial
 from uuid import UUID
 
 from django.db.models import Q
 
 from chimera.flows import judge_results
-from chimera.flows.cancel_task import cancel_task
+from chimera.flows.cancel_task import cancel_if_open
 from chimera.kernel import clock, tenancy
 from chimera.kernel.actors import SYSTEM, Actor
+from chimera.kernel.sweep import one_by_one
 from commerce import actions as commerce
 from swarm.actions import claims, tasks
 from swarm.models import Task
@@ -20,18 +22,15 @@ AT_ONCE_MAX = 500  # leases of one sweep
 
 
 def lapse_leases() -> int:
-    """The clock's step. Answers how many leases ended."""
+    """The clock's step. Answers how many it looked after."""
     with tenancy.system():
         found = list(
             Task.objects.lapsed(clock.now()).order_by("lease_expires_at").values_list("tenant_id", "pk")[:AT_ONCE_MAX]
         )
-    for tenant_id, task_id in found:
-        with tenancy.bound(tenant_id):
-            end_lease(task_id=task_id)
-    return len(found)
+    return one_by_one(found, end_lease)
 
 
-def end_lease(*, task_id: UUID, revoked: str = "", by: Actor = SYSTEM) -> None:
+def end_lease(task_id: UUID, *, revoked: str = "", by: Actor = SYSTEM) -> None:
     """End a lease that lapsed or, with a reason, is revoked. Nothing happens when it was renewed or ended meanwhile."""
     seen = tasks.read(task_id)
     locked = {t.pk: t for t in tasks.lock_all(judge_results.together(seen))}
@@ -56,7 +55,4 @@ def cancel_overdue() -> int:
             Q(status=TaskStatus.PENDING) | Q(status=TaskStatus.QUEUED), deadline_at__lte=clock.now()
         )
         found = list(waiting.order_by("pk").values_list("tenant_id", "pk")[:AT_ONCE_MAX])
-    for tenant_id, task_id in found:
-        with tenancy.bound(tenant_id):
-            cancel_task(task_id=task_id, reason="its deadline passed", by=SYSTEM)
-    return len(found)
+    return one_by_one(found, partial(cancel_if_open, reason="its deadline passed"))

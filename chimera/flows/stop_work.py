@@ -4,13 +4,15 @@ A claim does not lock its session, so one may slip in between; the sweep after t
 Dies between mark and sweep: the event log's follow-up, and then the clock, sweep what is left.
 """
 
+from functools import partial
 from uuid import UUID
 
 from chimera.flows.cancel_task import cancel_open_of
 from chimera.flows.lapse_leases import end_lease
 from chimera.kernel import tenancy
-from chimera.kernel.actors import SYSTEM, Actor
+from chimera.kernel.actors import Actor
 from chimera.kernel.eventlog import Recorded
+from chimera.kernel.sweep import every_one, one_by_one
 from swarm.actions import agents, campaigns, sessions
 from swarm.models import AgentProfile, Campaign, SwarmSession, Task
 from swarm.states import SESSION_OPEN, CampaignStatus, SessionStatus, TaskStatus
@@ -44,7 +46,7 @@ def kill_agent(*, agent_id: UUID, reason: str, by: Actor) -> AgentProfile:
 
 
 def sweep_session(event: Recorded) -> None:
-    """Reaction to SessionEnded: cancel what is open."""
+    """Reaction to SessionEnded: cancel what is open. What resists is left to the clock."""
     assert event.session_id is not None
     while cancel_open_of(tenant_id=event.tenant_id, session_id=event.session_id):
         pass
@@ -52,19 +54,16 @@ def sweep_session(event: Recorded) -> None:
 
 def sweep_agent(event: Recorded) -> None:
     """Reaction to AgentKilled: revoke its leases."""
-    revoke_leases(
-        tenant_id=event.tenant_id, agent_id=UUID(event.payload["aggregate_id"]), reason="its agent was killed"
-    )
+    held = _held(event.tenant_id, UUID(event.payload["aggregate_id"]))
+    every_one(held, partial(end_lease, revoked="its agent was killed"))
 
 
-def revoke_leases(*, tenant_id: UUID, agent_id: UUID, reason: str, by: Actor = SYSTEM) -> int:
+def revoke_leases(*, tenant_id: UUID, agent_id: UUID, reason: str, by: Actor) -> int:
+    """The same at once, for whoever killed it; what resists follows through the event log."""
+    return one_by_one(_held(tenant_id, agent_id), partial(end_lease, revoked=reason, by=by))
+
+
+def _held(tenant_id: UUID, agent_id: UUID) -> list[tuple[UUID, UUID]]:
     with tenancy.bound(tenant_id):
-        held = list(
-            Task.objects.filter(agent_id=agent_id, status=TaskStatus.RUNNING)
-            .order_by("pk")
-            .values_list("pk", flat=True)
-        )
-    for task_id in held:
-        with tenancy.bound(tenant_id):
-            end_lease(task_id=task_id, revoked=reason, by=by)
-    return len(held)
+        rows = Task.objects.filter(agent_id=agent_id, status=TaskStatus.RUNNING).order_by("pk")
+        return [(tenant_id, task_id) for task_id in rows.values_list("pk", flat=True)]

@@ -44,12 +44,17 @@ def queued_for(agent: AgentProfile, *, limit: int, popped: Sequence[UUID], redis
     return list(rows.values_list("pk", flat=True)[:limit])
 
 
+def still_queued(task_ids: Sequence[UUID]) -> Any:
+    """The guard of a claim, whatever Redis said and whoever holds which lock."""
+    return Task.objects.filter(pk__in=task_ids, status=TaskStatus.QUEUED)
+
+
 def lease(*, agent: AgentProfile, task_ids: Sequence[UUID], by: Actor) -> list[Task]:
     """QUEUED → RUNNING with a new lease token each, where still QUEUED; a resumed task uses up no attempt."""
     at = clock.now()
     session = SwarmSession.objects.filter(pk=OuterRef("session_id"))
     resumed = set(Task.objects.filter(pk__in=task_ids, resume__isnull=False).values_list("pk", flat=True))
-    Task.objects.filter(pk__in=task_ids, status=TaskStatus.QUEUED).update(
+    still_queued(task_ids).update(
         status=TaskStatus.RUNNING,
         version=F("version") + 1,
         agent=agent,
