@@ -32,11 +32,9 @@ class Finished:
 
 def finish_task(*, task_id: UUID, lease_token: UUID, agent_id: UUID, new: NewResult, by: Actor) -> Finished:
     seen = tasks.read(task_id)
-    if earlier := results.earlier(task_id, lease_token):
-        return _again(seen, earlier, agent_id)
     locked = {t.pk: t for t in tasks.lock_all(judge_results.together(seen))}
     task = locked[task_id]
-    if earlier := results.earlier(task_id, lease_token):  # A twin of this call was first, while we waited for the lock.
+    if earlier := results.earlier(task_id, lease_token):
         return _again(task, earlier, agent_id)
     tasks.check_lease(task, lease_token, agent_id=agent_id)
     if is_stale(task):
