@@ -30,21 +30,31 @@ def examine() -> Iterator[Finding]:
             try:
                 yield from question()
             except DatabaseError as error:
-                yield Finding("broken", f"{question.__name__[1:]}: {_first_line(error)}", "Run `manage.py migrate` and look again.")
+                yield Finding(
+                    "broken",
+                    f"{question.__name__[1:]}: {_first_line(error)}",
+                    "Run `manage.py migrate` and look again.",
+                )
     yield from _redis()
 
 
 def _postgresql() -> Iterator[Finding]:
     for alias, variable in (("default", "DATABASE_URL"), ("owner", "DATABASE_OWNER_URL")):
         if not connections[alias].settings_dict["NAME"]:
-            yield Finding("broken", f"{variable} is not set", "Run `make up`, or set it to your own server (README, Your own servers).")
+            yield Finding(
+                "broken",
+                f"{variable} is not set",
+                "Run `make up`, or set it to your own server (README, Your own servers).",
+            )
             continue
         try:
             with connections[alias].cursor() as cursor:
                 cursor.execute("SELECT current_setting('server_version_num')::int, current_setting('server_version')")
                 number, version = cursor.fetchone()
         except DatabaseError as error:
-            yield Finding("broken", f"{variable}: {_first_line(error)}", "Is the server up, and do host, user and password fit?")
+            yield Finding(
+                "broken", f"{variable}: {_first_line(error)}", "Is the server up, and do host, user and password fit?"
+            )
             continue
         if number < SERVER_VERSION_LEAST:
             yield Finding("broken", f"{variable}: PostgreSQL {version}", "Chimera needs PostgreSQL 16 or newer.")
@@ -58,11 +68,15 @@ def _roles() -> Iterator[Finding]:
         user, privileged = cursor.fetchone()
         cursor.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tableowner = current_user")
         owns = cursor.fetchone()[0]
-        cursor.execute("SELECT count(*) FROM pg_roles WHERE rolname = %s AND pg_has_role(current_user, oid, 'SET')", [roles.SYSTEM])
+        cursor.execute(
+            "SELECT count(*) FROM pg_roles WHERE rolname = %s AND pg_has_role(current_user, oid, 'SET')", [roles.SYSTEM]
+        )
         may_switch = cursor.fetchone()[0]
     script = "Provision the roles: `manage.py doctor --sql`, run by psql as a superuser of the server."
     if privileged or owns:
-        yield Finding("broken", f"the application logs in as {user}, who owns tables or bypasses row-level security", script)
+        yield Finding(
+            "broken", f"the application logs in as {user}, who owns tables or bypasses row-level security", script
+        )
     elif not may_switch:
         yield Finding("broken", f"{user} may not SET ROLE {roles.SYSTEM}", script)
     else:
@@ -90,7 +104,11 @@ def _extensions() -> Iterator[Finding]:
 def _partitions() -> Iterator[Finding]:
     ahead = partitions.months_ahead()
     grade = "ok" if ahead >= settings.PARTITIONS_AHEAD_WARN_MONTHS else "warning"
-    yield Finding(grade, f"partitions exist {ahead} months ahead", "" if grade == "ok" else "Is `manage.py procrastinate worker` running?")
+    yield Finding(
+        grade,
+        f"partitions exist {ahead} months ahead",
+        "" if grade == "ok" else "Is `manage.py procrastinate worker` running?",
+    )
 
 
 def _event_log() -> Iterator[Finding]:
@@ -98,7 +116,11 @@ def _event_log() -> Iterator[Finding]:
     if not blockers:
         yield Finding("ok", "nothing holds the event log back")
     for blocker in blockers:
-        remedy = f"SELECT pg_terminate_backend({blocker.pid});" if blocker.pid else f"ROLLBACK PREPARED '{blocker.prepared}';"
+        remedy = (
+            f"SELECT pg_terminate_backend({blocker.pid});"
+            if blocker.pid
+            else f"ROLLBACK PREPARED '{blocker.prepared}';"
+        )
         yield Finding("warning", f"the event log waits for {blocker}", f"If it is idle for good: {remedy}")
 
 
@@ -110,7 +132,9 @@ def _lanes() -> Iterator[Finding]:
             if name != "clock":
                 yield _lane(name, lanes.get(name))
     if parked:
-        yield Finding("warning", f"{parked} events are parked", "See them, with their errors, in the admin; retry them there.")
+        yield Finding(
+            "warning", f"{parked} events are parked", "See them, with their errors, in the admin; retry them there."
+        )
 
 
 def _lane(name: str, lane: Lane | None) -> Finding:
@@ -132,7 +156,11 @@ def _redis() -> Iterator[Finding]:
     try:
         version = redis.client().info("server")["redis_version"]  # type: ignore[index]
     except redis.FAULTS as error:
-        yield Finding("warning", f"Redis: {_first_line(error)}", "Work goes on through PostgreSQL, more slowly; start Redis again.")
+        yield Finding(
+            "warning",
+            f"Redis: {_first_line(error)}",
+            "Work goes on through PostgreSQL, more slowly; start Redis again.",
+        )
         return
     yield Finding("ok", f"Redis {version}")
 

@@ -16,7 +16,9 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--sql", action="store_true", help="print the SQL that provisions roles and database on your own server")
+        parser.add_argument(
+            "--sql", action="store_true", help="print the SQL that provisions roles and database on your own server"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["sql"]:
