@@ -1,0 +1,126 @@
+"""Eight agents, one task: one gets it. With the guards off the same race has more winners, so the test can see them."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from chimera.flows.claim_tasks import claim_tasks
+from chimera.kernel import redis
+from chimera.kernel.actors import SYSTEM
+from swarm.actions import agents, claims
+from swarm.models import AgentProfile, Task
+from tests import cluster
+from tests.cast import Caller, Stage
+from tests.races.threads import PATIENCE_SECONDS, at_once
+
+Settle = Callable[[], None]
+AGENTS = 8
+
+
+@pytest.fixture
+def rivals(acme: Stage) -> list[Caller]:
+    with acme.bound():
+        made = [
+            agents.register(name=f"rival {n}", role="worker", capabilities=[], tools_config={}, max_slots=4, by=SYSTEM)
+            for n in range(AGENTS)
+        ]
+    return [Caller(key, id=str(agent.pk), name=agent.name) for agent, key in made]
+
+
+@pytest.fixture
+def task(acme: Stage, settle: Settle) -> UUID:
+    made = acme.task(acme.session())
+    settle()
+    return UUID(made["id"])
+
+
+def race(acme: Stage, rivals: list[Caller], task: UUID) -> list[list[UUID]]:
+    """Redis has given the same id to all, as it may after a loss; who claims it?"""
+
+    def claim(rival: Caller) -> list[UUID]:
+        with acme.bound():
+            won = claim_tasks(agent_id=UUID(rival.id), most=1, popped=[task], redis_away=False, by=rival.actor)
+            return [claim.task.pk for claim in won]
+
+    return at_once([lambda rival=rival: claim(rival) for rival in rivals])
+
+
+def winners(answers: list[Any]) -> int:
+    assert all(isinstance(answer, list) for answer in answers), answers
+    return sum(bool(answer) for answer in answers)
+
+
+@pytest.fixture
+def everyone_has_seen_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock is off: all read the task as queued before anybody takes it."""
+    seen = threading.Barrier(AGENTS)
+
+    def queued_for(agent: AgentProfile, *, popped: list[UUID], **_: Any) -> list[UUID]:
+        found = list(Task.objects.filter(pk__in=popped, status="queued").values_list("pk", flat=True))
+        seen.wait(PATIENCE_SECONDS)
+        return found
+
+    monkeypatch.setattr(claims, "queued_for", queued_for)
+
+
+@pytest.mark.usefixtures("everyone_has_seen_it")
+def test_control_without_guards_all_eight_believe_that_they_won(
+    acme: Stage, rivals: list[Caller], task: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claims, "still_queued", lambda ids: Task.objects.filter(pk__in=ids))
+    assert winners(race(acme, rivals, task)) == AGENTS
+
+
+@pytest.mark.usefixtures("everyone_has_seen_it")
+def test_without_the_lock_compare_and_set_alone_leaves_one_winner(
+    acme: Stage, rivals: list[Caller], task: UUID
+) -> None:
+    assert winners(race(acme, rivals, task)) == 1
+
+
+def test_of_eight_agents_one_wins(acme: Stage, rivals: list[Caller], task: UUID) -> None:
+    assert winners(race(acme, rivals, task)) == 1
+    with acme.bound():
+        row = Task.objects.get(pk=task)
+    assert (row.status, row.attempt_count) == ("running", 1)
+    shown = acme.otto.get(f"sessions/{row.session_id}/events").ok()["results"]
+    assert Counter(event["type"] for event in shown)["swarm.task.claimed.v1"] == 1
+
+
+def test_at_the_door_each_of_many_tasks_has_one_winner(acme: Stage, rivals: list[Caller], settle: Settle) -> None:
+    session = acme.session()
+    created = [acme.task(session)["id"] for _ in range(AGENTS * 2)]
+    settle()
+    answers = at_once([lambda rival=rival: rival.claim(4) for rival in rivals])
+    assert sorted(_ids(answers)) == sorted(created)
+
+
+@pytest.fixture
+def redis_is_dead(acme: Stage) -> Iterator[Callable[[], None]]:
+    """Call it to kill Redis."""
+    yield cluster.redis.kill
+    cluster.redis.start()
+    redis.try_again()
+
+
+def test_while_redis_is_away_each_task_still_has_one_winner(
+    acme: Stage, rivals: list[Caller], settle: Settle, redis_is_dead: Callable[[], None]
+) -> None:
+    session = acme.session()
+    created = [acme.task(session)["id"] for _ in range(AGENTS * 2)]
+    settle()
+    redis_is_dead()
+    claimed: list[str] = []
+    for _ in range(AGENTS):  # SKIP LOCKED passes over what a rival is just looking at: ask again
+        claimed += _ids(at_once([lambda rival=rival: rival.claim(4) for rival in rivals]))
+        if len(claimed) >= len(created):
+            break
+    assert sorted(claimed) == sorted(created)
+
+
+def _ids(answers: list[list[dict[str, Any]]]) -> list[str]:
+    return [claim["task"]["id"] for answer in answers for claim in answer]
