@@ -159,7 +159,8 @@ function cardLine(id, card) {
 
 function line(frame) {
   const [, noun, verb] = frame.type.split(".");
-  const made = row(clock(frame.at), `${words(noun)} ${words(verb)}`, detail(frame.payload), noun);
+  const what = noun === "transaction" ? words(verb) : `${words(noun)} ${words(verb)}`;
+  const made = row(clock(frame.at), what, detail(frame), noun);
   made.dataset.type = frame.type;
   made.dataset.position = frame.position;
   made.title = `${frame.type} at ${frame.position}`;
@@ -169,12 +170,13 @@ function line(frame) {
 
 function row(time, what, more, kind) {
   const made = element("li", { class: `kind-${kind}` });
-  made.append(element("time", {}, time), element("span", { class: "what" }, what), element("span", { class: "more" }, more));
+  made.append(element("time", {}, time), element("span", { class: "what" }, what), element("span", { class: "more", title: more }, more));
   return made;
 }
 
-function detail(payload) {
-  const told = [payload.task_type, payload.captured_usd ?? payload.amount_usd, payload.payee, payload.phase, payload.message];
+function detail({ payload, task }) {
+  const amount = payload.captured_usd ?? payload.amount_usd;
+  const told = [payload.task_type ?? tasks.get(task)?.type, amount && `$${amount}`, payload.payee, payload.phase, payload.message];
   told.push(payload.reasons?.map(words).join(", "), payload.by_name, payload.reason, payload.note);
   return told.filter(Boolean).join(" · ");
 }
