@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
+from django.apps import apps
 from django.db.models import Q, QuerySet
 
 from chimera.kernel.errors import not_found
@@ -111,10 +112,9 @@ def frozen_for(task_id: UUID, *, lease_token: UUID | None = None) -> list[dict[s
 
 def frozen_for_all(task_ids: Collection[UUID], *, lease_token: UUID | None = None) -> dict[UUID, list[dict[str, Any]]]:
     """The same for many tasks, in one query; an empty list for a task without a check."""
-    from memory.models import MemoryCheck
-
+    frozen = apps.get_model("memory", "MemoryCheck").objects.of_tasks(*task_ids, lease_token=lease_token)
     checks: dict[UUID, list[Any]] = {task_id: [] for task_id in task_ids}
-    for check in MemoryCheck.objects.of_tasks(*task_ids, lease_token=lease_token):
+    for check in frozen:
         checks[check.task_id].append(check)
     return {task_id: _shown(of_task) for task_id, of_task in checks.items()}
 

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
+from django.apps import apps
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from chimera.kernel.errors import not_found
@@ -32,9 +33,8 @@ class TaskQuerySet(ByTime):
 
     def with_dependencies_met(self) -> Self:
         """No dependency that has not completed."""
-        from swarm.models import TaskDependency
-
-        unmet = TaskDependency.objects.filter(task_id=OuterRef("pk")).exclude(depends_on__status=TaskStatus.COMPLETED)
+        dependencies = apps.get_model("swarm", "TaskDependency")
+        unmet = dependencies.objects.filter(task_id=OuterRef("pk")).exclude(depends_on__status=TaskStatus.COMPLETED)
         return self.filter(~Exists(unmet))
 
     def ready(self, at: datetime) -> Self:

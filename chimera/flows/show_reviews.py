@@ -11,7 +11,7 @@ from swarm.models import TaskResult
 def show_reviews(cards: Sequence[ReviewCard]) -> list[dict[str, Any]]:
     """The review shape of /api/docs/."""
     results = {r.id: r for r in TaskResult.objects.filter(task_id__in=[c.task_id for c in cards])}
-    frozen = {task_id: memory.frozen_for(task_id) for task_id in {c.task_id for c in cards}}
+    frozen = memory.frozen_for_all({c.task_id for c in cards})
     return [
         _shape(card, results.get(card.result_id) if card.result_id else None, frozen.get(card.task_id, []))
         for card in cards
