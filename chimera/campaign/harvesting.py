@@ -8,7 +8,10 @@ from chimera.campaign.calls import Calls
 from chimera.campaign.launching import Launched
 from chimera.campaign.standing import Standing
 
-PASSED, WAITING, REFUSED, FAILED, OPEN = "passed", "waiting for a human", "refused for money", "failed", "unfinished"
+PASSED, WAITING, REFUSED = "passed", "waiting for a human", "refused for money"
+REJECTED, FAILED, OPEN = "rejected by a human", "failed", "unfinished"
+OUTCOMES = (PASSED, WAITING, REFUSED, REJECTED, FAILED, OPEN)
+_OF_ERROR = {"budget_refused": REFUSED, "rejected": REJECTED}
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Harvest:
 
     def by_outcome(self) -> dict[str, int]:
         outcomes = [post["outcome"] for post in self.posts]
-        return {outcome: outcomes.count(outcome) for outcome in (PASSED, WAITING, REFUSED, FAILED, OPEN)}
+        return {outcome: outcomes.count(outcome) for outcome in OUTCOMES}
 
 
 def harvest(calls: Calls, launched: Launched, standing: Standing) -> Harvest:
@@ -68,7 +71,7 @@ def outcome(task: dict[str, Any], *, waits: bool) -> str:
     if waits:
         return WAITING
     if task["status"] in {"failed", "cancelled"}:
-        return REFUSED if (task["error"] or {}).get("code") == "budget_refused" else FAILED
+        return _OF_ERROR.get((task["error"] or {}).get("code", ""), FAILED)
     return OPEN
 
 

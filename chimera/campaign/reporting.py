@@ -69,7 +69,7 @@ def how_to_decide(base_url: str) -> str:
     return (
         f"Decide in the admin, {base_url}/admin/, or by `POST {base_url}/api/v1/reviews/<id>/decision` with "
         '{"decision": "approve" | "reject" | "request_changes", "note": "…"}. '
-        "An approved post is done, and its picture is paid; a rejected one costs nothing."
+        "What is approved goes on or is done, and is paid; what is rejected costs nothing."
     )
 
 

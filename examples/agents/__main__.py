@@ -8,15 +8,13 @@ Ctrl-C does not.
 import argparse
 import logging
 import os
-import signal
 import sys
-import threading
-from types import FrameType
 
 from examples.agents.agent import Agent
 from examples.agents.connection import Chimera, Refused
 from examples.agents.model import Model
 from examples.agents.roles import ROLES
+from examples.agents.stopping import Stop
 
 log = logging.getLogger("agents")
 
@@ -34,7 +32,7 @@ def main() -> int:
         stream=sys.stderr,
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    stop = _stop_on_signals()
+    stop = Stop().on_signals()
     api = Chimera(url, key)
     log.info("%s at %s, %d slots, %s", options.role, url, options.slots, Model.described())
     try:
@@ -60,19 +58,6 @@ def _slots(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 64:
         raise argparse.ArgumentTypeError("must be a whole number from 1 to 64")
     return int(text)
-
-
-def _stop_on_signals() -> threading.Event:
-    stop = threading.Event()
-
-    def caught(number: int, frame: FrameType | None) -> None:
-        if stop.is_set() and number == signal.SIGINT:
-            os._exit(130)  # Asked twice: the leases lapse, and the tasks run elsewhere.
-        stop.set()
-
-    signal.signal(signal.SIGTERM, caught)
-    signal.signal(signal.SIGINT, caught)
-    return stop
 
 
 if __name__ == "__main__":

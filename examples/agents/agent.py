@@ -10,10 +10,11 @@ from typing import Any
 from examples.agents.connection import Away, Chimera, LeaseLost, Refused
 from examples.agents.lease import Lease, Pulse
 from examples.agents.outcome import failed
+from examples.agents.stopping import Interrupted, Stop
 
 log = logging.getLogger("agents")
 
-WAIT_SECONDS = 5  # of one long poll; also the longest an idle agent needs to stop
+WAIT_SECONDS = 20  # of one long poll; a stop breaks it off
 REFUSED_PAUSE_SECONDS = 2.0  # a paused agent is refused claims until somebody resumes it
 
 Outcome = dict[str, Any]
@@ -22,7 +23,7 @@ Handler = Callable[[Lease, Chimera], Outcome | None]
 
 
 class Agent:
-    def __init__(self, api: Chimera, handlers: dict[str, Handler], *, slots: int, stop: threading.Event) -> None:
+    def __init__(self, api: Chimera, handlers: dict[str, Handler], *, slots: int, stop: Stop) -> None:
         self.api, self.handlers, self.slots, self.stop = api, handlers, slots, stop
         self.pulse = Pulse(api)
         self._free = slots
@@ -33,7 +34,7 @@ class Agent:
         self.pulse.start()
         try:
             with ThreadPoolExecutor(self.slots, thread_name_prefix="task") as pool:
-                while not self.stop.is_set():
+                while not self.stop:
                     for lease in self._claim():
                         self._take(1)
                         pool.submit(self._work, lease)
@@ -47,7 +48,10 @@ class Agent:
         if not free:
             return []
         try:
-            claims = self.api.claim(most=free, wait_seconds=WAIT_SECONDS)
+            with self.stop.interruptible():
+                claims = self.api.claim(most=free, wait_seconds=WAIT_SECONDS)
+        except Interrupted:
+            return []
         except Away as error:
             log.warning("no work: %s", error)
             return []
@@ -73,9 +77,8 @@ class Agent:
                 ended = self._report(lease, outcome) if outcome else "waits for a human"
             log.info("%s %s: %s in %.1f s", kind, lease.task_id, ended, time.monotonic() - started)
         except (LeaseLost, Refused, Away) as error:
-            log.warning(
-                "%s %s: not reported: %s", kind, lease.task_id, error
-            )  # The lease lapses, and the task runs elsewhere.
+            # The lease lapses, and the task runs elsewhere.
+            log.warning("%s %s: not reported: %s", kind, lease.task_id, error)
         except Exception:
             log.exception("%s %s: not reported", kind, lease.task_id)
         finally:
@@ -101,5 +104,6 @@ class Agent:
 
     def _report(self, lease: Lease, outcome: Outcome) -> str:
         body = {"lease_token": lease.token} | outcome
+        lease.over = True
         answer = self.api.post(f"tasks/{lease.task_id}/result", body, once=f"result-{lease.task_id}-{lease.token}")
         return str(answer.body.get("outcome", "reported"))

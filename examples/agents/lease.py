@@ -24,6 +24,7 @@ class Lease:
     resume: dict[str, Any] | None = None
     progress: dict[str, Any] | None = None
     lost: threading.Event = field(default_factory=threading.Event)
+    over: bool = False  # we gave it back ourselves: a beat that crosses the result finds no lease, and that is no loss
 
     @classmethod
     def of(cls, claim: dict[str, Any]) -> "Lease":
@@ -90,7 +91,8 @@ class Pulse:
         try:
             answer = self.api.post(f"tasks/{lease.task_id}/heartbeat", body).body
         except (LeaseLost, Refused) as error:
-            log.warning("task %s: %s", lease.task_id, error)
+            if not lease.over:
+                log.warning("task %s: %s", lease.task_id, error)
             lease.lost.set()
         except Away as error:
             log.warning("no heartbeat for %s: %s", lease.task_id, error)  # The lease decides, not we.

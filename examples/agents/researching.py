@@ -18,7 +18,7 @@ OWN_WORDS_COST = 0.05  # "I", "we": quotable, but second choice
 
 def findings(*, file: str, text: str, goal: str, topics: list[str], most: int = FINDINGS_MAX) -> list[Finding]:
     """Best first; `score` is from 0 to 1. An empty list means that the text has nothing for this campaign."""
-    found = language.sentences(text)
+    found = list({sentence.text: sentence for sentence in reversed(language.sentences(text))}.values())[::-1]
     if not found:
         return []
     known = [Finding(sentence.text, file, sentence.number, sentence.section) for sentence in found]

@@ -39,7 +39,7 @@ def draft(lease: Lease, api: Chimera) -> dict[str, Any] | None:
             retryable=False,
         )
     lease.report("buying", 80, "a picture")
-    bought = buy_render(lease, api)
+    bought = buy_render(lease, api, post)
     if bought.status == 202:
         return None
     if bought.status == 402:
@@ -49,13 +49,12 @@ def draft(lease: Lease, api: Chimera) -> dict[str, Any] | None:
 
 def order_of(lease: Lease) -> Order:
     payload, persona = lease.payload, lease.payload.get("persona") or {}
-    again = lease.attempt - 1 + bool(lease.resume and lease.resume.get("note"))
     return Order(
         topic=str(payload["topic"]),
         length=int(payload["length"]),
         closing=str(persona.get("closing") or ""),
         avoid=tuple(persona.get("avoid") or ()),
-        turn=int(payload.get("turn", 0)) + again,
+        turn=int(payload.get("turn", 0)) + lease.attempt - 1,
     )
 
 
@@ -79,7 +78,7 @@ def recall(lease: Lease, api: Chimera, topic: str) -> list[finding.Finding]:
     return [found for hit in hits if (found := finding.of_memory(hit["memory"], float(hit["score"])))]
 
 
-def buy_render(lease: Lease, api: Chimera) -> Answer:
+def buy_render(lease: Lease, api: Chimera, post: Post) -> Answer:
     """201 held, 202 a human decides first, 402 refused. Asking again after an approval answers with that same hold."""
     body = {
         "task": lease.task_id,
@@ -88,19 +87,19 @@ def buy_render(lease: Lease, api: Chimera) -> Answer:
         "asset_symbol": "USD",
         "payee": "render.example",
         "category": "render",
+        "metadata": {"platform": lease.payload["platform"], "text": post.text[:2000]},  # for whoever has to approve it
     }
     return api.post("transactions", body, once=f"render-{lease.task_id}-{lease.token}", also=frozenset({402}))
 
 
 def _refused(bought: Answer) -> dict[str, Any]:
-    remaining, resets = bought.body.get("remaining_usd"), bought.body.get("resets_at")
-    told = f"{bought.body.get('detail', 'The budget refused it.')} Remaining: {remaining} USD; resets at {resets}."
-    return failed(
-        "budget_refused",
-        told,
-        retryable=False,
-        metrics={"remaining_usd": remaining, "resets_at": resets, "refusal": bought.body.get("code")},
-    )
+    said = bought.body
+    metrics = {
+        "remaining_usd": said.get("remaining_usd"),
+        "resets_at": said.get("resets_at"),
+        "refusal": said.get("code"),
+    }
+    return failed("budget_refused", said.get("detail") or "The budget refused it.", retryable=False, metrics=metrics)
 
 
 def _result(

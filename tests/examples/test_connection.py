@@ -1,59 +1,10 @@
 """The agents' and the command's calls against a real HTTP server that misbehaves in order."""
 
-import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
-
 import pytest
 
 from chimera.campaign.calls import CallFailed, Calls
 from examples.agents.connection import Away, Chimera, LeaseLost, Refused
-
-
-class Server(ThreadingHTTPServer):
-    def __init__(self, answers: list[tuple[int, dict[str, Any]]]) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.answers, self.seen = answers, []  # type: ignore[var-annotated]
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.seen.append((self.path, self.headers.get("Idempotency-Key"), json.loads(body or b"{}")))
-        status, answer = self.server.answers[min(len(self.server.seen), len(self.server.answers)) - 1]
-        raw = json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(raw)))
-        self.end_headers()
-        self.wfile.write(raw)
-
-    do_GET = do_POST  # noqa: N815 (the name is the base class's)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Silent: the tests read `seen`."""
-
-
-@contextmanager
-def answering(*answers: tuple[int, dict[str, Any]]) -> Iterator[Server]:
-    server = Server(list(answers))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+from tests.examples.server import answering
 
 
 def test_a_busy_server_is_asked_again_with_the_same_idempotency_key():

@@ -51,3 +51,11 @@ def test_choosing_prefers_what_is_new():
     relevance = np.array([0.9, 0.89, 0.7], dtype=np.float32)
     assert meaning.choose(vectors, relevance, 2, diversity=0.5) == [0, 2]
     assert meaning.choose(vectors, relevance, 2, diversity=0.0) == [0, 1]
+
+
+def test_a_sentence_that_is_repeated_is_one_finding_at_its_first_place():
+    found = researching.findings(
+        file="ferry.md", text=f"{TEXT}\n{TEXT}", goal="Go by ferry.", topics=["the electric ferry"]
+    )
+    ferry = [f.sentence for f in found if f.quote.startswith("The electric ferry")]
+    assert ferry == [1]

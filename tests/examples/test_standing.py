@@ -48,6 +48,7 @@ def test_a_pending_task_moves_only_as_long_as_what_it_waits_for_does():
 def test_a_refusal_for_money_is_told_from_other_failures():
     broke = task("a", "failed") | {"error": {"code": "budget_refused"}}
     assert harvesting.outcome(broke, waits=False) == harvesting.REFUSED
+    assert harvesting.outcome(task("a", "failed") | {"error": {"code": "rejected"}}, waits=False) == harvesting.REJECTED
     assert harvesting.outcome(task("a", "failed"), waits=False) == harvesting.FAILED
     assert harvesting.outcome(task("a", "blocked"), waits=True) == harvesting.WAITING
     assert harvesting.outcome(task("a", "completed"), waits=False) == harvesting.PASSED

@@ -1,9 +1,10 @@
 """`manage.py campaign FOLDER`: starts a campaign from a brief, tells what happens, and writes what came of it."""
 
 import json
+import logging
 import time
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -23,7 +24,7 @@ PATIENCE_SECONDS = 180  # without any event while tasks wait, before we give up
 
 class Command(BaseCommand):
     help = "Starts a campaign from a folder with brief.toml and texts/, follows it, and writes out/<name>/."
-    requires_system_checks: ClassVar[list[str]] = []  # a client: it needs no database of its own
+    requires_system_checks: list[str] = []  # a client: it needs no database of its own
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("folder", type=Path)
@@ -36,6 +37,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self.console = Console(stderr=options["json"], highlight=False, soft_wrap=True)
         self.started = time.monotonic()
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # our lines tell what happens, not our calls
         try:
             brief = briefs.read(options["folder"])
             access = Access.found(settings.HOME, url=options["url"], token=options["token"])
@@ -95,7 +97,7 @@ class Command(BaseCommand):
         counts = ", ".join(f"{count} {name}" for name, count in harvest.by_outcome().items() if count)
         waits = f"{len(harvest.cards)} cards" if harvest.cards else "nothing"
         self._say("bold", "\nWhat came of it")
-        self._say("green", f"  done       {len(harvest.posts)} posts: {counts}")
+        self._say("green", f"  done       {len(harvest.posts)} posts{': ' if counts else ''}{counts}")
         held = f"{spend['held_usd']} more held, {spend['denied_usd']} refused"
         money = f"{spend['captured_usd']} of {spend['limit_usd']} USD, {held}"
         self._say("cyan", f"  spent      {money}")
