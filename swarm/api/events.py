@@ -26,6 +26,7 @@ from chimera.kernel.identity import Principal
 from chimera.kernel.stream.entries import Frame
 from chimera.kernel.stream.follow import Following
 from chimera.kernel.stream.history import gap_in_transaction
+from chimera.kernel.stream.hub import hub
 from swarm.models import SwarmSession
 
 STREAM_TYPE = "text/event-stream"
@@ -91,6 +92,7 @@ async def _events(request: HttpRequest, session_id: UUID) -> HttpResponseBase:
     if request.method != "GET" or STREAM_TYPE not in request.headers.get("Accept", ""):
         return await in_thread(_page, request, session_id)
     try:
+        hub().check_room()
         following = await in_thread(_open, request, session_id)
     except Exception as exc:
         return problem.plain(exc)

@@ -173,3 +173,15 @@ def test_the_feed_refuses_as_the_pages_do(acme: Stage, zenith: Stage, session: d
             assert json.loads(response.content)["code"] == code
 
     run(main)
+
+
+def test_a_full_house_refuses_before_the_feed_begins(
+    acme: Stage, session: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chimera.kernel.stream.hub.VIEWERS_MAX", 0)
+
+    async def main() -> None:
+        response = await listen(acme.ada, session)
+        assert (response.status_code, response["Retry-After"]) == (503, "5")
+
+    run(main)

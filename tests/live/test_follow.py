@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections
 
 from chimera.kernel import redis, stream
 from chimera.kernel.bridge import in_thread
@@ -405,3 +405,35 @@ def test_who_is_silent_is_pinged(monkeypatch: pytest.MonkeyPatch) -> None:
             await until(lambda: ada.kinds.count("ping") >= 3)
 
     run(main)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("relayed")
+def test_a_postgres_that_was_killed_costs_no_viewer_an_event() -> None:
+    session = uuid4()
+    note("1", session=session)
+
+    async def main() -> None:
+        async with Watch(session) as ada:
+            await ada.live()
+            await in_thread(cluster.postgres.kill)
+            async with Watch(session) as bob:  # comes while there is no history to be had
+                await in_thread(cluster.postgres.start)
+                await until_written("2", session)
+                await ada.sees(2, 30)
+                await bob.sees(2, 30)
+                assert ada.texts == bob.texts == ["1", "2"]
+
+    run(main)
+
+
+async def until_written(text: str, session: UUID) -> None:
+    """The pool hands out connections of the dead server first."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                await write(text, session=session)
+            except OperationalError:
+                await asyncio.sleep(0.05)
+            else:
+                return

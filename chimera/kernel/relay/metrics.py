@@ -13,6 +13,7 @@ from chimera.kernel import clock, tenancy
 from chimera.kernel.relay.blockers import eventlog_blockers
 
 log = structlog.get_logger()
+OLDER_THAN_SECONDS = 1.0  # shorter transactions are the ordinary course of things
 LAG_EVENTS_MAX = 10_000  # counting stops there; more is "far behind" anyway
 
 _LAG = """
@@ -76,7 +77,7 @@ def _measure(
         cursor.execute(_PARKED)
         for lane, number in cursor.fetchall():
             parked.add_metric([lane], number)
-        for blocker in eventlog_blockers()[:1]:
+        for blocker in eventlog_blockers(older_than_seconds=OLDER_THAN_SECONDS)[:1]:
             who = str(blocker.pid) if blocker.pid else f"prepared {blocker.prepared}"
             age = blocker.age_seconds if blocker.age_seconds is not None else float("nan")
             withheld.add_metric([who, blocker.database, blocker.role, blocker.application], age)

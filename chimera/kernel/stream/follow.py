@@ -43,8 +43,6 @@ class Following:
         ends, shared = time.monotonic() + FOLLOW_SECONDS_MAX, hub()
         viewer = shared.join(self.session_id)
         try:
-            async for frame in self._gap():
-                yield frame
             while time.monotonic() < ends and self._from_history < HISTORY_EVENTS_MAX:
                 async for frame in self._turn(shared, viewer, ends):
                     self._said = time.monotonic()
@@ -56,6 +54,9 @@ class Following:
         """Be subscribed, catch up from PostgreSQL, then go along with the stream for as long as it lasts."""
         fed = await shared.attach(viewer)
         try:
+            if not self._is_live:
+                async for frame in self._gap():
+                    yield frame
             async for frame in self._history():
                 yield frame
         except (OperationalError, InterfaceError) as error:

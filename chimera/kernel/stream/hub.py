@@ -53,12 +53,16 @@ class Hub:
 
     def join(self, session_id: UUID) -> Viewer:
         """A new viewer, not yet fed; raises 503 when this process has enough."""
-        if len(self._viewers) >= VIEWERS_MAX:
-            raise busy("Too many live viewers here; come back in a moment, with your cursor.", retry_seconds=5)
+        self.check_room()
         viewer = Viewer(session_id)
         self._viewers.add(viewer)
         VIEWERS.inc()
         return viewer
+
+    def check_room(self) -> None:
+        """Raises 503 when this process has enough viewers."""
+        if len(self._viewers) >= VIEWERS_MAX:
+            raise busy("Too many live viewers here; come back in a moment, with your cursor.", retry_seconds=5)
 
     def leave(self, viewer: Viewer) -> None:
         """The last one out ends the reader."""
