@@ -2,12 +2,20 @@
 
 from typing import Any
 
+from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 
-def _item(title: str, icon: str, page: str, permission: str, **more: Any) -> dict[str, Any]:
-    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{page}"), "permission": permission, **more}
+def _item(title: str, icon: str, page: str, **more: Any) -> dict[str, Any]:
+    """Shown to those who may open the page."""
+
+    def may_open(request: HttpRequest) -> bool:
+        from chimera.kernel.console.site import site  # not before the apps are ready
+
+        return site.opens(request, page)
+
+    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{page}"), "permission": may_open, **more}
 
 
 UNFOLD: dict[str, Any] = {
@@ -15,9 +23,11 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "Chimera",
     "SITE_SUBHEADER": "chimera.kernel.console.caller.tenant_name",
     "SITE_SYMBOL": "graph_4",
-    "SITE_URL": None,
+    "SITE_URL": "",
+    "SITE_DROPDOWN": "chimera.kernel.console.caller.tenant_links",
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
+    "DASHBOARD_CALLBACK": "swarm.admin.dashboard.index",
     "BORDER_RADIUS": "8px",
     "STYLES": [lambda request: static("chimera/console.css")],
     "COLORS": {
@@ -40,16 +50,45 @@ UNFOLD: dict[str, Any] = {
         "show_all_applications": False,
         "navigation": [
             {
-                "title": "",
                 "items": [
+                    _item("Today", "space_dashboard", "index"),
                     _item(
                         "Reviews",
                         "fact_check",
                         "safety_reviewcard_changelist",
-                        "safety.admin.reviews.may_review",
                         badge="safety.admin.reviews.waiting_badge",
                         badge_variant="warning",
                     ),
+                ],
+            },
+            {
+                "title": "Work",
+                "items": [
+                    _item("Sessions", "play_circle", "swarm_swarmsession_changelist"),
+                    _item("Tasks", "task_alt", "swarm_task_changelist"),
+                    _item("Campaigns", "flag", "swarm_campaign_changelist"),
+                    _item("Agents", "smart_toy", "swarm_agentprofile_changelist"),
+                    _item("Memories", "psychology", "memory_memoryrecord_changelist"),
+                ],
+            },
+            {
+                "title": "Money",
+                "items": [
+                    _item("Budgets", "savings", "commerce_budgetconfig_changelist"),
+                    _item("Transactions", "payments", "commerce_transaction_changelist"),
+                ],
+            },
+            {
+                "title": "House",
+                "items": [
+                    _item("Event log", "receipt_long", "kernel_event_changelist"),
+                    _item(
+                        "Parked events",
+                        "inventory_2",
+                        "kernel_parkedevent_changelist",
+                    ),
+                    _item("Members", "group", "swarm_membership_changelist"),
+                    _item("Accounts", "manage_accounts", "auth_user_changelist"),
                 ],
             },
         ],

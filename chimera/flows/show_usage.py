@@ -37,6 +37,10 @@ class Bar:
     def used(self) -> Decimal:
         return self.held + self.captured
 
+    @property
+    def words(self) -> str:
+        return {"transaction": "each purchase", "day": "today", "month": "this month", "total": "in total"}[self.window]
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -44,6 +48,10 @@ class Usage:
     name: str
     is_active: bool
     bars: list[Bar]
+
+    @property
+    def limited(self) -> list[Bar]:
+        return [bar for bar in self.bars if bar.limit is not None]
 
 
 def show_usage(budgets: Sequence[BudgetConfig]) -> list[Usage]:
@@ -55,12 +63,15 @@ def show_usage(budgets: Sequence[BudgetConfig]) -> list[Usage]:
 
 
 def budget_names(budgets: Sequence[BudgetConfig]) -> dict[UUID, str]:
-    """What each is for: "everything", "session launch". One query for each kind of scope that occurs."""
+    """What each is for: "the whole tenant", "session launch". One query for each kind of scope that occurs."""
     found: dict[UUID, str] = {}
     for scope, model in _MODELS.items():
         wanted = [b.scope_id for b in budgets if b.scope == scope]
         found |= {row.pk: str(row) for row in model.objects.filter(pk__in=wanted)} if wanted else {}
-    return {b.pk: f"{b.scope} {found.get(b.scope_id, 'that is gone')}" if b.scope_id else "everything" for b in budgets}
+    return {
+        b.pk: f"{b.scope} {found.get(b.scope_id, 'that is gone')}" if b.scope_id else "the whole tenant"
+        for b in budgets
+    }
 
 
 def _bar(limit: Limit) -> Bar:

@@ -50,19 +50,22 @@ class StandingFilter(admin.SimpleListFilter):
         return [{**first, "display": "waiting"}, *rest]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Any]:
+        rows: QuerySet[Any]
         match self.value():
             case "all":
-                return queryset.order_by("-pk")
+                rows = queryset.order_by("-pk")
             case "decided":
-                return queryset.exclude(status=CardStatus.PENDING).order_by("-pk")
+                rows = queryset.exclude(status=CardStatus.PENDING).order_by("-pk")
             case "judge":
-                return queryset.filter(status=CardStatus.PENDING, kind=CardKind.JUDGE).order_by("due_at", "pk")
+                rows = queryset.filter(status=CardStatus.PENDING, kind=CardKind.JUDGE).order_by("due_at", "pk")
             case _:
-                return queryset.waiting()
+                rows = queryset.waiting()
+        return rows
 
 
 @admin.register(ReviewCard, site=site)
 class ReviewCardAdmin(RowsAdmin):
+    nouns = "Reviews"
     viewers = frozenset({Role.REVIEWER, Role.AUDITOR, Role.ADMIN})
     verbs = VERBS
     empty_sentence = "No card waits for a decision."
@@ -130,23 +133,17 @@ class ReviewCardAdmin(RowsAdmin):
         page: CardPage = card.page  # type: ignore[attr-defined]
         return [
             panels.custom("Why it waits", "safety/reviewcard/reasons.html", reasons=_reasons(card)),
-            *self._result(card, page),
-            self._money(page),
-            panels.custom(
-                "Memory that was used", "safety/reviewcard/memories.html", note="as it was then", memories=page.memories
-            ),
+            *self._result(page),
             *([panels.json_value("What was asked", page.task.input_payload)] if page.task else []),
-            self._attempts(page),
+            self._money(page),
+            self._memories(page),
+            *self._attempts(page),
             panels.custom("History", "console/panels/history.html", events=page.history),
             self._about(request, card, page),
-            *(
-                [panels.custom("Budgets", "console/panels/usage.html", aside=True, budgets=page.usage)]
-                if page.spends
-                else []
-            ),
+            *self._budgets(page),
         ]
 
-    def _result(self, card: ReviewCard, page: CardPage) -> list[Panel]:
+    def _result(self, page: CardPage) -> list[Panel]:
         if page.result is None:
             return []
         scores = [
@@ -181,20 +178,20 @@ class ReviewCardAdmin(RowsAdmin):
             "Money", ("Amount", "For", "Standing", "Asked"), rows, empty="This task has asked for no money."
         )
 
-    def _attempts(self, page: CardPage) -> Panel:
+    def _memories(self, page: CardPage) -> Panel:
+        template = "safety/reviewcard/memories.html"
+        return panels.custom("Memory that was used", template, note="as it was then", memories=page.memories)
+
+    def _attempts(self, page: CardPage) -> list[Panel]:
         rows = [
-            (
-                str(a.attempt),
-                str(a.agent.name),
-                show.label(a.outcome),
-                show.moment(a.created_at),
-                show.short(_said(a), 160),
-            )
+            (str(a.attempt), a.agent.name, show.label(a.outcome), show.moment(a.created_at), show.short(_said(a), 160))
             for a in page.attempts
         ]
-        return panels.table(
-            "Earlier attempts", ("", "By", "Outcome", "When", "What it said"), rows, empty="This is the first."
-        )
+        return [panels.table("Earlier attempts", ("", "By", "Outcome", "When", "What it said"), rows)] if rows else []
+
+    def _budgets(self, page: CardPage) -> list[Panel]:
+        usage = panels.custom("Budgets", "console/panels/usage.html", aside=True, budgets=page.usage)
+        return [usage] if page.spends else []
 
     def _about(self, request: HttpRequest, card: ReviewCard, page: CardPage) -> Panel:
         task = page.task
@@ -225,10 +222,6 @@ def waiting_badge(request: HttpRequest) -> str:
     """How many cards wait, for the sidebar; "" for none."""
     number = ReviewCard.objects.waiting().order_by()[: BADGE_MAX + 1].count()
     return f"{BADGE_MAX}+" if number > BADGE_MAX else str(number or "")
-
-
-def may_review(request: HttpRequest) -> bool:
-    return site._registry[ReviewCard].has_view_permission(request)
 
 
 def _reasons(card: ReviewCard) -> list[dict[str, Any]]:

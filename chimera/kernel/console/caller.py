@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.http import HttpRequest
+from django.urls import reverse
 
 from chimera.kernel import identity
 from chimera.kernel.http.authentication import membership_of_session
@@ -53,3 +54,10 @@ def tenant_name(request: HttpRequest) -> str:
     """For the sidebar, below the house's name."""
     known = caller(request)
     return known.membership.tenant_name if known else ""
+
+
+def tenant_links(request: HttpRequest) -> list[dict[str, str]]:
+    """For the sidebar's head: where people with several tenants choose one."""
+    known = caller(request)
+    several = known is not None and len(known.memberships) > 1
+    return [{"title": "Switch tenant", "icon": "swap_horiz", "link": reverse("admin:tenant")}] if several else []

@@ -65,4 +65,14 @@ def _collect(value: Any, path: str, found: list[tuple[str, str]]) -> None:
         for number, inner in enumerate(value, start=1):
             _collect(inner, f"{path} {number}", found)
     else:
-        found.append((path, show.NOTHING if value is None else str(value)))
+        found.append((path, _plain(value)))
+
+
+def _plain(value: Any) -> str:
+    match value:
+        case None:
+            return show.NOTHING
+        case bool():
+            return "yes" if value else "no"
+        case _:
+            return str(value)

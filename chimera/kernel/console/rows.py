@@ -11,11 +11,11 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from chimera.kernel import tenancy
+from chimera.kernel.console import show
 from chimera.kernel.console.caller import may, principal
 from chimera.kernel.console.pages import InfinitePaginator
 from chimera.kernel.console.panels import Panel
@@ -28,11 +28,14 @@ from chimera.kernel.identity import Role
 class RowsAdmin(ModelAdmin):
     """`viewers` see its rows; `verbs` are what may be done with one. Nothing is added, edited or deleted by form."""
 
+    nouns = ""  # above its pages: "Sessions"
     viewers: ClassVar[frozenset[Role]] = frozenset()
     verbs: ClassVar[Sequence[Verb]] = ()
     detail_template = "console/detail.html"
     empty_sentence = "Nothing here yet."
     quick_links: ClassVar[Sequence[tuple[str, dict[str, str]]]] = ()  # (label, parameters), shown above the list
+
+    list_deferred: ClassVar[Sequence[str]] = ()  # large columns that the list does without
 
     paginator = InfinitePaginator
     show_full_result_count = False
@@ -91,9 +94,20 @@ class RowsAdmin(ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         self.check_view(request)
-        shown = {"quick_links": self._quick_links(request), "empty_sentence": self.empty_sentence, "title": ""}
+        shown = {
+            "crumbs": self.crumbs(),
+            "quick_links": self._quick_links(request),
+            "empty_sentence": self.empty_sentence,
+            "title": self.nouns,
+        }
         response: HttpResponse = super().changelist_view(request, shown | (extra_context or {}))
         return response
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)
+        match = request.resolver_match
+        listed = match is not None and str(match.url_name).endswith("_changelist")
+        return rows.defer(*self.list_deferred) if listed and self.list_deferred else rows
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changelist = super().get_changelist_instance(request)
@@ -108,13 +122,18 @@ class RowsAdmin(ModelAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """An id finds its row; anything else is looked for in `search_fields`."""
+        words = search_term.replace("\x00", "").strip()
+        if self.is_id(words):
+            return queryset.filter(pk=UUID(words)), False
+        found: tuple[QuerySet[Any], bool] = super().get_search_results(request, queryset, words)
+        return found
+
+    def is_id(self, words: str) -> bool:
         try:
-            return queryset.filter(pk=UUID(search_term.strip())), False
+            UUID(words)
         except ValueError:
-            found: tuple[QuerySet[Any], bool] = super().get_search_results(
-                request, queryset, search_term.replace("\x00", "")
-            )
-            return found
+            return False
+        return True
 
     def _quick_links(self, request: HttpRequest) -> list[dict[str, Any]]:
         named = {name for _, parameters in self.quick_links for name in parameters}
@@ -160,10 +179,9 @@ class RowsAdmin(ModelAdmin):
         panels = self.panels(request, row)
         shown = {
             **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "original": row,
-            "title": str(row),
-            "heading": self.heading(row),
+            "crumbs": self.crumbs(self.heading(row)),
+            "row": row,
+            "title": self.heading(row),
             "banner": self.banner(request, row),
             "offers": self.offers(request, row, bound),
             "panels": [p for p in panels if not p.aside],
@@ -220,6 +238,11 @@ class RowsAdmin(ModelAdmin):
 
     # ------------------------------------------------------------------ links
 
+    def crumbs(self, *here: str) -> list[tuple[str, str]]:
+        """(text, address) above the page; the page's own has no address."""
+        opts = self.opts
+        return [(self.nouns, reverse(f"admin:{opts.app_label}_{opts.model_name}_changelist")), *((h, "") for h in here)]
+
     def link(self, request: HttpRequest, model: str, row_id: Any, text: object) -> SafeString | str:
         """A link to another noun's page for those who may see it, its name for the others. `model`: "swarm.task"."""
         found: type[Model] = apps.get_model(model)
@@ -227,4 +250,4 @@ class RowsAdmin(ModelAdmin):
         if row_id is None or admin is None or not admin.has_view_permission(request):
             return str(text)
         address = reverse(f"admin:{found._meta.app_label}_{found._meta.model_name}_change", args=[row_id])
-        return format_html('<a class="chm-link" href="{}">{}</a>', address, text)
+        return show.link(address, text)

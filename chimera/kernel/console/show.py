@@ -55,6 +55,10 @@ def span(length: timedelta) -> str:
     return f"{minutes} min" if minutes else f"{seconds} s"
 
 
+def link(address: str, text: object) -> SafeString:
+    return format_html('<a class="chm-link" href="{}">{}</a>', address, text)
+
+
 def usd(amount: Decimal | None) -> str:
     return NOTHING if amount is None else f"${money_text(amount)}"
 

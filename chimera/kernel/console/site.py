@@ -50,6 +50,13 @@ class ConsoleSite(UnfoldAdminSite):
         kept = [url for url in super().get_urls() if getattr(url, "name", None) not in UNUSED]
         return [path("tenant/", self.admin_view(self.choose_tenant), name="tenant"), *kept]
 
+    def opens(self, request: HttpRequest, page: str) -> bool:
+        """Whether this person may open a page named like "swarm_task_changelist"; the first page is everybody's."""
+        listed = {
+            f"{model._meta.label_lower.replace('.', '_')}_changelist": rows for model, rows in self._registry.items()
+        }
+        return page == "index" or bool(listed[page].has_view_permission(request))
+
     def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """unfold's search keeps its answers by person, whatever tenant they were found in; the lists have their own."""
         return HttpResponse()

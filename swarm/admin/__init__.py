@@ -1,0 +1,3 @@
+"""The console's pages of the swarm."""
+
+from swarm.admin import agents, campaigns, events, people, sessions, tasks  # noqa: F401  (each registers)
