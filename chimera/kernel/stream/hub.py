@@ -168,11 +168,13 @@ class Hub:
             viewer.offer(entries)
 
     def _lose(self) -> None:
+        """Whoever was fed reads PostgreSQL again; who is not fed yet is about to read it anyway."""
         self._epoch = ""
         self._certified.clear()
+        for tail in self._tails.values():
+            for viewer in tail.viewers:
+                viewer.lose()
         self._tails.clear()
-        for viewer in self._viewers:
-            viewer.lose()
 
 
 _by_loop: "WeakKeyDictionary[asyncio.AbstractEventLoop, Hub]" = WeakKeyDictionary()
