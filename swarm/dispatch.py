@@ -64,6 +64,18 @@ def acknowledge(tenant_id: UUID, task_ids: Iterable[UUID]) -> None:
         return
 
 
+def taken(tenant_id: UUID, tasks: Iterable[Task]) -> None:
+    """These were claimed through PostgreSQL: take their ids out of the lists, which else would grow."""
+    try:
+        with redis.hint() as client:
+            pipe = client.pipeline(transaction=False)
+            for task in tasks:
+                pipe.lrem(redis.queue(task.priority_band, tenant_id, task.role), 1, str(task.pk))
+            pipe.execute()
+    except redis.Away:
+        return
+
+
 # ------------------------------------------------------------------ reactions of the lane redis
 
 

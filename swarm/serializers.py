@@ -219,6 +219,9 @@ class NewClaim(StrictSerializer):
     max = StrictIntegerField(min_value=1, max_value=settings.CLAIMS_MAX, required=False, default=1)
     wait_seconds = StrictIntegerField(min_value=0, max_value=settings.CLAIM_WAIT_SECONDS_MAX, required=False, default=0)
     roles = serializers.ListField(child=serializers.ChoiceField(choices=ROLES), required=False, max_length=3)
+    types = serializers.ListField(
+        child=TextField(max_length=80), required=False, max_length=50, help_text="Only tasks of these types."
+    )
 
 
 class ResumeShape(serializers.Serializer[Any]):

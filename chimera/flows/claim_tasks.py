@@ -25,7 +25,9 @@ class Claim:
     resume: dict[str, Any] | None  # {review, note, transactions: [Transaction]}
 
 
-def claim_tasks(*, agent_id: UUID, most: int, popped: Sequence[UUID], redis_away: bool, by: Actor) -> list[Claim]:
+def claim_tasks(
+    *, agent_id: UUID, most: int, popped: Sequence[UUID], redis_away: bool, types: Sequence[str] = (), by: Actor
+) -> list[Claim]:
     """At most `most` tasks, within the agent's free slots. An inactive agent gets none; a suspended one 403."""
     agent = agents.lock(agent_id)
     if agent.status == AgentStatus.SUSPENDED:
@@ -35,7 +37,7 @@ def claim_tasks(*, agent_id: UUID, most: int, popped: Sequence[UUID], redis_away
     limit = min(most, claims.free_slots(agent))
     if limit == 0:
         return []
-    chosen = claims.queued_for(agent, limit=limit, popped=popped, redis_away=redis_away)
+    chosen = claims.queued_for(agent, limit=limit, popped=popped, redis_away=redis_away, types=types)
     resumes = {t.pk: t.resume for t in Task.objects.filter(pk__in=chosen, resume__isnull=False)}
     leased = claims.lease(agent=agent, task_ids=chosen, by=by)
     return [Claim(task=task, resume=_resume(task, resumes.get(task.pk), by)) for task in leased]

@@ -39,5 +39,6 @@ def configuration(*, level: str) -> dict[str, Any]:
             "daphne": {"level": "WARNING"},
             "django.request": {"level": "ERROR"},  # django_structlog says each request once
             "procrastinate": {"level": "WARNING"},
+            "httpx": {"level": "WARNING"},
         },
     }

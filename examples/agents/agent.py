@@ -49,7 +49,7 @@ class Agent:
             return []
         try:
             with self.stop.interruptible():
-                claims = self.api.claim(most=free, wait_seconds=WAIT_SECONDS)
+                claims = self.api.claim(most=free, wait_seconds=WAIT_SECONDS, types=self.handlers)
         except Interrupted:
             return []
         except Away as error:

@@ -4,7 +4,7 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,10 +75,10 @@ class Chimera:
         """`once` names the call across restarts of this process; `also` lists refusals that are wanted as answers."""
         return self._call("POST", path, body=body, headers={"Idempotency-Key": once or str(uuid.uuid4())}, also=also)
 
-    def claim(self, *, most: int, wait_seconds: int) -> list[dict[str, Any]]:
+    def claim(self, *, most: int, wait_seconds: int, types: Iterable[str]) -> list[dict[str, Any]]:
         """Long poll for work. Not keyed: a claim whose answer was lost lapses with its lease."""
         claims: list[dict[str, Any]] = self._call(
-            "POST", "claims", body={"max": most, "wait_seconds": wait_seconds}
+            "POST", "claims", body={"max": most, "wait_seconds": wait_seconds, "types": list(types)}
         ).body["claims"]
         return claims
 

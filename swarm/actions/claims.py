@@ -23,8 +23,12 @@ def free_slots(agent: AgentProfile) -> int:
     return max(0, agent.max_slots - Task.objects.filter(agent=agent, status=TaskStatus.RUNNING).count())
 
 
-def queued_for(agent: AgentProfile, *, limit: int, popped: Sequence[UUID], redis_away: bool) -> list[UUID]:
-    """Ids to claim: those Redis gave; tasks that require capabilities; and everything while Redis is away. All locked.
+def queued_for(
+    agent: AgentProfile, *, limit: int, popped: Sequence[UUID], redis_away: bool, types: Sequence[str] = ()
+) -> list[UUID]:
+    """Ids to claim: those Redis gave; tasks that require capabilities; and everything while Redis is away, or of `types`.
+
+    All locked.
 
     Rows that another claim holds are skipped, so that racing claims never wait for one another.
     """
@@ -33,10 +37,13 @@ def queued_for(agent: AgentProfile, *, limit: int, popped: Sequence[UUID], redis
     queued = queued.filter(Q(deadline_at__isnull=True) | Q(deadline_at__gt=at)).filter(
         requires__contained_by=agent.capabilities
     )
-    wanted = Q() if redis_away else Q(pk__in=popped)
-    if agent.capabilities and not redis_away:
-        wanted |= ~Q(requires=[])
-    if not popped and not redis_away and not agent.capabilities:
+    if types:
+        wanted = Q(type__in=types)
+    elif redis_away:
+        wanted = Q()
+    elif popped or agent.capabilities:
+        wanted = Q(pk__in=popped) | ~Q(requires=[]) if agent.capabilities else Q(pk__in=popped)
+    else:
         return []
     rows = (
         queued.filter(wanted).order_by("-priority", "pk").select_for_update(skip_locked=True, of=("self",), no_key=True)

@@ -44,14 +44,13 @@ class Claims(Door):
         principal: Principal = request.user
         if roles := said.validated_data.get("roles"):
             _check_role(principal, roles)
+        self.types: list[str] = said.validated_data.get("types", [])
         with tenancy.bound(principal.tenant_id):
             agent: AgentProfile = AgentProfile.objects.get_or_refuse(principal.agent_id)
             self.most = min(self.most, claims.free_slots(agent))
-        popped = (
-            dispatch.pop(tenant_id=principal.tenant_id, role=agent.role, most=self.most)
-            if self.most and agent.status == "active"
-            else []
-        )
+        # A list per role cannot tell types apart: who asks for types claims through PostgreSQL, and pops nothing.
+        pops = self.most and agent.status == "active" and not self.types
+        popped = dispatch.pop(tenant_id=principal.tenant_id, role=agent.role, most=self.most) if pops else []
         self.redis_away, self.popped = popped is None, popped or []
 
     @extend_schema(operation_id="claims_create", request=NewClaim, responses=ClaimsShape)
@@ -61,16 +60,23 @@ class Claims(Door):
             most=max(1, self.most),
             popped=self.popped,
             redis_away=self.redis_away,
+            types=self.types,
             by=request.user.actor,
         )
-        self.claimed_ids = [c.task.pk for c in claimed]
+        self.claimed = [c.task for c in claimed]
         shown = shapes.tasks([c.task for c in claimed], with_results=False)
         return Response({"claims": [_claim_shape(c, t) for c, t in zip(claimed, shown, strict=True)]})
 
+    def keeps(self, response: Response) -> bool:
+        """An empty answer is no answer to repeat."""
+        return bool(response.data["claims"])
+
     def afterwards(self, request: Call, response: Response) -> None:
         """Ids that were popped and not claimed: no longer queued, or of a paused house; what is still QUEUED is restocked."""
-        left = set(self.popped) - set(getattr(self, "claimed_ids", []))
-        dispatch.acknowledge(request.user.tenant_id, left)
+        claimed, popped = getattr(self, "claimed", []), set(self.popped)
+        dispatch.acknowledge(request.user.tenant_id, popped - {task.pk for task in claimed})
+        if unpopped := [task for task in claimed if task.pk not in popped]:
+            dispatch.taken(request.user.tenant_id, unpopped)
 
 
 def _check_role(principal: Principal, roles: list[str]) -> None:

@@ -300,3 +300,22 @@ def test_progress_is_shown_at_once_and_kept_on_completion(acme: Stage, settle: S
     settle()
     redis.client().flushall()
     assert acme.pia.get(f"tasks/{task['id']}").ok()["progress"]["phase"] == "reading"
+
+
+def test_a_claim_may_name_the_types_that_it_wants(acme: Stage, settle: Settle) -> None:
+    session = acme.session()
+    acme.task(session, type="paint")
+    draft = acme.task(session, type="draft")
+    settle()
+    assert [c["task"]["id"] for c in acme.ada.claim(5, types=["draft"])] == [draft["id"]]
+    assert acme.ada.claim(5, types=["draft"]) == []
+    assert redis.client().llen(redis.queue("normal", acme.tenant_id, "worker")) == 1
+
+
+def test_an_empty_claim_is_not_kept_for_its_key(acme: Stage, settle: Settle) -> None:
+    assert acme.ada.post("claims", {}, Idempotency_Key="k").ok()["claims"] == []
+    acme.task(acme.session())
+    settle()
+    (claim,) = acme.ada.post("claims", {}, Idempotency_Key="k").ok()["claims"]
+    (again,) = acme.ada.post("claims", {}, Idempotency_Key="k").ok()["claims"]
+    assert again["lease_token"] == claim["lease_token"]

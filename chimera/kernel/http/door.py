@@ -58,6 +58,10 @@ class Door(APIView):
     def prepare(self, request: Call, *args: Any, **kwargs: Any) -> None:
         """What must not wait inside the transaction, such as embedding a query; the caller is known and may come in."""
 
+    def keeps(self, response: Response) -> bool:
+        """Whether a keyed call's answer is kept, to be repeated."""
+        return True
+
     def afterwards(self, request: Call, response: Response) -> None:
         """What follows the commit: Redis, and sweeps with transactions of their own."""
 
@@ -96,7 +100,8 @@ class Door(APIView):
                 prior[1], status=prior[0], headers={"Idempotent-Replayed": "true"}, content_type=_type_of(prior[0])
             )
         response: Response = handler(request, *args, **kwargs)
-        once.keep(response.status_code, JSONRenderer().render(response.data))
+        if self.keeps(response):
+            once.keep(response.status_code, JSONRenderer().render(response.data))
         return response
 
     def raise_uncaught_exception(self, exc: Exception) -> Any:
