@@ -26,10 +26,12 @@ up: $(VENV)/runs
 test: $(VENV)/tests
 	@$(PY) -m pytest -n $(WORKERS) $(ARGS)
 
-test-next:
-	@if [ -n "$(PYTHON_NEXT)" ]; then \
-		$(MAKE) --no-print-directory $(NEXT)/tests && $(NEXT)/bin/python -m pytest -n $(WORKERS) $(ARGS); \
-	else echo "not tried: Django $(DJANGO_NEXT), because there is no Python 3.13 here"; fi
+test-next: $(if $(PYTHON_NEXT),$(NEXT)/tests)
+ifeq ($(PYTHON_NEXT),)
+	@echo "not tried: Django $(DJANGO_NEXT), because there is no Python 3.13 here"
+else
+	@$(NEXT)/bin/python -m pytest -n $(WORKERS) $(ARGS)
+endif
 
 # One line, one check. All are run, and one that fails fails the whole.
 define CHECKS
@@ -37,7 +39,7 @@ ruff check .
 ruff format --check .
 mypy .
 lint-imports
-python manage.py makemigrations --check --dry-run
+python -m chimera.kernel.embedded python manage.py makemigrations --check --dry-run
 python manage.py draw_states --check
 python manage.py draw_events --check
 endef
@@ -46,7 +48,7 @@ export CHECKS
 check: $(VENV)/tests
 	@failed=0; \
 	while read -r line; do \
-		printf '%-52s' "$$line"; \
+		printf '%-84s' "$$line"; \
 		if said=$$($(VENV)/bin/$$line 2>&1 </dev/null); then echo ok; \
 		else failed=1; echo FAILED; printf '%s\n' "$$said"; fi; \
 	done <<< "$$CHECKS"; \

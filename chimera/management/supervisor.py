@@ -104,12 +104,15 @@ class Supervisor:
             for child in stage:
                 child.tend()
 
-    def stop(self, *, seconds_per_stage: float) -> None:
+    def stop(self, *, seconds: float) -> None:
+        """Within `seconds`: a stage has its share of what is left, and leaves what it does not need to the next."""
+        end = time.monotonic() + seconds
         while self._stages:
+            share = (end - time.monotonic()) / len(self._stages)
             stage = self._stages.pop()
             for child in stage:
                 child.ask_to_end()
-            deadline = time.monotonic() + seconds_per_stage
+            deadline = time.monotonic() + share
             for child in stage:
                 child.end(deadline)
 

@@ -41,7 +41,7 @@ class Stage:
 def stage(tmp_path: Path) -> Iterator[Stage]:
     made = Stage(tmp_path)
     yield made
-    made.supervisor.stop(seconds_per_stage=1)
+    made.supervisor.stop(seconds=1)
 
 
 def test_a_child_that_is_killed_comes_back_after_a_pause(stage: Stage) -> None:
@@ -78,7 +78,7 @@ def test_stop_ends_the_deaf_and_what_they_started(stage: Stage) -> None:
     stage.run("parent", PARENT)
     deaf, parent = stage.pid("deaf"), stage.pid("parent")
     grandchild = int((stage.folder / "parent.log").read_text())
-    stage.supervisor.stop(seconds_per_stage=0.5)
+    stage.supervisor.stop(seconds=0.5)
     assert not any(proc.lives(pid) for pid in (deaf, parent))
     proc.until(lambda: not proc.lives(grandchild))
     assert stage.said == ["deaf did not stop in time and was killed"]
@@ -93,7 +93,7 @@ def test_the_last_stage_ends_first(stage: Stage) -> None:
     )
     stage.run("web", f"NAME = 'web'\n{telling}")
     stage.run("agent", f"NAME = 'agent'\n{telling}")
-    stage.supervisor.stop(seconds_per_stage=5)
+    stage.supervisor.stop(seconds=5)
     assert (stage.folder / "ended").read_text().split()[1::2] == ["agent", "web"]
 
 

@@ -24,7 +24,7 @@ from chimera.management.supervisor import Supervisor
 LOOK_SECONDS = 0.1
 PREPARE_SECONDS = 300.0  # migrations of a large database
 READY_SECONDS = 60.0
-STOP_SECONDS_PER_STAGE = 2.0  # agents, then processes; with the servers' own limits less than ten in all
+STOP_SECONDS = 6.0  # agents, then processes; the servers need a moment more, and all is over within ten
 CAMPAIGN = "examples/harbour-launch/"
 
 
@@ -67,7 +67,7 @@ class Command(BaseCommand):
             raise CommandError(str(failure)) from None
         finally:
             self.say("stopping")
-            self.supervisor.stop(seconds_per_stage=STOP_SECONDS_PER_STAGE)
+            self.supervisor.stop(seconds=STOP_SECONDS)
             self.servers.stop()
             hold.release()
             self.say("stopped")
@@ -113,7 +113,7 @@ class Command(BaseCommand):
 
     def _move(self, with_agents: bool) -> None:
         """A server came back at another address: whoever knows the old one starts again."""
-        self.supervisor.stop(seconds_per_stage=STOP_SECONDS_PER_STAGE)
+        self.supervisor.stop(seconds=STOP_SECONDS)
         self.supervisor.start(*self._plan().serving())
         if with_agents:
             self._start_agents()
