@@ -15,7 +15,7 @@ from commerce.events import BudgetChanged, BudgetCreated
 from commerce.limits import limit_of
 from commerce.models import BudgetConfig, SpendWindow
 from commerce.models.budget import LIMITS
-from commerce.states import Currency, Scope
+from commerce.states import Currency, Scope, WindowKind
 
 CHANGEABLE = frozenset({"is_active", *LIMITS})
 
@@ -70,7 +70,7 @@ def change(*, budget_id: UUID, changes: dict[str, Any], expected_version: int | 
     BudgetConfig.objects.filter(pk=budget.pk).update(version=F("version") + 1, updated_at=at, **fresh)
     budget.refresh_from_db()
     for window in SpendWindow.objects.filter(budget=budget).not_over(at).order_by("pk").select_for_update(no_key=True):
-        SpendWindow.objects.filter(pk=window.pk).update(limit_usd=limit_of(budget, window.kind))
+        SpendWindow.objects.filter(pk=window.pk).update(limit_usd=limit_of(budget, WindowKind(window.kind)))
     tell(BudgetChanged.about(budget, before=before), by=by)
     return budget
 

@@ -18,7 +18,7 @@ def test_a_busy_server_is_asked_again_with_the_same_idempotency_key():
 def test_a_claim_carries_no_idempotency_key():
     with answering((200, {"claims": []})) as server:
         assert Chimera(server.url, "chm_x").claim(most=2, wait_seconds=0, types=["draft"]) == []
-        assert server.seen == [("/api/v1/claims", None, {"max": 2, "wait_seconds": 0})]
+        assert server.seen == [("/api/v1/claims", None, {"max": 2, "wait_seconds": 0, "types": ["draft"]})]
 
 
 def test_a_refusal_is_not_repeated_and_keeps_its_code():
