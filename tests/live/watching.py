@@ -11,9 +11,12 @@ from uuid import UUID
 
 from asgiref.sync import async_to_sync
 
+from chimera.kernel import redis
+from chimera.kernel.bridge import in_thread
 from chimera.kernel.eventlog import START, Position
+from chimera.kernel.stream import history
 from chimera.kernel.stream.follow import Following
-from tests.kernel.log import TENANT
+from tests.kernel.log import TENANT, log, note
 
 
 class Watch:
@@ -81,3 +84,17 @@ async def until(ask: Callable[[], Any], seconds: float = 10, describe: Callable[
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run a coroutine to its end, from a synchronous test."""
     async_to_sync(main)()
+
+
+async def write(*told: str, session: UUID) -> None:
+    await in_thread(note, *told, session=session)
+    await in_thread(redis.nudge)
+
+
+def positions(session: UUID) -> list[str]:
+    return [str(event.position) for event in log() if event.session_id == session]
+
+
+def reads() -> float:
+    """How often PostgreSQL was read for viewers, so far."""
+    return float(history.READS._value.get())
