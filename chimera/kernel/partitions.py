@@ -91,12 +91,22 @@ def months_ahead(using: str = "default") -> int:
 
 
 def detach(parent: str, month: datetime, *, using: str = "owner") -> str:
-    """As owner: take a month out of `parent`; the table stays in chimera_parts under its name, which is returned."""
+    """As owner: take a month out of `parent`; the table stays in chimera_parts under its name, which is returned.
+
+    It gives up its foreign keys: an archived result must not hold on to its task, whose month is to go next. Detach what
+    refers to a table before the table itself; ForeignKeyViolation otherwise.
+    """
     name = f"{parent}_{month:%Y_%m}"
     if parent not in set(_parents(using)):
         raise ValueError(f"{parent} is not partitioned")
     with connections[using].cursor() as cursor:
         cursor.execute(f"ALTER TABLE {parent} DETACH PARTITION {SCHEMA}.{name}")
+        cursor.execute(
+            "SELECT quote_ident(conname) FROM pg_constraint WHERE conrelid = %s::regclass AND contype = 'f' AND conparentid = 0",
+            [f"{SCHEMA}.{name}"],
+        )
+        for (constraint,) in cursor.fetchall():
+            cursor.execute(f"ALTER TABLE {SCHEMA}.{name} DROP CONSTRAINT {constraint}")
     return f"{SCHEMA}.{name}"
 
 
