@@ -4,6 +4,7 @@ import time
 
 import structlog
 
+from chimera.kernel import redis
 from chimera.kernel.relay.pace import Pace
 from chimera.kernel.relay.reactions import CLOCK, registry
 
@@ -25,6 +26,8 @@ class ClockLane:
                 continue
             try:
                 periodic.fn()
+            except redis.Away:
+                log.warning("clock_step_without_redis", step=periodic.name)
             except Exception:
                 log.exception("clock_step_failed", step=periodic.name)
             self._due[periodic.name] = began + periodic.every_seconds
