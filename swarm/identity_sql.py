@@ -2,7 +2,11 @@
 
 IDENTITY_SQL = """
 CREATE FUNCTION chimera_identify(secret_digest bytea) RETURNS jsonb
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+DECLARE
+    found jsonb;
+BEGIN
+    SELECT who INTO found FROM (
     SELECT jsonb_build_object(
         'kind', 'agent', 'tenant_id', k.tenant_id, 'id', a.id, 'name', a.name, 'roles', jsonb_build_array(a.role),
         'scopes', to_jsonb(k.scopes), 'credential_id', k.id,
@@ -10,7 +14,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
             WHEN k.revoked_at IS NOT NULL THEN 'This key was revoked; an operator issues a new one.'
             WHEN k.expires_at <= now() THEN 'This key has expired; an operator issues a new one.'
             WHEN a.status = 'suspended' THEN 'This agent was suspended; an operator lets it in again.'
-            ELSE '' END)
+            ELSE '' END) AS who
     FROM swarm_agentkey k JOIN swarm_agentprofile a ON a.id = k.agent_id
     WHERE k.digest = secret_digest
     UNION ALL
@@ -26,7 +30,14 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
     JOIN auth_user u ON u.id = t.user_id
     JOIN swarm_membership m ON m.user_id = t.user_id AND m.tenant_id = t.tenant_id
     WHERE t.digest = secret_digest
-$$;
+    ) known;
+    IF found ->> 'kind' = 'agent' AND found ->> 'refusal' = '' THEN
+        -- Last use to the minute: a key in steady use costs one small write a minute.
+        UPDATE swarm_agentkey SET last_used_at = now()
+        WHERE digest = secret_digest AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute');
+    END IF;
+    RETURN found;
+END $$;
 REVOKE ALL ON FUNCTION chimera_identify(bytea) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION chimera_identify(bytea) TO chimera_app;
 

@@ -10,6 +10,7 @@ from chimera.flows.cancel_task import cancel_orphans
 from chimera.flows.lapse_leases import cancel_overdue, lapse_leases
 from chimera.kernel import clock, redis
 from swarm import dispatch
+from swarm.models import AgentKey, SwarmSession
 from tests.cast import Stage
 
 Settle = Callable[[], None]
@@ -184,8 +185,6 @@ def test_what_slips_through_a_stop_is_swept(acme: Stage, settle: Settle) -> None
     task = acme.task(session)
     settle()
     with acme.bound():
-        from swarm.models import SwarmSession
-
         SwarmSession.objects.filter(pk=session["id"]).update(status="stopped")
     assert cancel_orphans() == 1
     assert acme.pia.get(f"tasks/{task['id']}").ok()["status"] == "cancelled"
@@ -319,3 +318,11 @@ def test_an_empty_claim_is_not_kept_for_its_key(acme: Stage, settle: Settle) -> 
     (claim,) = acme.ada.post("claims", {}, Idempotency_Key="k").ok()["claims"]
     (again,) = acme.ada.post("claims", {}, Idempotency_Key="k").ok()["claims"]
     assert again["lease_token"] == claim["lease_token"]
+
+
+def test_a_keys_last_use_is_known(acme: Stage) -> None:
+    acme.bob.get("sessions").ok()
+    with acme.bound():
+        keys = {key.agent.name: key.last_used_at for key in AgentKey.objects.select_related("agent")}
+    assert keys["bob"] is not None
+    assert keys["jude"] is None

@@ -76,6 +76,8 @@ class Door(APIView):
         structlog.contextvars.bind_contextvars(
             tenant=str(principal.tenant_id), principal=f"{principal.kind}:{principal.id}"
         )
+        if "task_id" in kwargs:
+            structlog.contextvars.bind_contextvars(task=str(kwargs["task_id"]))
         key = request.headers.get("Idempotency-Key") if method == "post" else None
         body = _body(request) if key is not None else b""
         if self.own_transactions:
