@@ -6,13 +6,17 @@ Any step may be repeated; the same text and model give the same vector.
 
 from uuid import UUID
 
+import structlog
 from django.db import transaction
 
 from chimera.kernel import tenancy
 from chimera.kernel.eventlog import Recorded
-from memory.embedders import Vector, embedder
+from memory.embedders import EmbedderAway, Vector, embedder
 from memory.limits import EMBED_BATCH
 from memory.models import MemoryRecord
+
+log = structlog.get_logger()
+FAULTS_MAX = 3  # refused texts in one go; more of them mean that the embedder is away
 
 
 def embed(event: Recorded) -> None:
@@ -37,11 +41,24 @@ def embed_one(*, tenant_id: UUID, memory_id: UUID) -> bool:
 
 
 def embed_waiting(*, limit: int = EMBED_BATCH) -> int:
-    """Embed memories of any tenant that have no vector of the present model, the oldest first; answers how many."""
+    """Embed memories of any tenant that have no vector of the present model, the oldest first; answers how many.
+
+    For housekeeping: after a change of the model, and for what the lane parked while the embedder was away. One text that
+    the embedder refuses does not keep the others waiting; after FAULTS_MAX of them EmbedderAway is raised.
+    """
     with tenancy.system():
         waiting = MemoryRecord.objects.unembedded(embedder().model).order_by("pk").values_list("tenant_id", "pk")
         found = list(waiting[:limit])
-    return sum(embed_one(tenant_id=tenant_id, memory_id=memory_id) for tenant_id, memory_id in found)
+    embedded = faults = 0
+    for tenant_id, memory_id in found:
+        try:
+            embedded += embed_one(tenant_id=tenant_id, memory_id=memory_id)
+        except EmbedderAway as away:
+            log.warning("memory_not_embedded", memory=str(memory_id), error=str(away))
+            faults += 1
+            if faults == FAULTS_MAX:
+                raise
+    return embedded
 
 
 def _keep(memory_id: UUID, vector: Vector, model: str) -> bool:

@@ -14,6 +14,7 @@ class Endpoint:
     def __init__(self) -> None:
         self.status = 200
         self.answers: Any = None
+        self.refuses = ""  # a text that gets 400
         self.calls: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
         self.url = ""
@@ -36,7 +37,7 @@ def serving() -> Iterator[Endpoint]:
             endpoint.calls.append({"path": self.path} | asked)
             endpoint.keys.append(self.headers.get("Authorization"))
             body = json.dumps(endpoint.answer(asked)).encode()
-            self.send_response(endpoint.status)
+            self.send_response(400 if endpoint.refuses in asked["input"] else endpoint.status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

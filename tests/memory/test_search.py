@@ -9,7 +9,7 @@ from django.db import connection
 from chimera.kernel import clock
 from memory import search
 from memory.actions import vectors
-from memory.embedders import embedder
+from memory.embedders import EmbedderAway, embedder
 from memory.models import MemoryRecord
 from memory.queries import Sought, Viewer
 from memory.ranking import Mode
@@ -188,6 +188,27 @@ def test_vectors_of_another_model_are_never_compared(port: Stage, ask: Ask, sett
         assert vectors.embed_waiting() == len(TEXTS)
         assert len(ask(port.bob, "harbour", mode="vector")) == len(TEXTS)
         assert vectors.embed_waiting() == 0
+
+
+def test_a_text_that_the_embedder_refuses_does_not_keep_the_others_waiting(port: Stage, settings: Any) -> None:
+    with serving() as endpoint:
+        settings.EMBEDDINGS_URL, settings.EMBEDDINGS_MODEL = endpoint.url, "tiny"
+        endpoint.refuses = TEXTS[0]
+        assert vectors.embed_waiting() == len(TEXTS) - 1
+        endpoint.status = 500
+        assert vectors.embed_waiting() == 0
+        endpoint.refuses = ""
+        endpoint.status = 200
+        assert vectors.embed_waiting() == 1
+
+
+def test_an_embedder_that_is_away_is_not_asked_for_every_memory(port: Stage, settings: Any) -> None:
+    with serving() as endpoint:
+        settings.EMBEDDINGS_URL, settings.EMBEDDINGS_MODEL = endpoint.url, "tiny"
+        endpoint.status = 500
+        with pytest.raises(EmbedderAway):
+            vectors.embed_waiting()
+        assert len(endpoint.calls) == vectors.FAULTS_MAX < len(TEXTS)
 
 
 def test_while_the_embedder_is_away_a_hybrid_search_goes_on_by_words(port: Stage, settings: Any) -> None:
