@@ -5,6 +5,7 @@ from django.conf import settings
 from procrastinate.contrib.django import app
 
 from chimera.kernel import idempotency, partitions, tenancy
+from memory.actions import vectors
 
 log = structlog.get_logger()
 
@@ -23,3 +24,11 @@ def sweep_answers(timestamp: int) -> None:
     """Forget answers to Idempotency-Keys that nobody may ask for any more."""
     with tenancy.system():
         idempotency.sweep()
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(queueing_lock="embed_waiting", retry=5)
+def embed_waiting(timestamp: int) -> None:
+    """Memories without a vector of the present model: after a change of model, or while the endpoint was away."""
+    if embedded := vectors.embed_waiting():
+        log.info("memories_embedded", memories=embedded)

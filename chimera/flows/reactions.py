@@ -79,7 +79,7 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     commerce.BudgetCreated: [],
     commerce.BudgetChanged: [],
     memory.MemoryAdded: [slow("memory", vectors.embed)],
-    memory.MemorySuperseded: [slow("memory", vectors.embed)],
+    memory.MemorySuperseded: [],
     memory.MemoryForgotten: [],
 }
 
