@@ -1,0 +1,118 @@
+"""Processes that die by SIGKILL at a given moment: nothing is rolled back, closed or tidied up by them.
+
+What has happened outside a process changes only when it sends something to PostgreSQL or Redis. So two lines with nothing
+sent between them are one and the same death, and dying once between any two sends is dying at every line.
+"""
+
+import gc
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+from django.db import connections
+from redis.connection import AbstractConnection
+
+from chimera.kernel import bridge
+
+T = TypeVar("T")
+OURS = tuple(str(Path(__file__).resolve().parents[2] / name) for name in ("chimera/", "commerce/", "safety/", "swarm/"))
+
+
+def at_every_line(
+    prepare: Callable[[], T],
+    act: Callable[[T], object],
+    afterwards: Callable[[T], object],
+    *,
+    mark: Callable[[], Any],
+    before_each: Callable[[], object] = lambda: None,
+) -> int:
+    """Let a process die at every line of `act` in turn, on a scene that `prepare` makes; answers how many deaths those were.
+
+    As long as `mark` says that a death left no trace, the next one meets the same scene. After one that did, and after
+    the one who came through, `afterwards` carries the scene to its end and judges it.
+    """
+    scene, number, before = prepare(), 0, mark()
+    while True:
+        before_each()
+        died = _dies(after=number, act=lambda scene=scene: act(scene))  # type: ignore[misc]
+        if not died:
+            afterwards(scene)
+            return number
+        number += 1
+        if mark() != before:
+            afterwards(scene)
+            scene, before = prepare(), mark()
+
+
+def _dies(*, after: int, act: Callable[[], object]) -> bool:
+    """Do `act` in a child process that dies at its first line after so many sends; False when it came through alive."""
+    connections["default"].close()
+    connections["default"].close_pool()
+    pid = os.fork()
+    if pid == 0:
+        _live_and_die(after, act)
+    _, status = os.waitpid(pid, 0)
+    if os.WIFSIGNALED(status):
+        assert os.WTERMSIG(status) == signal.SIGKILL
+        return True
+    assert os.WEXITSTATUS(status) == 0, "the child failed before its time; see the captured output"
+    return False
+
+
+def _live_and_die(after: int, act: Callable[[], object]) -> None:
+    gc.disable()  # it would touch, and so copy, all of the parent's memory
+    bridge._threads = ThreadPoolExecutor(1)  # the parent's threads did not come along,
+    connections.settings["default"]["OPTIONS"].pop("pool")  # nor those of its pool
+    watch = _until(_Sends(), after)
+    threading.settrace(watch)
+    sys.settrace(watch)
+    code = 1
+    try:
+        act()
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+class _Sends:
+    """Counts what leaves this process: statements, ends of transactions, commands."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        for owner, name in (
+            (psycopg.Cursor, "execute"),
+            (psycopg.Cursor, "executemany"),
+            (psycopg.Connection, "commit"),
+            (psycopg.Connection, "rollback"),
+            (AbstractConnection, "send_packed_command"),
+        ):
+            setattr(owner, name, self._counted(getattr(owner, name)))
+
+    def _counted(self, send: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            answer = send(*args, **kwargs)
+            self.number += 1
+            return answer
+
+        return counted
+
+
+def _until(sends: _Sends, after: int) -> Callable[..., Any]:
+    def line(frame: Any, event: str, _: Any) -> Any:
+        if event == "line" and sends.number >= after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return line
+
+    def call(frame: Any, event: str, _: Any) -> Any:
+        return line if frame.f_code.co_filename.startswith(OURS) else None
+
+    return call
