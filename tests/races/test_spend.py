@@ -25,6 +25,7 @@ from tests import cluster
 from tests.cast import Caller, Stage
 from tests.commerce.books import at_work, check_books, claimed_again
 from tests.lanes import settle
+from tests.races.threads import at_once
 
 SPENDERS = 50
 GRANTED = 14  # of 50 times 0.07 out of 1.00: 0.98, and the fifteenth would be a nickel over
@@ -45,28 +46,6 @@ def spenders(acme: Stage) -> list[tuple[Caller, dict[str, Any]]]:
     claims = mia.claim(64)
     assert len(claims) == SPENDERS
     return [(Caller(key, id=mia.id, name="mia"), claim) for claim in claims]
-
-
-def together(calls: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Run all at the same moment, each in its thread with its own connection; answers what they answered, or raised."""
-    start = threading.Barrier(len(calls))
-    answers: list[Any] = [None] * len(calls)
-
-    def run(number: int, call: Callable[[], Any]) -> None:
-        start.wait(30)
-        try:
-            answers[number] = call()
-        except Exception as error:
-            answers[number] = error
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=pair) for pair in enumerate(calls)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    return answers
 
 
 @contextmanager
@@ -133,7 +112,7 @@ def redis_is(request: pytest.FixtureRequest) -> Iterator[Callable[[], None]]:
 def test_fifty_spend_the_last_dollar_and_never_a_cent_over(acme: Stage, spenders: Any, window: str) -> None:
     acme.budget(**{window: "1.00"})
     with watched(acme.tenant_id) as over:
-        answers = together([lambda pair=pair: pair[0].spend(pair[1], "0.07") for pair in spenders])
+        answers = at_once([lambda pair=pair: pair[0].spend(pair[1], "0.07") for pair in spenders])
     assert statuses(answers) == {201: GRANTED, 402: SPENDERS - GRANTED}
     assert {a["code"] for a in answers if a.status == 402} == {"budget_exceeded"}
     assert over == []
@@ -144,7 +123,7 @@ def test_redis_makes_no_difference_to_the_last_dollar(acme: Stage, spenders: Any
     acme.budget(day_usd="1.00")
     redis_is()
     with watched(acme.tenant_id) as over:
-        answers = together([lambda pair=pair: pair[0].spend(pair[1], "0.07") for pair in spenders])
+        answers = at_once([lambda pair=pair: pair[0].spend(pair[1], "0.07") for pair in spenders])
     assert statuses(answers) == {201: GRANTED, 402: SPENDERS - GRANTED}
     assert over == []
     check_books(acme)
@@ -157,7 +136,7 @@ def test_several_budgets_at_once_hold_in_the_race_and_nobody_waits_for_ever(acme
     for _, claim in spenders[::2]:
         acme.budget(scope="task", scope_id=claim["task"]["id"], per_transaction_usd="0.10")
     with watched(acme.tenant_id) as over:
-        answers = together([lambda pair=pair: pair[0].spend(pair[1], "0.07") for pair in spenders])
+        answers = at_once([lambda pair=pair: pair[0].spend(pair[1], "0.07") for pair in spenders])
     assert statuses(answers) == {201: GRANTED, 402: SPENDERS - GRANTED}
     assert {a["budget"] for a in answers if a.status == 402} == {tight["id"]}
     assert over == []
@@ -186,7 +165,7 @@ def test_control_check_then_add_overshoots_and_the_watch_sees_it(
     monkeypatch.setattr(windows, "lock_open", lock_open)
     monkeypatch.setattr(windows, "hold", hold)
     with watched(acme.tenant_id) as over:
-        answers = together([lambda pair=pair: pair[0].spend(pair[1], "0.40") for pair in spenders[1 : racers + 1]])
+        answers = at_once([lambda pair=pair: pair[0].spend(pair[1], "0.40") for pair in spenders[1 : racers + 1]])
         with acme.bound():
             held = SpendWindow.objects.get(budget_id=budget["id"], kind="day").held_usd
     assert statuses(answers) == {201: racers}
@@ -207,7 +186,7 @@ def test_a_hold_is_captured_or_voided_never_both(acme: Stage, spenders: Any) -> 
             )
             for verb in ("capture", "void")
         ]
-        captured, voided = together(calls)
+        captured, voided = at_once(calls)
         assert {captured.status, voided.status} == {200, 409}
         loser = captured if captured.status == 409 else voided
         loser.refused(409, "transaction_voided" if loser is captured else "transaction_captured")
@@ -221,7 +200,7 @@ def test_equal_captures_at_once_are_one_capture(acme: Stage, spenders: Any) -> N
     caller, claim = spenders[0]
     held = caller.spend(claim, "10").ok(201)
     body = {"lease_token": claim["lease_token"], "amount_usd": "4"}
-    answers = together([lambda: Caller(caller.secret).post(f"transactions/{held['id']}/capture", body)] * 8)
+    answers = at_once([lambda: Caller(caller.secret).post(f"transactions/{held['id']}/capture", body)] * 8)
     assert statuses(answers) == {200: 8}
     assert len({str(a.body) for a in answers}) == 1
     check_books(acme)
@@ -230,7 +209,7 @@ def test_equal_captures_at_once_are_one_capture(acme: Stage, spenders: Any) -> N
 def test_a_task_that_asks_twice_at_once_opens_one_card(acme: Stage) -> None:
     acme.budget(day_usd="100", approval_threshold_usd="5")
     claim = at_work(acme)
-    answers = together([lambda: Caller(acme.ada.secret).spend(claim, "8")] * 6)
+    answers = at_once([lambda: Caller(acme.ada.secret).spend(claim, "8")] * 6)
     assert statuses(answers) == {202: 1, 409: 5}
     assert acme.rita.get("reviews").ok()["results"][0]["transaction"] == next(
         a["id"] for a in answers if a.status == 202
@@ -244,7 +223,7 @@ def test_an_approved_hold_asked_for_twice_at_once_is_one_hold(acme: Stage) -> No
     spend = acme.ada.spend(claim, "8").ok(202)
     acme.rita.post(f"reviews/{spend['review']}/decision", {"decision": "approve"}).ok()
     again = claimed_again(acme, claim)
-    answers = together([lambda: Caller(acme.ada.secret).spend(again, "8")] * 6)
+    answers = at_once([lambda: Caller(acme.ada.secret).spend(again, "8")] * 6)
     assert statuses(answers) == {201: 6}
     assert {a["id"] for a in answers} == {spend["id"]}
     check_books(acme)
@@ -259,7 +238,7 @@ def test_once_a_lower_limit_is_answered_nothing_passes_above_it(acme: Stage, spe
         limits.append(said.status)
         return said
 
-    answers = together([lower, *(lambda pair=pair: pair[0].spend(pair[1], "0.07") for pair in spenders)])
+    answers = at_once([lower, *(lambda pair=pair: pair[0].spend(pair[1], "0.07") for pair in spenders)])
     assert answers[0].status == 200
     with acme.bound():
         window = SpendWindow.objects.get(kind="day")
@@ -291,7 +270,7 @@ def test_the_first_window_of_a_day_never_gets_a_limit_that_has_just_been_changed
         finally:
             done.set()
 
-    _, answer = together([change, spend])
+    _, answer = at_once([change, spend])
     answer.refused(402, "budget_exceeded")
     with acme.bound():
         assert SpendWindow.objects.get(kind="day").limit_usd == 1
@@ -299,7 +278,7 @@ def test_the_first_window_of_a_day_never_gets_a_limit_that_has_just_been_changed
 
 def test_first_spends_of_a_day_make_each_window_once(acme: Stage, spenders: Any) -> None:
     budgets = [acme.budget(day_usd="100") for _ in range(5)]
-    answers = together([lambda pair=pair: pair[0].spend(pair[1], "0.07") for pair in spenders])
+    answers = at_once([lambda pair=pair: pair[0].spend(pair[1], "0.07") for pair in spenders])
     assert statuses(answers) == {201: SPENDERS}
     with acme.bound():
         assert SpendWindow.objects.count() == 3 * len(budgets)
