@@ -21,7 +21,7 @@ from chimera.kernel.relay.slow_lane import SlowLane, is_outage
 
 log = structlog.get_logger()
 BACKOFF_SECONDS_MAX = 2.0  # a lane that stopped must go on soon after its neighbour is back
-STOP_SECONDS = 1.5  # then we leave; what a lane had in hand is repeated by the next leader
+STOP_SECONDS = 1.0  # then we leave; what a lane had in hand is repeated by the next leader
 
 
 class Steps(Protocol):
@@ -109,8 +109,7 @@ class Relay:
         deadline = time.monotonic() + STOP_SECONDS
         for lane in self.threads:
             lane.waiter.wake()
-        ending: list[threading.Thread] = [*self.threads, self._nudges]
-        for thread in ending:
+        for thread in self.threads:  # the nudges' thread holds nothing, and ends by itself
             thread.join(max(0.0, deadline - time.monotonic()))
         late = [thread.lane.name for thread in self.threads if thread.is_alive()]
         log.info("relay_stopped", late=late)
