@@ -3,8 +3,11 @@
 from typing import Any
 
 from django.core.checks import Error, register
+from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError
 
 from chimera.flows.reactions import REACTIONS
+from chimera.kernel import serving
 from chimera.kernel.eventlog import Fact
 
 
@@ -14,3 +17,15 @@ def every_event_has_its_line(app_configs: Any, **kwargs: Any) -> list[Error]:
     ours = {fact for fact in Fact.registry.values() if not fact.__module__.startswith("tests.")}
     missing = sorted(fact.full_type() for fact in ours - set(REACTIONS))
     return [Error(f"{name} is missing from chimera/flows/reactions.py", id="chimera.E001") for name in missing]
+
+
+@register()
+def the_login_is_bound_by_row_level_security(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """For every command that serves, the worker's among them; one that finds no database says so itself."""
+    try:
+        serving.refuse_unsafe_login()
+    except serving.UnsafeLogin as refusal:
+        return [Error(str(refusal), id="chimera.E002")]
+    except (ImproperlyConfigured, OperationalError):
+        return []
+    return []

@@ -6,3 +6,7 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chimera.settings")
 application = get_wsgi_application()
+
+from chimera.kernel import serving  # noqa: E402  (needs a Django that is set up)
+
+serving.wait_and_refuse_unsafe_login()
