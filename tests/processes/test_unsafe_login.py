@@ -38,10 +38,12 @@ def login(db: None) -> Iterator[Callable[[str], str]]:
 
     def make(fault: str) -> str:
         said(f"CREATE ROLE chimera_faulty LOGIN PASSWORD '{PASSWORD}' {fault}")
+        said(f"GRANT CONNECT ON DATABASE {cluster.DATABASE} TO chimera_faulty")
         return url_of("chimera_faulty")
 
     yield make
-    said("DROP ROLE IF EXISTS chimera_faulty")
+    said(f"REVOKE CONNECT ON DATABASE {cluster.DATABASE} FROM chimera_faulty")
+    said("DROP ROLE chimera_faulty")
 
 
 def said(sql: str) -> None:
