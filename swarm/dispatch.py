@@ -6,6 +6,7 @@ Redis only hints. A lost id comes back by `restock`, a doubled id finds its task
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -181,7 +182,8 @@ def queue_due() -> None:
             )
             made = make_queued(ready)
         if made:
-            _push_now(tenant_id, made)
+            with suppress(redis.Away):  # They are QUEUED: claims find them through PostgreSQL, and restock pushes them.
+                _push_now(tenant_id, made)
 
 
 def restock() -> None:

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from chimera.kernel import partitions, redis, relay, roles, tenancy
+from chimera.kernel import partitions, redis, relay, roles, tenancy, xidbase
 from chimera.kernel.relay.blockers import eventlog_blockers
 from chimera.kernel.relay.tables import Lane, ParkedEvent
 
@@ -124,6 +124,15 @@ def _event_log() -> Iterator[Finding]:
         yield Finding("warning", f"the event log waits for {blocker}", f"If it is idle for good: {remedy}")
 
 
+def _positions() -> Iterator[Finding]:
+    standing = xidbase.standing()
+    if standing.is_behind:
+        what = f"new positions ({standing.present}) come before stored ones ({standing.highest}), as after a restore"
+        yield Finding("broken", what, "Run `manage.py raise_xid_base`.")
+    else:
+        yield Finding("ok", "new positions come after all stored ones")
+
+
 def _lanes() -> Iterator[Finding]:
     with tenancy.system():
         lanes = {lane.name: lane for lane in Lane.objects.all()}
@@ -169,4 +178,12 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n")[0][:300]
 
 
-_QUESTIONS: list[Callable[[], Iterator[Finding]]] = [_roles, _extensions, _migrations, _partitions, _event_log, _lanes]
+_QUESTIONS: list[Callable[[], Iterator[Finding]]] = [
+    _roles,
+    _extensions,
+    _migrations,
+    _partitions,
+    _event_log,
+    _positions,
+    _lanes,
+]
