@@ -1,5 +1,6 @@
 """Cancel and block of one task are told in the order in which they happened, whoever began first."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ from chimera.flows.cancel_task import cancel_task
 from chimera.kernel import tenancy
 from swarm.actions import tasks
 from tests.cast import Stage
-from tests.races.threads import InBackground, held_after, wait_for_waiters
+from tests.races.threads import PATIENCE_SECONDS, InBackground, held_after, wait_for_waiters
 
 Settle = Callable[[], None]
 
@@ -33,40 +34,39 @@ def told(acme: Stage, task_id: str) -> list[str]:
     return [e["type"].split(".")[2] for e in events if e["task"] == task_id and e["type"] in wanted]
 
 
-def cancel_while_it_is_being_blocked(
-    acme: Stage, claim: dict[str, Any], cancel: Callable[[], Any], patch: pytest.MonkeyPatch
-) -> None:
-    """The spend holds the task and has written nothing yet; the cancel waits for it; then the spend blocks the task."""
+def cancel_that_began_first(acme: Stage, claim: dict[str, Any], begin: str, patch: pytest.MonkeyPatch) -> None:
+    """The cancel's transaction begins; the spend locks the task; the cancel waits for it; the spend blocks the task."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def cancel() -> None:
+        with tenancy.bound(acme.tenant_id), connection.cursor() as cursor:
+            cursor.execute(begin)
+            begun.set()
+            assert go_on.wait(PATIENCE_SECONDS)
+            cancel_task(task_id=UUID(claim["task"]["id"]), reason="", by=acme.otto.actor)
+
+    cancelling = InBackground(cancel)
+    assert begun.wait(PATIENCE_SECONDS)
     with held_after(patch, tasks, "lock") as hold:
         spend = InBackground(lambda: acme.ada.spend(claim, "40"))
         hold.wait_reached()
-        cancelling = InBackground(cancel)
+        go_on.set()
         wait_for_waiters()
         hold.release()
         spend.answer().ok(202)
-        cancelled = cancelling.answer()
-    assert not isinstance(cancelled, Exception), repr(cancelled)
+    assert cancelling.answer() is None
 
 
-def test_a_cancel_that_waited_is_told_after_the_block(
+def test_a_cancel_that_locks_before_it_writes_is_told_after_the_block(
     acme: Stage, claim: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    task_id = claim["task"]["id"]
-    cancel_while_it_is_being_blocked(acme, claim, lambda: acme.otto.post(f"tasks/{task_id}/cancel").ok(), monkeypatch)
-    assert told(acme, task_id) == ["blocked", "cancelled"]
+    cancel_that_began_first(acme, claim, "SELECT 1", monkeypatch)
+    assert told(acme, claim["task"]["id"]) == ["blocked", "cancelled"]
 
 
 def test_control_who_writes_before_it_locks_is_told_too_early(
     acme: Stage, claim: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same cancel, with an id of its own from before the wait: what came later is told first."""
-    task_id = claim["task"]["id"]
-
-    def write_then_lock() -> None:
-        with tenancy.bound(acme.tenant_id):
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_current_xact_id()")
-            cancel_task(task_id=UUID(task_id), reason="", by=acme.otto.actor)
-
-    cancel_while_it_is_being_blocked(acme, claim, write_then_lock, monkeypatch)
-    assert told(acme, task_id) == ["cancelled", "blocked"]
+    """The same cancel, with a transaction id from before the wait, as a first write gives it."""
+    cancel_that_began_first(acme, claim, "SELECT pg_current_xact_id()", monkeypatch)
+    assert told(acme, claim["task"]["id"]) == ["cancelled", "blocked"]
