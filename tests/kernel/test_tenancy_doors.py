@@ -1,0 +1,218 @@
+"""Every door of the API, tried as another tenant: what is others' does not exist. A door without a case fails here."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.urls import URLPattern, get_resolver
+
+from chimera.kernel import tenancy
+from tests.cast import Caller, Said, Stage
+from tests.kernel.world import World, made_by
+
+API = "api/v1/"
+ROLES = {
+    "worker": "ada",
+    "planner": "pia",
+    "judge": "jude",
+    "reviewer": "rita",
+    "operator": "otto",
+    "finance": "fay",
+    "auditor": "anna",
+    "admin": "boss",
+}
+MEMORY = {"content": "The gate is shut."}
+# What a call to a detail door says, so that nothing else can be the reason of its refusal; {} unless told.
+BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
+    "PATCH campaigns/<uuid:campaign_id>": lambda w: {"goal": "another"},
+    "PATCH sessions/<uuid:session_id>": lambda w: {"name": "another"},
+    "POST tasks/<uuid:task_id>/heartbeat": lambda w: {"lease_token": w.lease_token},
+    "POST tasks/<uuid:task_id>/result": lambda w: {
+        "lease_token": w.lease_token,
+        "status": "succeeded",
+        "output_payload": {},
+    },
+    "POST transactions/<uuid:transaction_id>/capture": lambda w: {"lease_token": w.lease_token},
+    "POST transactions/<uuid:transaction_id>/void": lambda w: {"lease_token": w.lease_token},
+    "PATCH budgets/<uuid:budget_id>": lambda w: {"day_usd": "1"},
+    "POST reviews/<uuid:review_id>/decision": lambda w: {"decision": "approve"},
+    "POST memories/<uuid:memory_id>/supersede": lambda w: MEMORY,
+    "POST memories/<uuid:memory_id>/forget": lambda w: {"reason": "wrong"},
+}
+# Bodies that name what is others', for doors that make or do something; each must be refused. None: nothing can be named.
+NAMING: dict[str, list[Callable[[World], dict[str, Any]]] | None] = {
+    "agents": None,
+    "campaigns": None,
+    "sessions": [lambda w: {"campaign": w.ids["campaign_id"]}],
+    "tasks": [
+        lambda w: _task(w.ids["session_id"]),
+    ],
+    "tasks/batch": [lambda w: {"tasks": [_task(w.ids["session_id"])]}],
+    "claims": None,
+    "claims/results": None,  # each on its own; see below
+    "transactions": [
+        lambda w: {"task": w.ids["task_id"], "lease_token": w.lease_token, "amount_usd": "1", "asset_symbol": "USD"}
+    ],
+    "budgets": [
+        lambda w, scope=scope: {"scope": scope, "scope_id": w.ids[f"{scope}_id"], "day_usd": "1"}  # type: ignore[misc]
+        for scope in ("campaign", "session", "agent", "task")
+    ],
+    "memories": [lambda w: MEMORY | {"session": w.ids["session_id"]}, lambda w: MEMORY | {"task": w.ids["task_id"]}],
+    "memories/search": [
+        lambda w: {"query": "tide", "task": w.ids["task_id"], "lease_token": w.lease_token},
+        lambda w: {"query": "tide", "session": w.ids["session_id"]},
+    ],
+}
+
+
+def _task(session: str, **more: Any) -> dict[str, Any]:
+    return {"session": session, "type": "research", "input_payload": {}} | more
+
+
+def _routes() -> Iterator[tuple[str, str, frozenset[Any]]]:
+    for part in get_resolver().url_patterns:
+        if str(part.pattern) == API:
+            for entry in part.url_patterns:
+                assert isinstance(entry, URLPattern)
+                for method, roles in entry.callback.cls.allow.items():  # type: ignore[attr-defined]
+                    yield method, str(entry.pattern), roles
+
+
+DOORS = list(_routes())
+DETAILS = [door for door in DOORS if "<" in door[1]]
+LISTS = [door for door in DOORS if "<" not in door[1] and door[0] == "GET"]
+MAKERS = [door for door in DOORS if "<" not in door[1] and door[0] != "GET"]
+
+
+@pytest.fixture
+def world(acme: Stage, settle: Callable[[], None]) -> World:
+    return made_by(acme, settle)
+
+
+def callers(stage: Stage, roles: frozenset[Any]) -> list[Caller]:
+    """One agent and one person who may call it."""
+    names = [name for role, name in ROLES.items() if role in roles]
+    kinds = {getattr(stage, name).secret[:4]: getattr(stage, name) for name in names}
+    return list(kinds.values())
+
+
+def call(caller: Caller, method: str, route: str, world: World) -> Said:
+    path = route
+    for name, value in world.ids.items():
+        path = path.replace(f"<uuid:{name}>", value)
+    assert "<" not in path, f"{route} has a place that this test cannot fill"
+    body = BODIES.get(f"{method} {route}", lambda w: {})(world)
+    match method:
+        case "GET":
+            return caller.get(path)
+        case "PATCH":
+            return caller.patch(path, body)
+        case _:
+            return caller.post(path, body)
+
+
+def told(tenant: Stage) -> int:
+    with tenancy.system(), connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM kernel_event WHERE tenant_id = %s", [tenant.tenant_id])
+        return int(cursor.fetchone()[0])
+
+
+def test_the_walk_finds_the_doors() -> None:
+    assert len(DETAILS) > 30
+    assert len(LISTS) > 7
+    assert {route for _, route, _ in MAKERS} == set(NAMING), "each door that makes something says what it could name"
+
+
+def test_details_of_others_do_not_exist(acme: Stage, zenith: Stage, world: World) -> None:
+    before = told(acme)
+    for method, route, roles in DETAILS:
+        for caller in callers(zenith, roles):
+            said = call(caller, method, route, world)
+            assert (said.status, said.body.get("code")) == (404, "not_found"), (
+                f"{method} {route} as {caller.name}: {said}"
+            )
+    assert told(acme) == before
+
+
+def test_the_same_details_exist_for_their_own_tenant(acme: Stage, world: World) -> None:
+    """Otherwise the test above would see nothing: each address is right, and only the tenant was wrong."""
+    for method, route, roles in DETAILS:
+        if method == "GET":
+            for caller in callers(acme, roles):
+                assert call(caller, method, route, world).status == 200, f"{route} as {caller.name}"
+
+
+def test_lists_leave_out_what_is_others(acme: Stage, zenith: Stage, world: World) -> None:
+    with acme.bound(), connection.cursor() as cursor:
+        cursor.execute("SELECT id::text FROM swarm_task UNION SELECT id::text FROM safety_reviewcard")
+        theirs = {row[0] for row in cursor.fetchall()} | set(world.ids.values())
+    for _, route, roles in LISTS:
+        for mine, others in zip(callers(acme, roles), callers(zenith, roles), strict=True):
+            assert any(found in str(mine.get(route).ok().body) for found in theirs), f"{route} shows nothing at all"
+            shown = str(others.get(route).ok().body)
+            assert not [found for found in theirs if found in shown], route
+
+
+@pytest.mark.parametrize("route", ["tasks", "transactions", "reviews", "memories", "sessions"])
+def test_a_filter_that_names_others_finds_nothing(zenith: Stage, world: World, route: str) -> None:
+    named = {name: world.ids[f"{name}_id"] for name in ("session", "task", "campaign")}
+    for name, value in named.items():
+        said = zenith.boss.get(route, **{name: value})
+        assert said.status in (200, 422), said
+        assert said.status == 422 or said["results"] == []
+
+
+def test_nothing_is_made_that_belongs_to_others(acme: Stage, zenith: Stage, world: World) -> None:
+    before = told(acme), told(zenith)
+    for _, route, roles in MAKERS:
+        for body in NAMING[route] or []:
+            for caller in callers(zenith, roles):
+                said = caller.post(route, body(world))
+                assert _is_refused_or_empty(said), f"{route} as {caller.name}: {said}"
+    assert (told(acme), told(zenith)) == before
+
+
+def _is_refused_or_empty(said: Said) -> bool:
+    refused = said.status in (404, 422) and said.body["code"] in {
+        "not_found",
+        "unknown_scope",
+        "unknown_task",
+        "invalid",
+    }
+    return refused or (said.status == 200 and said.body["results"] == [])
+
+
+def test_tasks_of_others_are_no_parents_and_nothing_waits_for_them(zenith: Stage, world: World) -> None:
+    session = zenith.session()
+    for named in ({"parent_task": world.ids["task_id"]}, {"depends_on": [world.ids["task_id"]]}):
+        zenith.pia.post("tasks", _task(session["id"], **named)).refused(422, "unknown_task")
+
+
+def test_results_for_others_are_refused_one_by_one(acme: Stage, zenith: Stage, world: World) -> None:
+    result = {
+        "task": world.ids["task_id"],
+        "lease_token": world.lease_token,
+        "status": "succeeded",
+        "output_payload": {},
+    }
+    (outcome,) = zenith.ada.post("claims/results", {"results": [result]}).ok()["outcomes"]
+    assert outcome["error"]["code"] == "not_found"
+    assert acme.ada.get(f"tasks/{world.ids['task_id']}").ok()["status"] == "running"
+
+
+def test_the_live_feed_of_others_does_not_exist(zenith: Stage, world: World) -> None:
+    path = f"/api/v1/sessions/{world.ids['session_id']}/events"
+    headers = {"Authorization": f"Bearer {zenith.boss.secret}", "Accept": "text/event-stream"}
+    said = zenith.boss.client.get(path, headers=headers)
+    assert (said.status_code, said.json()["code"]) == (404, "not_found")
+
+
+def test_the_same_external_id_is_free_for_another_tenant(zenith: Stage, world: World) -> None:
+    zenith.task(zenith.session(), external_id="harbour-1")
+
+
+def test_an_idempotency_key_of_others_is_free(zenith: Stage, world: World) -> None:
+    body = {"name": "mine", "goal": "none"}
+    mine = zenith.otto.post("campaigns", body, Idempotency_Key="one").ok(201)
+    assert mine["name"] == "mine"

@@ -1,0 +1,70 @@
+"""Something of everything that a tenant can have, made through the API, so that others can be kept from it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from chimera.flows.flush_progress import flush_progress
+from chimera.kernel import eventlog, tenancy
+from chimera.kernel.relay import parking
+from tests.cast import Stage
+
+
+@dataclass(frozen=True)
+class World:
+    """Ids by the names that addresses use, and Ada's lease of `task_id`."""
+
+    ids: dict[str, str]
+    lease_token: str
+
+
+def made_by(acme: Stage, settle: Callable[[], None]) -> World:
+    campaign = acme.otto.post("campaigns", {"name": "Harbour", "goal": "Fill the baths"}).ok(201)
+    session = acme.session(campaign=campaign["id"])
+    budget = acme.budget(day_usd="10")
+    waiting = _waiting(acme, settle, session)
+    task = acme.task(session, external_id="harbour-1", depends_on=[waiting["task"]])
+    acme.rita.post(f"reviews/{waiting['review']}/decision", {"decision": "approve"}).ok()
+    settle()
+    (claim,) = acme.ada.claim()
+    assert claim["task"]["id"] == task["id"]
+    spend = acme.ada.spend(claim, "1").ok(201)
+    memory = acme.ada.post("memories", {"content": "The tide gate opens at six.", "task": task["id"]}).ok(201)
+    lease = {"lease_token": claim["lease_token"]}
+    acme.ada.post("memories/search", {"query": "tide", "task": task["id"]} | lease).ok()
+    progress = {"phase": "reading", "percentage": 50, "message": "half"}
+    acme.ada.post(f"tasks/{task['id']}/heartbeat", lease | {"progress": progress}).ok()
+    acme.otto.post("campaigns", {"name": "kept for its key", "goal": "none"}, Idempotency_Key="one").ok(201)
+    flush_progress()
+    _park(acme)
+    settle()
+    return World(
+        {
+            "agent_id": acme.ada.id,
+            "campaign_id": campaign["id"],
+            "session_id": session["id"],
+            "task_id": task["id"],
+            "transaction_id": spend["id"],
+            "budget_id": budget["id"],
+            "review_id": _waiting(acme, settle, session)["review"],
+            "memory_id": memory["id"],
+        },
+        claim["lease_token"],
+    )
+
+
+def _waiting(acme: Stage, settle: Callable[[], None], session: dict[str, Any]) -> dict[str, str]:
+    """A result with an artifact that waits for a person."""
+    made = acme.task(session)
+    settle()
+    claim = next(c for c in acme.ada.claim(8) if c["task"]["id"] == made["id"])
+    artifacts = [{"type": "table", "content": {"rows": [1]}}]
+    return {"task": made["id"], "review": acme.ada.finish(claim, 0.8, artifacts=artifacts).ok()["review"]}
+
+
+def _park(acme: Stage) -> None:
+    """An event that a lane put aside."""
+    with tenancy.bound(acme.tenant_id):
+        event = eventlog.read(eventlog.START, limit=1)[0]
+    with tenancy.system():
+        parking.park(event, lane="memory", attempts=4, fault=ValueError("the embedder is away"))
