@@ -24,6 +24,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_SUBHEADER": "chimera.kernel.console.caller.tenant_name",
     "SITE_SYMBOL": "graph_4",
     "SITE_URL": "",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("chimera/icon.svg")}],
     "SITE_DROPDOWN": "chimera.kernel.console.caller.tenant_links",
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,

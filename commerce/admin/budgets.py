@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
@@ -19,6 +19,7 @@ from chimera.kernel.console import panels, show
 from chimera.kernel.console.caller import may, principal
 from chimera.kernel.console.panels import Panel
 from chimera.kernel.console.rows import RowsAdmin
+from chimera.kernel.console.saying import say_when_done
 from chimera.kernel.console.site import site
 from chimera.kernel.console.verbs import Verb
 from chimera.kernel.errors import Refused, forbidden
@@ -149,7 +150,7 @@ class BudgetAdmin(RowsAdmin):
         except Refused as refusal:
             form.add_error(None, refusal.detail)
             return self._new_page(request, form, status=refusal.status)
-        messages.success(request, f"{principal(request).name} created the {made} at {clock.now():%H:%M} UTC.")
+        say_when_done(request, f"{principal(request).name} created the {made} at {clock.now():%H:%M} UTC.")
         return HttpResponseRedirect(self.address(made))
 
     def _new_page(self, request: HttpRequest, form: NewBudgetForm, status: int = 200) -> HttpResponse:

@@ -43,7 +43,7 @@ class TransactionAdmin(RowsAdmin):
         ("Denied", {"status__exact": "denied"}),
     )
     list_display = ("amount", "status_shown", "is_for", "agent_name", "session_name", "asked", "why")
-    list_filter = ("status", "asset_symbol")
+    list_filter = ("status",)
     list_deferred = ("metadata",)
     search_fields = ("payee__istartswith",)
     search_help_text = "Id, or the beginning of a payee"
@@ -72,7 +72,7 @@ class TransactionAdmin(RowsAdmin):
 
     @admin.display(description="Session")
     def session_name(self, spend: Transaction) -> str:
-        return show.short(_names(spend).session, 24)
+        return show.short(_names(spend).session, 60)
 
     @admin.display(description="Asked")
     def asked(self, spend: Transaction) -> SafeString | str:

@@ -132,7 +132,7 @@ class MemoryAdmin(RowsAdmin):
 
     @admin.display(description="Session")
     def session_name(self, memory: MemoryRecord) -> str:
-        return show.short(str(memory.session), 24) if memory.session else show.NOTHING
+        return show.short(str(memory.session), 60) if memory.session else show.NOTHING
 
     @admin.display(description="Source")
     def source_shown(self, memory: MemoryRecord) -> str:

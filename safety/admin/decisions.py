@@ -108,6 +108,7 @@ VERBS = (
     Verb(
         name="approve_edited",
         label="Edit and approve",
+        confirm="Approve as edited",
         past="edited and approved",
         roles=REVIEWERS,
         run=_approve,

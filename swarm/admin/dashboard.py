@@ -57,7 +57,7 @@ def _work() -> tuple[list[Tile], list[Panel]]:
             "Running sessions",
             "play_circle",
             _number(found.running_sessions),
-            "",
+            "handing out work",
             _list("swarm_swarmsession", "status__exact=running"),
         ),
         _tile(
@@ -71,7 +71,7 @@ def _work() -> tuple[list[Tile], list[Panel]]:
             "Dead letters",
             "mark_email_unread",
             _number(found.failed),
-            "failed tasks that nobody retried or dropped",
+            "failed for good",
             _list("swarm_task", "status__exact=failed"),
             "warn" if found.failed else "",
         ),

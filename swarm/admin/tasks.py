@@ -89,7 +89,7 @@ class TaskAdmin(RowsAdmin):
 
     @admin.display(description="Session")
     def session_name(self, task: Task) -> str:
-        return show.short(str(task.session), 24)
+        return show.short(str(task.session), 60)
 
     @admin.display(description="Agent")
     def agent_name(self, task: Task) -> str:

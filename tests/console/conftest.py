@@ -1,16 +1,33 @@
-"""People of Acme at their desks."""
+"""People of Acme at their desks, and one row of every noun."""
 
 from collections.abc import Callable
 
 import pytest
 
+from chimera.kernel import clock
+from chimera.kernel.eventlog import Event
+from chimera.kernel.relay.tables import ParkedEvent
+from commerce.models import BudgetConfig, Transaction
+from memory.models import MemoryRecord
+from swarm.models import Membership
 from tests.cast import Stage
 from tests.console.desk import Desk
+from tests.scene import Scene, play
 
 
 @pytest.fixture
 def rita(acme: Stage) -> Desk:
     return Desk(acme.rita)
+
+
+@pytest.fixture
+def otto(acme: Stage) -> Desk:
+    return Desk(acme.otto)
+
+
+@pytest.fixture
+def fay(acme: Stage) -> Desk:
+    return Desk(acme.fay)
 
 
 @pytest.fixture
@@ -21,14 +38,52 @@ def boss(acme: Stage) -> Desk:
 @pytest.fixture
 def waiting(acme: Stage, settle: Callable[[], None]) -> str:
     """The id of a card about a result whose confidence lies between the bands."""
-    return open_card(acme, settle)
-
-
-def open_card(acme: Stage, settle: Callable[[], None], text: str = "Swim at high tide, not before.") -> str:
     acme.task(acme.session(), description="Write a post about the harbour")
     settle()
     (claim,) = acme.ada.claim()
-    finished = acme.ada.finish(claim, confidence=0.8, output={"post": text, "platform": "short"}).ok()
+    output = {"post": "Swim at high tide, not before.", "platform": "short"}
+    finished = acme.ada.finish(claim, confidence=0.8, output=output).ok()
     assert finished["outcome"] == "blocked"
     settle()
     return str(finished["review"])
+
+
+@pytest.fixture
+def scene(acme: Stage, settle: Callable[[], None]) -> Scene:
+    return play(acme, settle)
+
+
+@pytest.fixture
+def rows(acme: Stage, scene: Scene) -> dict[str, str]:
+    """The id of a row of each noun of tests.console.places."""
+    with acme.bound():
+        found = {
+            "card": scene.card,
+            "session": scene.session,
+            "task": scene.failed,
+            "campaign": scene.campaign,
+            "agent": acme.ada.id,
+            "memory": MemoryRecord.objects.first().pk,
+            "budget": BudgetConfig.objects.get(scope="tenant").pk,
+            "transaction": Transaction.objects.first().pk,
+            "event": Event.objects.order_by("-pk").first().pk,
+            "parked": parked().pk,
+            "member": Membership.objects.first().pk,
+        }
+    return {noun: str(pk) for noun, pk in found.items()}
+
+
+def parked(number: int = 1) -> ParkedEvent:
+    """An event that the memory lane put aside; in the bound tenant."""
+    row: ParkedEvent = ParkedEvent.objects.create(
+        lane="memory",
+        xid=number,
+        seq=number,
+        type="memory.memory.added.v1",
+        payload={"aggregate_id": "0"},
+        at=clock.now(),
+        actor="system:chimera",
+        error="Traceback\nEmbedderAway: nobody answers",
+        attempts=5,
+    )
+    return row

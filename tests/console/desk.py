@@ -10,8 +10,6 @@ from django.test import Client
 
 from tests.cast import Caller
 
-QUEUE = "/admin/safety/reviewcard/"
-
 
 @dataclass
 class Page:

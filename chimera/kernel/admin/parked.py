@@ -47,7 +47,7 @@ class ParkedEventAdmin(RowsAdmin):
         ("Resolved", {"status__exact": "resolved"}),
     )
     list_display = ("type", "status_shown", "lane", "attempts", "error_shown", "since")
-    list_filter = ("status", "lane")
+    list_filter = ("status",)
     list_deferred = ("payload",)
     search_fields = ("type__icontains",)
     search_help_text = "Type or id"

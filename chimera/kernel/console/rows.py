@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.apps import apps
 from django.contrib import messages
+from django.contrib.admin import ShowFacets
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -19,8 +20,9 @@ from chimera.kernel.console import show
 from chimera.kernel.console.caller import may, principal
 from chimera.kernel.console.pages import InfinitePaginator
 from chimera.kernel.console.panels import Panel
+from chimera.kernel.console.saying import say_when_done
 from chimera.kernel.console.verbs import Offer, Verb, VerbForm
-from chimera.kernel.errors import forbidden, not_found
+from chimera.kernel.errors import forbidden, invalid, not_found
 from chimera.kernel.http.problem import as_refusal
 from chimera.kernel.identity import Role
 
@@ -39,6 +41,7 @@ class RowsAdmin(ModelAdmin):
 
     paginator = InfinitePaginator
     show_full_result_count = False
+    show_facets = ShowFacets.NEVER
     list_per_page = 50
     actions = None
     sortable_by: Sequence[str] = ()
@@ -87,17 +90,19 @@ class RowsAdmin(ModelAdmin):
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         """Only what a filter of the list asks for; other columns are not for guessing at."""
-        declared = {name for name in self.list_filter if isinstance(name, str)}
-        return any(lookup in (name, f"{name}__exact") for name in declared)
+        columns = [each for each in self.list_filter if isinstance(each, str)]
+        ours = [each.parameter_name for each in self.list_filter if not isinstance(each, str)]
+        return lookup in (*ours, *(f"{column}__exact" for column in columns))
 
     # ------------------------------------------------------------------ the list
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         self.check_view(request)
+        if any("\x00" in text for text in request.GET.values()):
+            raise invalid("The address contains a NUL character, which finds nothing.")
         shown = {
             "crumbs": self.crumbs(),
             "quick_links": self._quick_links(request),
-            "empty_sentence": self.empty_sentence,
             "title": self.nouns,
         }
         response: HttpResponse = super().changelist_view(request, shown | (extra_context or {}))
@@ -171,7 +176,7 @@ class RowsAdmin(ModelAdmin):
         row: Any,
         *,
         bound: tuple[str, VerbForm] | None = None,
-        secret: tuple[str, str] | None = None,
+        secret: tuple[str, str, str] | None = None,
         status: int = 200,
     ) -> HttpResponse:
         request.current_app = self.admin_site.name  # type: ignore[attr-defined]
@@ -231,9 +236,10 @@ class RowsAdmin(ModelAdmin):
                 raise
             messages.error(request, refusal.detail)
             return HttpResponseRedirect(self.address(row))
-        messages.success(request, verb.message(who, row))
         if verb.reveals:
-            return self.detail_page(request, self.row_or_404(request, row.pk), secret=(verb.reveals, str(answer)))
+            secret = (verb.reveals, str(answer), verb.message(who, row))
+            return self.detail_page(request, self.row_or_404(request, row.pk), secret=secret)
+        say_when_done(request, verb.message(who, row))
         return HttpResponseRedirect(self.address(row))
 
     # ------------------------------------------------------------------ links

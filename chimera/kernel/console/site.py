@@ -4,10 +4,12 @@ A TemplateResponse that were rendered later would find no tenant, and its lists 
 """
 
 from collections.abc import Callable
+from functools import update_wrapper
 from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
+from django.contrib.admin.forms import AdminAuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm as DjangoAuthenticationForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
@@ -17,6 +19,7 @@ from unfold.sites import UnfoldAdminSite
 
 from chimera.kernel import redis, tenancy
 from chimera.kernel.console.caller import caller, recognise
+from chimera.kernel.console.saying import say_when_done, speak
 from chimera.kernel.errors import Refused, not_found
 from chimera.kernel.http.authentication import TENANT_IN_SESSION
 from chimera.kernel.http.problem import as_refusal
@@ -29,8 +32,10 @@ UNUSED = frozenset({"autocomplete", "view_on_site"})  # they would look rows up 
 class LoginForm(AuthenticationForm):
     """Whoever has a password may log in; what they then see, their membership says."""
 
+    error_messages = DjangoAuthenticationForm.error_messages  # the admin's speak of a staff account
+
     def confirm_login_allowed(self, user: Any) -> None:
-        super(AuthenticationForm.__base__, self).confirm_login_allowed(user)
+        super(AdminAuthenticationForm, self).confirm_login_allowed(user)  # past the one that asks for is_staff
 
 
 class ConsoleSite(UnfoldAdminSite):
@@ -72,7 +77,7 @@ class ConsoleSite(UnfoldAdminSite):
         if wanted is None:
             raise not_found("tenant")
         request.session[TENANT_IN_SESSION] = str(wanted.tenant_id)
-        messages.success(request, f"{known.principal.name} works for {wanted.tenant_name} now.")
+        say_when_done(request, f"{known.principal.name} works for {wanted.tenant_name} now.")
         return HttpResponseRedirect(reverse(f"{self.name}:index"))
 
     def _within_tenant(self, view: View) -> View:
@@ -87,16 +92,15 @@ class ConsoleSite(UnfoldAdminSite):
                 redis.nudge()
             return response
 
-        for name in ("csrf_exempt", "__name__", "__doc__", "model_admin"):
-            if hasattr(view, name):
-                setattr(bound_view, name, getattr(view, name))
-        return bound_view
+        return update_wrapper(bound_view, view)
 
     def _in_transaction(self, tenant_id: UUID, request: HttpRequest, page: Callable[[], HttpResponse]) -> HttpResponse:
         """What the page raises undoes its transaction; a refusal then gets a page of its own, in another one."""
         try:
             with tenancy.bound(tenant_id):
-                return _rendered(page())
+                response = _rendered(page())
+            speak(request)
+            return response
         except Exception as exc:
             refusal = as_refusal(exc)
             if refusal is None:

@@ -46,6 +46,7 @@ class Verb:
     run: Callable[[Any, dict[str, Any], Actor], Any]
     offered: Callable[[Any], bool] = _always
     form: type[VerbForm] = VerbForm
+    confirm: str = ""  # on the form's own button, when it says more than the label
     tone: str = ""  # primary | danger
     hint: str = ""
     reveals: str = ""  # heading of a secret that `run` answers, which is shown once

@@ -1,0 +1,89 @@
+"""Many rows of every noun, made without the detours of life, for counting queries."""
+
+import json
+from typing import Any
+
+from django.contrib.auth import get_user_model
+
+from chimera.kernel import clock, redis
+from chimera.kernel.actors import SYSTEM, Actor
+from chimera.kernel.identity import Role
+from commerce.actions import budgets
+from commerce.models import Transaction
+from commerce.states import Currency, Scope
+from memory import actions as memory
+from memory.actions.records import NewMemory
+from safety import actions as safety
+from swarm.actions import agents, campaigns, sessions, tasks, tenants
+from swarm.actions.tasks import NewTask
+from swarm.models import AgentProfile, Task
+from tests.cast import Stage
+from tests.console.conftest import parked
+
+
+def grow(acme: Stage, first: int, last: int) -> None:
+    """Rows number `first` to `last` of each noun, each of its own session, campaign and agent."""
+    with acme.bound():
+        for number in range(first, last + 1):
+            _one(number)
+
+
+def _one(number: int) -> None:
+    campaign = campaigns.create(name=f"campaign {number}", goal="a goal", context={}, by=SYSTEM)
+    made = sessions.create(campaign_id=campaign.pk, name=f"session {number}", context={}, by=SYSTEM)
+    session = sessions.lock_for_tasks(made.pk, by=SYSTEM)
+    agent, _ = agents.register(
+        name=f"agent {number}", role="worker", capabilities=[], tools_config={}, max_slots=1, by=SYSTEM
+    )
+    redis.client().set(redis.heartbeat(agent.pk), json.dumps({"at": clock.now().isoformat()}), ex=60)
+    (task,) = tasks.create(
+        session=session, tasks=[NewTask(session_id=session.pk, type="write", input_payload={})], by=SYSTEM
+    )
+    _run(task, agent)
+    tasks.block(task=task, reason="a person looks", by=SYSTEM)
+    card = safety.open_card(
+        task_id=task.pk,
+        session_id=session.pk,
+        kind="result",
+        reasons=[{"code": "no_confidence", "detail": "No score."}],
+        by=SYSTEM,
+    )
+    user = get_user_model().objects.create_user(f"person-{number}")
+    tenants.add_member(user=user, roles={Role.REVIEWER})
+    type(card).objects.filter(pk=card.pk).update(claimed_by=user, claim_expires_at=card.due_at)
+    memory.add(
+        new=NewMemory(content=f"memory {number}", session_id=session.pk, agent_id=agent.pk),
+        by=Actor.agent(agent.pk, agent.name),
+    )
+    budgets.create(
+        scope=Scope.SESSION,
+        scope_id=session.pk,
+        currency=Currency.USD,
+        is_active=True,
+        limits={},
+        by=Actor.person(user.pk, user.username),
+    )
+    _refused(task, agent)
+    parked(number)
+
+
+def _run(task: Any, agent: AgentProfile) -> None:
+    token = "00000000-0000-4000-8000-000000000000"
+    running = {"status": "running", "agent": agent, "lease_token": token, "lease_expires_at": clock.now()}
+    Task.objects.filter(pk=task.pk).update(**running)
+    task.refresh_from_db()
+
+
+def _refused(task: Any, agent: AgentProfile) -> None:
+    Transaction.objects.create(
+        task=task,
+        session_id=task.session_id,
+        agent_id=agent.pk,
+        status="denied",
+        amount_usd="1",
+        asset_symbol="USD",
+        approval_key="x",
+        denied_code="no_budget",
+        denied_reason="There is no budget.",
+        settled_at=clock.now(),
+    )

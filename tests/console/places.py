@@ -1,0 +1,41 @@
+"""Every page of the console: where it is, who sees it, and which verbs it has for whom."""
+
+from dataclasses import dataclass
+
+ALL = frozenset({"rita", "otto", "fay", "anna", "boss"})  # reviewer, operator, finance, auditor, admin
+
+
+@dataclass(frozen=True)
+class Noun:
+    path: str
+    seen_by: frozenset[str]
+    verbs: frozenset[str] = frozenset()
+    walked_by: frozenset[str] = frozenset()
+
+    @property
+    def list(self) -> str:
+        return f"/admin/{self.path}/"
+
+    def one(self, row_id: object, verb: str = "") -> str:
+        return f"{self.list}{row_id}/" + (f"{verb}/" if verb else "")
+
+
+def _noun(path: str, seen_by: str, verbs: str = "", walked_by: str = "") -> Noun:
+    return Noun(path, frozenset(seen_by.split()), frozenset(verbs.split()), frozenset(walked_by.split()))
+
+
+NOUNS = {
+    "card": _noun(
+        "safety/reviewcard", "rita anna boss", "approve approve_edited request_changes reject claim", "rita boss"
+    ),
+    "session": _noun("swarm/swarmsession", "otto anna boss", "pause resume complete stop", "otto boss"),
+    "task": _noun("swarm/task", "otto anna boss", "cancel retry", "otto boss"),
+    "campaign": _noun("swarm/campaign", "otto anna boss", "pause resume complete stop", "otto boss"),
+    "agent": _noun("swarm/agentprofile", "otto anna boss", "pause resume rotate_key kill", "otto boss"),
+    "memory": _noun("memory/memoryrecord", "otto anna boss", "forget", "otto boss"),
+    "budget": _noun("commerce/budgetconfig", "fay anna boss", "change", "fay boss"),
+    "transaction": _noun("commerce/transaction", "fay anna boss"),
+    "event": _noun("kernel/event", "otto anna boss"),
+    "parked": _noun("kernel/parkedevent", "otto anna boss", "retry", "otto boss"),
+    "member": _noun("swarm/membership", "anna boss"),
+}

@@ -1,0 +1,117 @@
+"""Lists cost the same for five rows and for fifty, count nothing, and take any address without breaking."""
+
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from chimera.kernel import redis
+from tests.cast import Stage
+from tests.console.crowd import grow
+from tests.console.desk import Desk
+from tests.console.places import NOUNS
+
+FRAME = 5  # session, account, memberships, the tenant, the sidebar's count
+OWN = {  # queries of a list beyond the frame: its page, the filters' choices, and what its rows need besides
+    "card": 3,
+    "session": 3,
+    "task": 2,
+    "campaign": 1,
+    "agent": 2,
+    "memory": 2,
+    "budget": 4,
+    "transaction": 4,
+    "event": 3,
+    "parked": 1,
+    "member": 1,
+}
+
+
+def _asked(boss: Desk, path: str) -> list[str]:
+    with CaptureQueriesContext(connection) as asked:
+        boss.get(path).ok()
+    return [q["sql"] for q in asked if not q["sql"].startswith(("BEGIN", "SAVEPOINT", "RELEASE", "COMMIT"))]
+
+
+def test_a_list_asks_as_often_for_fifty_rows_as_for_five_and_never_counts(acme: Stage, boss: Desk) -> None:
+    boss.get("/admin/")  # whatever is read once
+    grow(acme, 1, 5)
+    few = {name: _asked(boss, noun.list) for name, noun in NOUNS.items()}
+    grow(acme, 6, 50)
+    many = {name: _asked(boss, noun.list) for name, noun in NOUNS.items()}
+    assert {name: len(found) for name, found in few.items()} == {name: len(found) for name, found in many.items()}
+    assert {name: len(found) - FRAME for name, found in many.items()} == OWN
+    counts = [sql for found in many.values() for sql in found if "COUNT(" in sql]
+    bounded = ("subquery", "GROUP BY")  # the sidebar's, which stops at a hundred, and those for the page's own rows
+    assert [sql for sql in counts if not any(word in sql for word in bounded)] == []
+
+
+def test_the_whole_page_of_agents_is_asked_for_in_one_breath(acme: Stage, boss: Desk) -> None:
+    grow(acme, 1, 40)
+    before = _mgets()
+    assert boss.get(NOUNS["agent"].list).ok().text.count("alive") >= 40
+    assert _mgets() - before == 1
+
+
+def _mgets() -> int:
+    told = redis.client().info("commandstats")
+    return int(told.get("cmdstat_mget", {}).get("calls", 0))  # type: ignore[union-attr]
+
+
+def test_pages_follow_one_another_without_a_count(acme: Stage, otto: Desk) -> None:
+    with acme.bound():
+        from chimera.kernel.actors import SYSTEM
+        from swarm.actions import campaigns
+
+        for number in range(60):
+            campaigns.create(name=f"campaign {number:02}", goal="a goal", context={}, by=SYSTEM)
+    first, second = (otto.get(NOUNS["campaign"].list, p=str(page)).ok() for page in (1, 2))
+    assert "campaign 59" in first.text
+    assert "campaign 09" not in first.text
+    assert "campaign 09" in second.text
+    assert "campaign 00" in second.text
+
+
+def test_odd_addresses_are_answered(acme: Stage, boss: Desk, rows: dict[str, str]) -> None:
+    for noun in NOUNS.values():
+        assert boss.get(noun.list, p="nonsense").status == 200
+        assert boss.get(noun.list, p="999999").status in {200, 302}
+        assert boss.get(noun.list, q="'; DROP TABLE swarm_task; --").status == 200
+        assert boss.get(noun.list, q="nul \x00 character").status in {200, 422}
+        assert boss.get(noun.list, o="1.-2.99").status == 200
+        assert boss.get(noun.list, session="nonsense", campaign="nonsense").status in {200, 400}
+        assert boss.get(noun.list, tenant_id__gt="0").status == 400  # columns that no filter asks for
+        assert boss.get(noun.list, status__regex="(a+)+$").status == 400
+        assert boss.get(f"{noun.list}nonsense/").status == 404
+    assert boss.get("/admin/nowhere/").status == 404
+    assert (
+        boss.get("/admin/autocomplete/", term="a", app_label="swarm", model_name="task", field_name="session").status
+        == 404
+    )
+
+
+def test_what_agents_write_is_shown_as_text_never_as_markup(acme: Stage, boss: Desk, settle: object) -> None:
+    evil = "<script>alert(1)</script>"
+    session = acme.session(name=evil)
+    task = acme.task(session, description=evil, type=evil, input_payload={evil: evil})
+    paths = (
+        NOUNS["session"].list,
+        NOUNS["session"].one(session["id"]),
+        NOUNS["task"].list,
+        NOUNS["task"].one(task["id"]),
+        NOUNS["event"].list,
+        "/admin/",
+    )
+    for path in paths:
+        html = boss.get(path).ok().html
+        assert evil not in html, path
+        assert "&lt;script&gt;alert(1)" in html or path == NOUNS["event"].list, path
+
+
+def test_nothing_is_loaded_from_outside(acme: Stage, boss: Desk, rows: dict[str, str]) -> None:
+    import re
+
+    for path in ("/admin/", NOUNS["card"].list, NOUNS["card"].one(rows["card"]), NOUNS["session"].one(rows["session"])):
+        page = boss.get(path).ok()
+        assert re.findall(r'(?:src|href|action)="(?:https?:)?//[^"]*"', page.html) == []
+        policy = page.headers["Content-Security-Policy"]
+        assert "'unsafe-eval'" in policy
+        assert "default-src 'self'" in policy
