@@ -423,4 +423,17 @@ class Migration(migrations.Migration):
         SecureTable("commerce_budgetconfig"),
         SecureTable("commerce_spendwindow", references={"budget_id": "commerce_budgetconfig"}),
         SecureTable("commerce_transaction", references={"task_id": "swarm_task"}),
+        # Who serves settles a spend and hands it over; what was asked for, by whom and when, stands for good.
+        migrations.RunSQL(
+            """
+            REVOKE DELETE ON commerce_budgetconfig, commerce_spendwindow, commerce_transaction
+                FROM chimera_app, chimera_system;
+            REVOKE UPDATE ON commerce_transaction FROM chimera_app, chimera_system;
+            GRANT UPDATE (
+                version, status, captured_usd, keeper, lease_token, resume_deadline, review, approved_by_review,
+                denied_code, denied_reason, settled_at
+            ) ON commerce_transaction TO chimera_app, chimera_system;
+            """,
+            migrations.RunSQL.noop,
+        ),
     ]

@@ -89,4 +89,8 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.RunSQL(WORDS_SQL, WORDS_REVERSE_SQL),
+        # Frozen evidence: whoever serves adds to it, and changes nothing of it.
+        migrations.RunSQL(
+            "REVOKE UPDATE, DELETE ON memory_memorycheck FROM chimera_app, chimera_system", migrations.RunSQL.noop
+        ),
     ]

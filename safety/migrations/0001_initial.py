@@ -48,4 +48,8 @@ class Migration(migrations.Migration):
             },
         ),
         SecureTable("safety_reviewcard", {"session_id": "swarm_swarmsession", "task_id": "swarm_task"}),
+        # A card outlives its decision: nobody who serves takes one away.
+        migrations.RunSQL(
+            "REVOKE DELETE ON safety_reviewcard FROM chimera_app, chimera_system", migrations.RunSQL.noop
+        ),
     ]

@@ -361,4 +361,17 @@ class Migration(migrations.Migration):
         SecureTable("swarm_taskartifact", {"task_id": "swarm_task"}),
         SecureTable("swarm_taskprogress", {"task_id": "swarm_task"}),
         migrations.RunSQL(IDENTITY_SQL, IDENTITY_REVERSE_SQL),
+        # Work, its results and its keys end by their state, never by DELETE; of a result only its settlement changes.
+        migrations.RunSQL(
+            """
+            REVOKE DELETE ON swarm_agentprofile, swarm_agentkey, swarm_personaltoken, swarm_campaign,
+                swarm_swarmsession, swarm_task, swarm_taskresult, swarm_taskartifact, swarm_taskprogress
+                FROM chimera_app, chimera_system;
+            REVOKE UPDATE ON swarm_taskresult, swarm_taskartifact, swarm_taskprogress
+                FROM chimera_app, chimera_system;
+            GRANT UPDATE (applied, output_payload, judge_score, review_id) ON swarm_taskresult
+                TO chimera_app, chimera_system;
+            """,
+            migrations.RunSQL.noop,
+        ),
     ]

@@ -69,7 +69,7 @@ def test_without_a_tenant_nothing_is_seen_and_nothing_is_written(acme: Stage, wo
     for table in tables():
         assert ask(f"SELECT count(*) FROM {table}") == [(0,)], table
     assert ask("UPDATE swarm_task SET priority = 1") == [(0,)]
-    assert ask("DELETE FROM swarm_agentkey") == [(0,)]
+    assert ask("DELETE FROM swarm_membership") == [(0,)]
     with pytest.raises(ProgrammingError, match="row-level security"):
         _insert("swarm_campaign", _copy("swarm_campaign", acme.tenant_id))
 
@@ -81,7 +81,7 @@ def test_a_tenant_sees_and_touches_its_own_rows_alone(acme: Stage, zenith: Stage
         assert seen <= {zenith.tenant_id}, table
     with zenith.bound():
         assert ask("UPDATE swarm_task SET priority = 1") == [(0,)]
-        assert ask("DELETE FROM safety_reviewcard") == [(0,)]
+        assert ask("DELETE FROM kernel_answer") == [(0,)]
         assert ask("SELECT count(*) FROM swarm_task WHERE tenant_id = %s", acme.tenant_id) == [(0,)]
 
 

@@ -1,0 +1,136 @@
+"""Who serves cannot rewrite history: PostgreSQL refuses, whatever the application asks, in a tenant and across them."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+from django.db import ProgrammingError, connection
+
+from chimera.kernel import tenancy
+from tests.cast import Stage
+from tests.kernel.world import World, made_by
+
+KEPT = (
+    "commerce_budgetconfig",
+    "commerce_spendwindow",
+    "commerce_transaction",
+    "kernel_event",
+    "memory_memorycheck",
+    "safety_reviewcard",
+    "swarm_agentkey",
+    "swarm_agentprofile",
+    "swarm_campaign",
+    "swarm_personaltoken",
+    "swarm_swarmsession",
+    "swarm_task",
+    "swarm_taskartifact",
+    "swarm_taskprogress",
+    "swarm_taskresult",
+)
+APPENDED = ("kernel_event", "memory_memorycheck", "swarm_taskartifact", "swarm_taskprogress")
+# What verbs change; all other columns stand as they were inserted.
+CHANGES = {
+    "commerce_transaction": {
+        "version",
+        "status",
+        "captured_usd",
+        "keeper",
+        "lease_token",
+        "resume_deadline",
+        "review",
+        "approved_by_review",
+        "denied_code",
+        "denied_reason",
+        "settled_at",
+    },
+    "swarm_taskresult": {"applied", "output_payload", "judge_score", "review_id"},
+}
+COLUMNS_SQL = """
+SELECT attname::text FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY 1
+"""
+Enter = Callable[[Stage], AbstractContextManager[Any]]
+
+
+def in_a_tenant(acme: Stage) -> AbstractContextManager[Any]:
+    return acme.bound()
+
+
+def across_tenants(acme: Stage) -> AbstractContextManager[Any]:
+    return tenancy.system()
+
+
+both = pytest.mark.parametrize("enter", [in_a_tenant, across_tenants])
+
+
+@pytest.fixture
+def world(acme: Stage, settle: Callable[[], None]) -> World:
+    return made_by(acme, settle)
+
+
+def run(sql: str, *params: Any) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return list(cursor.fetchall()) if cursor.description else [(cursor.rowcount,)]
+
+
+def columns(table: str) -> list[str]:
+    return [name for (name,) in run(COLUMNS_SQL, table)]
+
+
+def refused(acme: Stage, enter: Enter, sql: str) -> None:
+    with pytest.raises(ProgrammingError, match="permission denied"), enter(acme):
+        run(sql)
+
+
+@both
+def test_nothing_that_is_kept_is_deleted(acme: Stage, enter: Enter) -> None:
+    for table in KEPT:
+        refused(acme, enter, f"DELETE FROM {table}")
+        refused(acme, enter, f"TRUNCATE {table} CASCADE")
+
+
+@both
+def test_what_is_only_added_is_not_changed(acme: Stage, enter: Enter) -> None:
+    for table in APPENDED:
+        for column in columns(table):
+            refused(acme, enter, f"UPDATE {table} SET {column} = {column}")
+
+
+@both
+@pytest.mark.parametrize("table", sorted(CHANGES))
+def test_what_was_asked_for_and_handed_in_stands(acme: Stage, enter: Enter, table: str) -> None:
+    for column in set(columns(table)) - CHANGES[table]:
+        refused(acme, enter, f"UPDATE {table} SET {column} = {column}")
+
+
+@both
+@pytest.mark.parametrize("table", sorted(CHANGES))
+def test_what_settles_it_can_change(acme: Stage, world: World, enter: Enter, table: str) -> None:
+    with enter(acme):
+        before = run(f"SELECT count(*) FROM {table}")
+        assert before != [(0,)]
+        for column in CHANGES[table]:
+            assert run(f"UPDATE {table} SET {column} = {column}") == before
+
+
+@both
+def test_the_ledger_is_still_locked_by_who_settles(acme: Stage, world: World, enter: Enter) -> None:
+    """A lock asks for UPDATE on one column at least."""
+    for mode in ("FOR UPDATE", "FOR NO KEY UPDATE", "FOR SHARE"):
+        with enter(acme):
+            assert run(f"SELECT id FROM commerce_transaction {mode}")
+
+
+@both
+def test_a_partition_is_no_way_around(acme: Stage, world: World, enter: Enter) -> None:
+    with acme.bound():
+        ((part,),) = run("SELECT DISTINCT tableoid::regclass::text FROM commerce_transaction")
+    assert part.startswith("chimera_parts.")
+    refused(acme, enter, f"DELETE FROM {part}")
+
+
+@both
+def test_stored_answers_can_still_be_swept(acme: Stage, world: World, enter: Enter) -> None:
+    with enter(acme):
+        assert run("DELETE FROM kernel_answer") != [(0,)]
