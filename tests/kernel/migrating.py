@@ -1,0 +1,99 @@
+"""Migrations on a database of their own, in a process of their own: forward, each app back and forward, to zero, forward.
+
+Run as `python -m tests.kernel.migrating` with DATABASE_URL and DATABASE_OWNER_URL of an empty database. Every step meets
+rows. Prints what it did; ends with an assertion when a step does not come out as it should.
+"""
+
+import django
+
+django.setup()
+
+from django.apps import apps  # noqa: E402
+from django.core.management import call_command  # noqa: E402
+from django.db import connections  # noqa: E402
+from django.db.migrations.loader import MigrationLoader  # noqa: E402
+from django.test.utils import setup_test_environment  # noqa: E402
+
+from tests.cast import found  # noqa: E402
+from tests.kernel.world import made_by  # noqa: E402
+from tests.lanes import settle  # noqa: E402
+
+APPS = ("memory", "safety", "commerce", "swarm", "kernel")  # each before what it needs
+CATALOG_SQL = """
+SELECT 'column', c.relname, concat_ws(' ', a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull)
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
+UNION ALL
+SELECT 'constraint', conrelid::regclass::text, conname || ' ' || pg_get_constraintdef(oid)
+FROM pg_constraint WHERE connamespace IN ('public'::regnamespace, 'chimera_parts'::regnamespace) AND contype <> 'n'
+UNION ALL
+SELECT 'index', schemaname || '.' || tablename, indexdef FROM pg_indexes WHERE schemaname IN ('public', 'chimera_parts')
+UNION ALL
+SELECT 'policy', tablename, concat(policyname, roles, cmd, qual, with_check) FROM pg_policies
+UNION ALL
+SELECT 'trigger', tgrelid::regclass::text, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+UNION ALL
+SELECT 'function', proname, concat(pg_get_functiondef(p.oid), proacl)
+FROM pg_proc p WHERE pronamespace = 'public'::regnamespace AND proname LIKE 'chimera%'
+UNION ALL
+SELECT 'grant', relname, concat(relkind, relacl, relrowsecurity, relforcerowsecurity) FROM pg_class
+WHERE relnamespace IN ('public'::regnamespace, 'chimera_parts'::regnamespace) AND relkind IN ('r', 'p', 'S')
+"""
+OURS_SQL = """
+SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'S') AND (n.nspname = 'chimera_parts'
+      OR n.nspname = 'public' AND c.relname ~ '^(kernel|swarm|commerce|safety|memory)_')
+UNION ALL
+SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname LIKE 'chimera%'
+"""
+
+
+def ask(sql: str) -> list[tuple[object, ...]]:
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(sql)
+        return list(cursor.fetchall())
+
+
+def migrate(*to: str) -> None:
+    call_command("migrate", *to, verbosity=0)
+    print("migrated", *to, flush=True)
+
+
+def fill(tenant: str) -> None:
+    """Rows in every table of ours, made as the application."""
+    made_by(found(tenant), settle)
+    connections["default"].close()
+    tables = [m._meta.db_table for m in apps.get_models() if m._meta.app_label in APPS and m._meta.managed]
+    empty = [table for table in tables if not ask(f"SELECT 1 FROM {table} LIMIT 1")]
+    assert not empty, f"no rows in {empty}"
+    print("filled", tenant, flush=True)
+
+
+def names_of(app: str) -> list[str]:
+    return sorted(name for label, name in MigrationLoader(None).disk_migrations if label == app)
+
+
+def main() -> None:
+    setup_test_environment()
+    migrate()
+    catalog = sorted(ask(CATALOG_SQL))
+    fill("Acme")
+    for app in APPS:
+        for later, earlier in zip(names_of(app)[:0:-1], names_of(app)[-2::-1], strict=True):
+            migrate(app, earlier)
+            migrate(app, later)
+    for app in APPS[:3]:
+        migrate(app, "zero")
+        migrate(app)
+        assert sorted(ask(CATALOG_SQL)) == catalog, f"{app} does not come back as it was"
+    for app in APPS:
+        migrate(app, "zero")
+    left = [str(row[0]) for row in ask(OURS_SQL)]
+    assert not left, f"left behind: {left}"
+    migrate()
+    assert sorted(ask(CATALOG_SQL)) == catalog, "the house does not come back as it was"
+    fill("Baltic")
+
+
+if __name__ == "__main__":
+    main()
