@@ -89,14 +89,14 @@ _TOPICS: dict[str, tuple[str, tuple[str, ...]]] = {
 _PATTERNS = {
     code: (name, re.compile(rf"\b(?:{'|'.join(words)})\b", re.IGNORECASE)) for code, (name, words) in _TOPICS.items()
 }
-_TEXT_MAX = 200_000  # characters looked at; payloads are bounded to about this
+TEXT_MAX = 2_000_000  # characters looked at, about half a second; a longer result goes to a person unread
 
 
 def topics(text: str) -> list[Reason]:
     """One reason per sensitive topic that the text touches, with the words around the first hit."""
     found = []
     for code, (name, pattern) in _PATTERNS.items():
-        if hit := pattern.search(text, 0, _TEXT_MAX):
+        if hit := pattern.search(text):
             start, end = max(0, hit.start() - 60), min(len(text), hit.end() + 60)
             found.append(
                 Reason(
@@ -137,7 +137,9 @@ def judge_result(
 ) -> Judgement:
     """Pass, go to a person with all the reasons, or go back for another attempt while there is one."""
     by_score = confidence(score, risk_tier=risk_tier, bands=bands, judged=judged)
-    by_topic = tuple(topics(text))
+    by_topic = tuple(topics(text[:TEXT_MAX]))
+    if len(text) > TEXT_MAX:
+        by_topic += (Reason("too_long", f"It has more than {TEXT_MAX} characters; the end was not looked at."),)
     match by_score.verdict:
         case Verdict.RETRY if attempts_left > 0:
             return by_score
@@ -151,7 +153,7 @@ def judge_result(
 
 
 def readable(value: Any) -> str:
-    """All the text inside a JSON value, in order, one piece per line."""
+    """All the text inside a JSON value, keys included, in order, one piece per line."""
     return "\n".join(_strings(value))
 
 
@@ -159,7 +161,8 @@ def _strings(value: Any) -> Iterable[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
-        for inner in value.values():
+        for name, inner in value.items():
+            yield name
             yield from _strings(inner)
     elif isinstance(value, list):
         for inner in value:

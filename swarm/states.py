@@ -124,6 +124,7 @@ TASK = Machine(
         edge(TaskStatus.BLOCKED, TaskStatus.COMPLETED, HUMAN, AGENT, why="result approved, or passed by its judge"),
         edge(TaskStatus.BLOCKED, TaskStatus.FAILED, HUMAN, AGENT, SYSTEM, why="rejected, or the card expired"),
         edge(TaskStatus.FAILED, TaskStatus.QUEUED, HUMAN, AGENT, why="retried by a person or its planner"),
+        edge(TaskStatus.FAILED, TaskStatus.PENDING, HUMAN, AGENT, why="retried, but it still waits for others"),
         edge(TaskStatus.FAILED, TaskStatus.CANCELLED, HUMAN, AGENT, why="dropped from the dead-letter view"),
         edge(TaskStatus.PENDING, TaskStatus.CANCELLED, HUMAN, AGENT, SYSTEM, why="cancelled"),
         edge(TaskStatus.QUEUED, TaskStatus.CANCELLED, HUMAN, AGENT, SYSTEM, why="cancelled"),

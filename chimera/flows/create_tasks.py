@@ -25,11 +25,12 @@ def create_tasks(*, new: Sequence[NewTask], by: Actor) -> list[Task]:
         created |= {number: task for (number, _), task in zip(mine, made, strict=True)}
     for task in created.values():
         if task.execution_mode == ExecutionMode.MANUAL:
-            _wait_for_a_person(task)
+            wait_for_a_person(task)
     return [created[number] for number in range(len(new))]
 
 
-def _wait_for_a_person(task: Task) -> None:
+def wait_for_a_person(task: Task) -> None:
+    """A manual task is BLOCKED with a card of its own until somebody starts it."""
     reason = {"code": "manual", "detail": "It is to run only when a person starts it."}
     tasks.block(task=task, reason="manual: waits for a person to start it", by=SYSTEM)
     safety.open_card(task_id=task.pk, session_id=task.session_id, kind=CardKind.MANUAL, reasons=[reason], by=SYSTEM)

@@ -1,6 +1,6 @@
 """Decide: one person's decision settles card, task and money in one transaction; it is resumed exactly once.
 
-Locks: the task, then the card, then windows and transactions.
+Locks: the task (with its judge's, if one is at it), then the card, then windows and transactions.
 Dies anywhere: the card is still pending and everything as before, or decided and everything settled; the dispatch of the
 resumed task follows from the event log.
 """
@@ -10,29 +10,41 @@ from uuid import UUID
 
 from django.conf import settings
 
+from chimera.flows import judge_results
 from chimera.kernel import clock
 from chimera.kernel.actors import Actor
-from chimera.kernel.errors import Stale
+from chimera.kernel.errors import Stale, conflict
 from commerce import actions as commerce
 from safety import actions as safety
 from safety.models import CardKind, ReviewCard
 from safety.states import Decision
 from swarm.actions import results, tasks
 from swarm.models import Task
-from swarm.states import TaskStatus
+from swarm.states import SESSION_OPEN, TaskStatus
 
 
 def decide_review(
     *, card_id: UUID, decision: Decision, note: str, edited_payload: dict[str, Any] | None, by: Actor
 ) -> ReviewCard:
-    """409 `already_decided` for everybody after the first."""
+    """The card as it is afterwards; 409 `already_decided` for everybody after the first, `session_ended` after a stop.
+
+    Approving a result that was made against an older goal, budget or context withdraws the card and sends the task back:
+    it is kept as evidence, and not applied.
+    """
     seen: ReviewCard = ReviewCard.objects.get_or_refuse(card_id)
     safety.check_pending(seen)
-    task = tasks.lock(seen.task_id)
+    locked = {t.pk: t for t in tasks.lock_all([seen.task_id, *judge_results.open_judges(seen.task_id)])}
+    task = locked.pop(seen.task_id)
     card = safety.lock(card_id)
-    safety.decide(card=card, decision=decision, note=note, edited_payload=edited_payload, by=by)
+    safety.check_pending(card)
     if task.status != TaskStatus.BLOCKED:
         raise Stale(f"Its task is {task.status}, no longer blocked.")
+    if tasks.session_of(task).status not in SESSION_OPEN:
+        raise conflict("Its session has ended; the card is being withdrawn.", code="session_ended")
+    if decision is Decision.APPROVE and _is_result(card) and tasks.is_stale(task):
+        return _send_back(card, task, by)
+    safety.decide(card=card, decision=decision, note=note, edited_payload=edited_payload, by=by)
+    judge_results.dismiss(list(locked.values()), by)
     match decision:
         case Decision.APPROVE:
             _approve(card, task, by)
@@ -46,6 +58,18 @@ def decide_review(
     return card
 
 
+def _is_result(card: ReviewCard) -> bool:
+    return card.kind in (CardKind.RESULT, CardKind.JUDGE)
+
+
+def _send_back(card: ReviewCard, task: Task, by: Actor) -> ReviewCard:
+    reason = "goal, budget or context changed since the result was made"
+    withdrawn = safety.withdraw(task_id=task.pk, reason=reason, by=by)
+    commerce.void_all(task_id=task.pk, reason="stale result", by=by)
+    tasks.requeue(task=task, code="stale_result", message=f"Not applied: {reason}.", attempt_back=True, by=by)
+    return withdrawn or card
+
+
 def _approve(card: ReviewCard, task: Task, by: Actor) -> None:
     match CardKind(card.kind):
         case CardKind.SPEND:
@@ -55,7 +79,7 @@ def _approve(card: ReviewCard, task: Task, by: Actor) -> None:
         case CardKind.MANUAL:
             tasks.go_on(task=task, review_id=card.pk, note=card.note, counts=True, by=by)
         case CardKind.RESULT | CardKind.JUDGE:
-            result = results.latest(task.pk)
+            result = results.of_task(task.pk, card.result_id)
             assert result is not None, "a card of a result has its result"
             results.settle(result=result, applied=True, output_payload=card.edited_payload)
             commerce.capture_all(task_id=task.pk, by=by)

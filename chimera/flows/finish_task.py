@@ -20,7 +20,7 @@ from safety.models import CardKind
 from safety.triggers import Bands, Verdict
 from swarm.actions import results, tasks
 from swarm.actions.results import NewResult
-from swarm.models import SwarmSession, Task, TaskResult
+from swarm.models import Task, TaskResult
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def finish_task(*, task_id: UUID, lease_token: UUID, agent_id: UUID, new: NewRes
     if earlier := results.earlier(task_id, lease_token):
         return _again(task, earlier, agent_id)
     tasks.check_lease(task, lease_token, agent_id=agent_id)
-    if is_stale(task):
+    if tasks.is_stale(task):
         return _stale(task, lease_token, new, by)
     if new.status == "failed":
         return _failed(task, lease_token, new, by)
@@ -50,13 +50,6 @@ def finish_task(*, task_id: UUID, lease_token: UUID, agent_id: UUID, new: NewRes
 
 def bands() -> Bands:
     return Bands(passes=settings.CONFIDENCE_PASS, reviews=settings.CONFIDENCE_REVIEW)
-
-
-def is_stale(task: Task) -> bool:
-    """Whether goal, budget or context changed since the task was claimed. Read after the task's lock."""
-    session = SwarmSession.objects.select_related("campaign").get(pk=task.session_id)
-    campaign_version = session.campaign.state_version if session.campaign else None
-    return (session.state_version, campaign_version) != (task.claimed_session_version, task.claimed_campaign_version)
 
 
 def _again(task: Task, earlier: TaskResult, agent_id: UUID) -> Finished:
@@ -92,7 +85,7 @@ def _verdict(task: Task, lease_token: UUID, new: NewResult, locked: dict[UUID, T
     tasks.complete(task=task, result_id=result.id, by=by)
     assert task.parent_task_id is not None
     judge_results.apply_verdict(
-        subject=locked[task.parent_task_id], verdict=result, bands=bands(), stale=is_stale, by=by
+        judge_task=task, subject=locked[task.parent_task_id], verdict=result, bands=bands(), by=by
     )
     return Finished(task, "completed", None)
 
@@ -108,7 +101,7 @@ def _ask_judge(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Fini
 
 def _succeeded(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Finished:
     judgement = triggers.judge_result(
-        text=triggers.readable(new.output_payload),
+        text=triggers.readable([new.output_payload, list(new.artifacts)]),
         score=new.confidence_score,
         risk_tier=task.risk_tier,
         bands=bands(),

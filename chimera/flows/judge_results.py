@@ -3,7 +3,6 @@
 These steps run inside finish_task, decide_review, lapse_leases and cancel_task, under their locks.
 """
 
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -12,12 +11,12 @@ from chimera.kernel.identity import Role
 from commerce import actions as commerce
 from safety import actions as safety
 from safety import triggers
-from safety.models import CardKind
+from safety.models import CardKind, ReviewCard
 from safety.triggers import Bands, Verdict
 from swarm.actions import results, tasks
 from swarm.actions.tasks import NewTask
 from swarm.models import Task, TaskResult
-from swarm.states import TaskStatus
+from swarm.states import TASK_OPEN, TaskStatus
 
 JUDGE_TASK = "judge"
 
@@ -28,7 +27,9 @@ def together(task: Task) -> list[UUID]:
 
 
 def is_verdict(task: Task) -> bool:
-    return task.role == Role.JUDGE and task.type == JUDGE_TASK and task.parent_task_id is not None
+    """Whether it is the task that `ask` made: nobody else can create one in the system's name."""
+    made_here = task.created_by == str(SYSTEM) and task.type == JUDGE_TASK
+    return made_here and task.role == Role.JUDGE and task.parent_task_id is not None
 
 
 def ask(*, subject: Task, result: TaskResult, by: Actor) -> Task:
@@ -46,6 +47,7 @@ def ask(*, subject: Task, result: TaskResult, by: Actor) -> Task:
         input_payload={
             "subject": {
                 "task": str(subject.pk),
+                "result": str(result.id),
                 "type": subject.type,
                 "input_payload": subject.input_payload,
                 "output_payload": result.output_payload,
@@ -59,16 +61,22 @@ def ask(*, subject: Task, result: TaskResult, by: Actor) -> Task:
     return created
 
 
-def apply_verdict(
-    *, subject: Task, verdict: TaskResult, bands: Bands, stale: Callable[[Task], bool], by: Actor
-) -> None:
-    """The judge's score settles the judged task, unless a person was quicker or the task is gone."""
-    card = safety.pending_of(subject.pk) if subject.status == TaskStatus.BLOCKED else None
-    result = results.latest(subject.pk)
-    if card is None or card.kind != CardKind.JUDGE or result is None:
+def _waiting_card(judge_task: Task) -> ReviewCard | None:
+    """The card of the very result that this judge was asked about, while it still waits for the judge."""
+    assert judge_task.parent_task_id is not None
+    card = safety.pending_of(judge_task.parent_task_id)
+    asked = judge_task.input_payload["subject"]["result"]
+    return card if card is not None and card.kind == CardKind.JUDGE and str(card.result_id) == asked else None
+
+
+def apply_verdict(*, judge_task: Task, subject: Task, verdict: TaskResult, bands: Bands, by: Actor) -> None:
+    """The judge's score settles the judged task, unless a person was quicker, or the result is another by now."""
+    card = _waiting_card(judge_task) if subject.status == TaskStatus.BLOCKED else None
+    result = results.of_task(subject.pk, card.result_id) if card else None
+    if card is None or result is None:
         return
     results.settle(result=result, applied=False, judge_score=verdict.confidence_score)
-    if stale(subject):
+    if tasks.is_stale(subject):
         safety.withdraw(task_id=subject.pk, reason="goal, budget or context changed", by=SYSTEM)
         commerce.void_all(task_id=subject.pk, reason="stale result", by=by)
         tasks.requeue(
@@ -80,7 +88,7 @@ def apply_verdict(
         )
         return
     judgement = triggers.judge_result(
-        text=triggers.readable(result.output_payload),
+        text=triggers.readable(results.contents(result)),
         score=verdict.confidence_score,
         risk_tier=2 if verdict.confidence_score is None else subject.risk_tier,
         bands=bands,
@@ -106,12 +114,24 @@ def apply_verdict(
 
 def judge_lost(judge_task: Task, by: Actor) -> None:
     """A judge's task ended without a verdict: a person decides instead. The caller holds the judged task's lock too."""
-    if not is_verdict(judge_task) or judge_task.parent_task_id is None:
+    if not is_verdict(judge_task):
         return
-    card = safety.pending_of(judge_task.parent_task_id)
-    if card is not None and card.kind == CardKind.JUDGE:
+    if card := _waiting_card(judge_task):
         reason = {"code": "judge_lost", "detail": "Its judge could not score it; a person decides."}
         safety.pass_to_people(card=card, reasons=[reason], by=by)
+
+
+def open_judges(task_id: UUID) -> list[UUID]:
+    """Judges' tasks about a task that are still open."""
+    mine = Task.objects.open().filter(parent_task_id=task_id, role=Role.JUDGE, type=JUDGE_TASK, created_by=str(SYSTEM))
+    return list(mine.values_list("pk", flat=True))
+
+
+def dismiss(judge_tasks: list[Task], by: Actor) -> None:
+    """A person was quicker: nobody need judge any more. The caller has locked them with the judged task."""
+    for judge_task in judge_tasks:
+        if judge_task.status in TASK_OPEN:
+            tasks.cancel(task=judge_task, reason="a person decided first", by=by)
 
 
 def _with_words(shape: dict[str, Any], verdict: TaskResult) -> dict[str, Any]:

@@ -18,7 +18,7 @@ def remember_result(event: Recorded) -> None:
     assert event.task_id is not None
     with tenancy.bound(event.tenant_id):
         applied = TaskResult.objects.filter(task_id=event.task_id, applied=True).select_related("agent", "task")
-        result = applied.order_by("-id").first()
+        result = applied.filter(id=event.payload["result"]).first() if event.payload["result"] else None
         content = (
             texts.readable(result.output_payload or {}) or texts.bounded(result.reasoning.strip()) if result else ""
         )

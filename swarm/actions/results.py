@@ -81,5 +81,16 @@ def attach_review(*, result: TaskResult, review_id: UUID) -> None:
     result.review_id = review_id
 
 
-def latest(task_id: UUID) -> TaskResult | None:
-    return TaskResult.objects.filter(task_id=task_id).order_by("-id").first()
+def of_task(task_id: UUID, result_id: UUID | None) -> TaskResult | None:
+    """The very result that a card or an event names."""
+    return TaskResult.objects.filter(task_id=task_id, id=result_id).first() if result_id else None
+
+
+def contents(result: TaskResult) -> list[Any]:
+    """Everything in it that may be read by somebody: output and artifacts."""
+    artifacts = TaskArtifact.objects.filter(task_id=result.task_id, result_id=result.id).order_by("id")
+    return [
+        result.output_payload,
+        *artifacts.values_list("content", flat=True),
+        *artifacts.values_list("uri", flat=True),
+    ]

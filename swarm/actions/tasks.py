@@ -7,12 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from chimera.kernel import clock, ids
-from chimera.kernel.actors import Actor
-from chimera.kernel.errors import StaleLease, conflict, invalid, not_found
+from chimera.kernel.actors import Actor, ActorKind
+from chimera.kernel.errors import StaleLease, conflict, forbidden, invalid, not_found
 from chimera.kernel.eventlog import tell
 from swarm.events import TaskBlocked, TaskCancelled, TaskCompleted, TaskCreated, TaskFailed, TaskRequeued, TaskResumed
 from swarm.models import ExternalId, SwarmSession, Task, TaskDependency
-from swarm.states import TASK, TaskStatus
+from swarm.models.task import ExecutionMode
+from swarm.states import SESSION_OPEN, TASK, TaskStatus
 
 _RELEASED: dict[str, Any] = {"lease_token": None, "lease_expires_at": None}
 
@@ -157,12 +158,37 @@ def lock_all(task_ids: Iterable[UUID]) -> list[Task]:
 
 
 def check_lease(task: Task, lease_token: UUID, *, agent_id: UUID | None = None) -> None:
-    """Raises StaleLease unless the token is the task's own, now, and in the hands of the agent that claimed it."""
+    """Raises StaleLease unless the token is the task's own, now, in the hands of the agent that claimed it, in an open session.
+
+    A stop revokes every lease of its session at once; the sweep that cancels the tasks only tidies up.
+    """
     fits = task.status == TaskStatus.RUNNING and task.lease_token == lease_token
     if fits and task.lease_expires_at and task.lease_expires_at <= clock.now():
         fits = False  # Lapsed, though the sweep has not come by yet.
     if not fits or (agent_id is not None and task.agent_id != agent_id):
         raise StaleLease
+    if session_of(task).status not in SESSION_OPEN:
+        raise StaleLease("Its session has ended; drop the work.")
+
+
+def session_of(task: Task) -> SwarmSession:
+    """The task's session with its campaign, read once: after the task's lock, where there is one."""
+    if "session" not in task._state.fields_cache or "campaign" not in task.session._state.fields_cache:
+        task.session = SwarmSession.objects.select_related("campaign").get(pk=task.session_id)
+    return task.session
+
+
+def is_stale(task: Task) -> bool:
+    """Whether goal, budget or context changed since the task was claimed. Asked after the task's lock."""
+    session = session_of(task)
+    campaign_version = session.campaign.state_version if session.campaign else None
+    return (session.state_version, campaign_version) != (task.claimed_session_version, task.claimed_campaign_version)
+
+
+def check_planner(task: Task, by: Actor) -> None:
+    """A planner cancels and retries what it created itself; people what they will."""
+    if by.kind is ActorKind.AGENT and task.created_by != str(by):
+        raise forbidden("Another created this task; its planner or a person may do that.", code="not_yours")
 
 
 def block(*, task: Task, reason: str, by: Actor) -> None:
@@ -210,11 +236,16 @@ def go_on(*, task: Task, review_id: UUID, note: str, counts: bool, by: Actor) ->
     `counts`: whether the next claim uses up an attempt, as it does when changes were requested.
     """
     resume = {"review": str(review_id), "note": note, "counts": counts}
-    early = task.not_before is not None and task.not_before > clock.now()
-    waits = early or not Task.objects.filter(pk=task.pk).with_dependencies_met().exists()
-    target = TaskStatus.PENDING if waits else TaskStatus.QUEUED
-    TASK.advance(task, to=target, queued_at=None if waits else clock.now(), blocked_reason="", resume=resume)
+    target, queued_at = _ready_or_waiting(task)
+    TASK.advance(task, to=target, queued_at=queued_at, blocked_reason="", resume=resume)
     tell(TaskResumed.about(task, review=review_id), by=by)
+
+
+def _ready_or_waiting(task: Task) -> tuple[TaskStatus, datetime | None]:
+    early = task.not_before is not None and task.not_before > clock.now()
+    if early or not Task.objects.filter(pk=task.pk).with_dependencies_met().exists():
+        return TaskStatus.PENDING, None
+    return TaskStatus.QUEUED, clock.now()
 
 
 def cancel(*, task: Task, reason: str, by: Actor) -> None:
@@ -223,14 +254,12 @@ def cancel(*, task: Task, reason: str, by: Actor) -> None:
 
 
 def retry(*, task: Task, by: Actor) -> None:
-    """A failed task starts anew, with all its attempts."""
+    """A failed task starts anew, with all its attempts; PENDING while it waits for others, or for a person to start it."""
     if task.status != TaskStatus.FAILED:
         raise conflict(f"Only a failed task can be retried; this one is {task.status}.", code=f"task_{task.status}")
-    if task.session.status not in ("created", "running", "paused"):
-        raise conflict(f"Its session is {task.session.status}.", code="session_ended")
-    TASK.advance(
-        task, to=TaskStatus.QUEUED, queued_at=clock.now(), completed_at=None, attempt_count=0, error=None, resume=None
-    )
+    manual = task.execution_mode == ExecutionMode.MANUAL and task.started_at is None
+    target, queued_at = (TaskStatus.PENDING, None) if manual else _ready_or_waiting(task)
+    TASK.advance(task, to=target, queued_at=queued_at, completed_at=None, attempt_count=0, error=None, resume=None)
     tell(TaskRequeued.about(task, code="retried", reason=f"retried by {by.name}"), by=by)
 
 

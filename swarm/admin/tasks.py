@@ -8,6 +8,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from chimera.flows.cancel_task import cancel_task
+from chimera.flows.retry_task import retry_task
 from chimera.flows.show_task import TaskPage, show_task
 from chimera.kernel.actors import Actor
 from chimera.kernel.console import panels, show
@@ -16,7 +17,7 @@ from chimera.kernel.console.panels import Panel
 from chimera.kernel.console.rows import RowsAdmin
 from chimera.kernel.console.site import site
 from chimera.kernel.console.verbs import Verb, Why
-from swarm.actions import progress, tasks
+from swarm.actions import progress
 from swarm.admin import looks
 from swarm.models import Task, TaskArtifact, TaskDependency, TaskResult
 from swarm.states import TASK, TaskStatus
@@ -30,7 +31,7 @@ def _cancel(task: Task, said: dict[str, Any], by: Actor) -> None:
 
 
 def _retry(task: Task, said: dict[str, Any], by: Actor) -> None:
-    tasks.retry(task=tasks.lock(task.pk), by=by)
+    retry_task(task_id=task.pk, by=by)
 
 
 VERBS = (

@@ -8,6 +8,7 @@ from rest_framework.response import Response
 
 from chimera.flows.cancel_task import cancel_task
 from chimera.flows.create_tasks import create_tasks
+from chimera.flows.retry_task import retry_task
 from chimera.kernel.http.door import Call, Door
 from chimera.kernel.http.pages import choice_or_refuse, page, uuid_or_refuse
 from chimera.kernel.http.permissions import ANYONE
@@ -93,6 +94,7 @@ class TaskCancel(Door):
     def post(self, request: Call, task_id: UUID) -> Response:
         said = Reason(data=request.data)
         said.is_valid(raise_exception=True)
+        tasks.check_planner(tasks.read(task_id), request.user.actor)
         return Response(
             shapes.task(cancel_task(task_id=task_id, reason=said.validated_data["reason"], by=request.user.actor))
         )
@@ -105,6 +107,4 @@ class TaskRetry(Door):
     def post(self, request: Call, task_id: UUID) -> Response:
         said = Reason(data=request.data)
         said.is_valid(raise_exception=True)
-        task = tasks.lock(task_id)
-        tasks.retry(task=task, by=request.user.actor)
-        return Response(shapes.task(task))
+        return Response(shapes.task(retry_task(task_id=task_id, by=request.user.actor)))

@@ -66,5 +66,6 @@ def test_a_person_may_be_quicker_than_the_judge(acme: Stage, settle: Settle) -> 
     task, judging = awaiting_judge(acme, settle)
     (card,) = acme.rita.get("reviews", task=task["id"]).ok()["results"]
     acme.rita.post(f"reviews/{card['id']}/decision", {"decision": "approve"}).ok()
-    assert acme.jude.finish(judging, 0.1).ok()["outcome"] == "completed"
+    acme.jude.finish(judging, 0.1).refused(409, "stale_lease")
     assert acme.pia.get(f"tasks/{task['id']}").ok()["status"] == "completed"
+    assert acme.pia.get(f"tasks/{judging['task']['id']}").ok()["status"] == "cancelled"
