@@ -4,8 +4,6 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
-import django
-
 from chimera import env
 from chimera.kernel.logs import configuration
 
@@ -222,6 +220,5 @@ EMBEDDINGS_MODEL = env.text("CHIMERA_EMBEDDINGS_MODEL", "text-embedding-3-small"
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "housekeeping"
 LOGGING = configuration(level=env.text("CHIMERA_LOG_LEVEL", "INFO"))
 DJANGO_STRUCTLOG_USER_ID_FIELD = None
-DJANGO_IS_6 = django.VERSION >= (6,)
 
 from chimera.console_settings import UNFOLD  # noqa: E402, F401  (the admin's look, a page of its own)

@@ -5,7 +5,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from django.apps import apps
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from chimera.kernel.errors import not_found
 from chimera.kernel.partitions import ByTime
@@ -48,10 +48,6 @@ class TaskQuerySet(ByTime):
 
     def lapsed(self, at: datetime) -> Self:
         return self.filter(status=TaskStatus.RUNNING, lease_expires_at__lte=at)
-
-    def by_status(self) -> dict[str, int]:
-        counted = self.order_by().values("status").annotate(number=Count("pk"))
-        return {row["status"]: row["number"] for row in counted}
 
 
 class SessionQuerySet(QuerySet[Any]):

@@ -5,7 +5,7 @@ They lock windows by id, then transactions by id (docs/locking.md), and move bot
 
 from commerce.actions.keeping import deny_review, keep_by_card, rebind, release_to_resume
 from commerce.actions.settlement import capture, capture_all, expire_due, locked, void, void_all
-from commerce.actions.spending import Outcome, Place, Purchase, Refusal, deny, reserve
+from commerce.actions.spending import Outcome, Place, Purchase, Refusal, reserve
 
 __all__ = [
     "Outcome",
@@ -14,7 +14,6 @@ __all__ = [
     "Refusal",
     "capture",
     "capture_all",
-    "deny",
     "deny_review",
     "expire_due",
     "keep_by_card",

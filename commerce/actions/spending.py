@@ -113,12 +113,6 @@ def reserve(
     return _placed(row, limits, lease_token, by)
 
 
-def deny(*, place: Place, purchase: Purchase, refusal: Refusal, by: Actor) -> Outcome:
-    """Write a refusal that was decided elsewhere."""
-    _check(purchase)
-    return _denied(_draft(place, purchase, approval_key(place.task_id, purchase)), refusal, by)
-
-
 def approval_key(task_id: UUID, purchase: Purchase) -> str:
     """What an approval is bound to: equal purchases of one task have equal keys, whatever their metadata."""
     amount = money_text(purchase.amount_usd)
