@@ -1,25 +1,41 @@
 """The outside world of money: each tenant's spend of today in Redis, in micro-dollars, for dashboards.
 
-A mirror of absolute values that never decides: each write repeats the whole sum out of the ledger, so
-doubled, late and lost events do no harm, and a lost Redis is refilled by `rebuild`.
+A mirror of absolute values that never decides: each write repeats the whole sum out of the ledger, so doubled, late and
+lost writes do no harm. It is paced by the clock and not by the facts: a sum over a day for every spend of that day would
+be quadratic work.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Max, Min
 
-from chimera.kernel import clock, redis, tenancy
-from chimera.kernel.eventlog import Recorded
+from chimera.kernel import clock, eventlog, redis, tenancy
+from chimera.kernel.eventlog import Position
+from commerce import events
 from commerce.models import SpendWindow, Transaction
 from commerce.states import WindowKind
 
 TTL_SECONDS = 24 * 3600  # after the last write
+BATCHES_MAX = 20  # of RELAY_BATCH facts; who is further behind writes every day anew instead
 MICRO = Decimal(1_000_000)
+CHANGING = frozenset(
+    fact.full_type()
+    for fact in (
+        events.HoldPlaced,
+        events.SpendDenied,
+        events.SpendReviewRequested,
+        events.SpendApproved,
+        events.HoldCaptured,
+        events.HoldVoided,
+        events.HoldExpired,
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,28 +48,53 @@ class Day:
     ends_at: datetime
 
 
-def mirror(events: Sequence[Recorded], pipe: Any) -> None:
-    """Reaction to every fact about a transaction: write the day it counts in anew, once per day and batch."""
-    touched = {UUID(event.payload["aggregate_id"]) for event in events}
-    with tenancy.system():
-        windows = {
-            w for found in Transaction.objects.filter(pk__in=touched).values_list("windows", flat=True) for w in found
-        }
-        sums = _sums(_days(SpendWindow.objects.filter(pk__in=windows, kind=WindowKind.DAY)))
-    _write(sums, pipe)
+class Mirror:
+    """Follows the log from where this process last read it; one that just began, or finds another Redis than it
+    knew, writes every day anew. So nothing is lost with a process, or when another takes over the clock."""
+
+    def __init__(self) -> None:
+        self._read: Position | None = None
+        self._epoch: str | None = None
+
+    def write(self) -> int:
+        """The clock's step: sum each day whose money moved since the last one, once. Answers how many days it wrote.
+
+        Raises Away while Redis cannot be reached; the next step then does the same again.
+        """
+        with redis.hint() as client:
+            epoch = str(client.get(redis.EPOCH) or "")
+        with tenancy.system():
+            news = _moved_since(self._read) if self._read and epoch == self._epoch else None
+            read, windows = news or (eventlog.last_settled(), _kept())
+            sums = _sums(_days(windows))
+        if sums:
+            _write(sums)
+        self._read, self._epoch = read, epoch
+        return len(sums)
 
 
-def rebuild() -> None:
-    """Write every tenant's present day anew: after Redis was lost or set back.
+def _moved_since(position: Position) -> tuple[Position, Any] | None:
+    """Where the log ends now, and the windows whose money moved on the way there; None when that is too far."""
+    touched: set[UUID] = set()
+    for _ in range(BATCHES_MAX):
+        batch = eventlog.read(position, limit=settings.RELAY_BATCH)
+        touched |= {UUID(event.payload["aggregate_id"]) for event in batch if event.type in CHANGING}
+        position = batch[-1].position if batch else position
+        if len(batch) < settings.RELAY_BATCH:
+            return position, SpendWindow.objects.filter(pk__in=_windows(touched), kind=WindowKind.DAY)
+    return None
 
-    Raises Away while it cannot be reached.
-    """
-    with tenancy.system():
-        sums = _sums(_days(SpendWindow.objects.days_open(clock.now())))
-    with redis.hint() as client:
-        pipe = client.pipeline(transaction=False)
-        _write(sums, pipe)
-        pipe.execute()
+
+def _windows(transaction_ids: set[UUID]) -> set[UUID]:
+    if not transaction_ids:
+        return set()
+    rows = Transaction.objects.filter(pk__in=transaction_ids).values_list("windows", flat=True)
+    return {window for windows in rows for window in windows}
+
+
+def _kept() -> Any:
+    """Every day that Redis may still hold: what is settled after midnight moves the day before."""
+    return SpendWindow.objects.filter(kind=WindowKind.DAY, ends_at__gt=clock.now() - timedelta(seconds=TTL_SECONDS))
 
 
 def _days(windows: Any) -> list[Day]:
@@ -71,6 +112,9 @@ def _sums(days: Iterable[Day]) -> dict[str, int]:
     return found
 
 
-def _write(sums: Mapping[str, int], pipe: Any) -> None:
-    for key, micro_usd in sums.items():
-        pipe.set(key, micro_usd, ex=TTL_SECONDS)
+def _write(sums: Mapping[str, int]) -> None:
+    with redis.hint() as client:
+        pipe = client.pipeline(transaction=False)
+        for key, micro_usd in sums.items():
+            pipe.set(key, micro_usd, ex=TTL_SECONDS)
+        pipe.execute()

@@ -12,7 +12,7 @@ from chimera.kernel import ids
 from chimera.kernel.errors import not_found
 from chimera.kernel.partitions import ByTime
 from commerce.periods import Period
-from commerce.states import MONEY_OPEN, Keeper, MoneyStatus, Scope, WindowKind
+from commerce.states import MONEY_OPEN, Keeper, MoneyStatus, Scope
 
 CLOCK_SLACK = timedelta(minutes=1)  # two processes' clocks differ by less; a transaction is never older than its task
 
@@ -48,9 +48,6 @@ class SpendWindowQuerySet(QuerySet[Any]):
     def not_over(self, at: datetime) -> Self:
         """Windows that may still be spent from at `at` or later."""
         return self.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=at))
-
-    def days_open(self, at: datetime) -> Self:
-        return self.filter(kind=WindowKind.DAY, starts_at__lte=at, ends_at__gt=at)
 
 
 _COUNTED = Case(

@@ -1,6 +1,6 @@
 """Who reacts to what, and in which lane. One page; an empty list is a decision.
 
-Lane `redis` is fast and never parks: dispatch, streams, mirrors. Slow lanes park what keeps failing: `follow` (work that
+Lane `redis` is fast and never parks: dispatch, streams. Slow lanes park what keeps failing: `follow` (work that
 follows a decision), `memory` (embedding).
 """
 
@@ -30,7 +30,7 @@ from swarm import dispatch
 from swarm import events as swarm
 
 QUEUE = fast(dispatch.queue_ready)
-MIRROR = fast(accumulator.mirror)
+MIRROR = accumulator.Mirror()
 ENDED = (fast(dispatch.left_running), fast(flush_progress.flush_ended))
 
 REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
@@ -66,16 +66,16 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     safety.ReviewDecided: [],
     safety.ReviewExpired: [],
     safety.ReviewWithdrawn: [],
-    commerce.HoldPlaced: [MIRROR],
-    commerce.SpendDenied: [MIRROR],
-    commerce.SpendReviewRequested: [MIRROR],
-    commerce.SpendApproved: [MIRROR],
+    commerce.HoldPlaced: [],  # the mirror of the spend follows the log at the clock's pace
+    commerce.SpendDenied: [],
+    commerce.SpendReviewRequested: [],
+    commerce.SpendApproved: [],
     commerce.HoldKept: [],
     commerce.HoldReleased: [],
     commerce.HoldRebound: [],
-    commerce.HoldCaptured: [MIRROR],
-    commerce.HoldVoided: [MIRROR],
-    commerce.HoldExpired: [MIRROR],
+    commerce.HoldCaptured: [],
+    commerce.HoldVoided: [],
+    commerce.HoldExpired: [],
     commerce.BudgetCreated: [],
     commerce.BudgetChanged: [],
     memory.MemoryAdded: [slow("memory", vectors.embed)],
@@ -87,6 +87,7 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
 CLOCK: list[tuple[str, float, Callable[[], Any]]] = [
     ("lapse_leases", 1.0, lapse_leases.lapse_leases),
     ("queue_due", 1.0, dispatch.queue_due),
+    ("mirror_spend", 1.0, MIRROR.write),
     ("cancel_overdue", 1.0, lapse_leases.cancel_overdue),
     ("flush_progress", float(settings.PROGRESS_FLUSH_SECONDS), flush_progress.flush_progress),
     ("expire_cards", 5.0, expire_cards.expire_cards),
@@ -97,4 +98,4 @@ CLOCK: list[tuple[str, float, Callable[[], Any]]] = [
 
 
 def register() -> None:
-    relay.register(REACTIONS, everything=(), rebuild=(dispatch.restock, accumulator.rebuild), clock=CLOCK)
+    relay.register(REACTIONS, rebuild=(dispatch.restock,), clock=CLOCK)

@@ -14,8 +14,10 @@ from chimera.kernel.relay.tables import Lane
 from commerce.models import SpendWindow, Transaction
 from swarm.models import Task, TaskResult
 from tests.cast import Stage
+from tests.processes.harness import until
 
 PAGE = 100
+MIRROR_SECONDS = 5  # it follows the log once a second
 
 
 def log_of(session_id: str) -> list[eventlog.Recorded]:
@@ -56,7 +58,8 @@ def money_adds_up(acme: Stage, *, purchases: int, price: Decimal) -> None:
         windows = list(SpendWindow.objects.all())
         assert {(w.held_usd, w.captured_usd) for w in windows} == {(Decimal(0), purchases * price)}
         (day,) = [w.starts_on for w in windows if w.kind == "day"]
-    assert redis.client().get(redis.spend(acme.tenant_id, day)) == str(int(purchases * price * 1_000_000))
+    mirrored = str(int(purchases * price * 1_000_000))
+    until(lambda: redis.client().get(redis.spend(acme.tenant_id, day)) == mirrored, MIRROR_SECONDS)
 
 
 def pages_are_the_log(house: Any, secret: str, session_id: str, log: list[eventlog.Recorded]) -> None:

@@ -59,7 +59,6 @@ class Registry:
     """`fast` keeps the order of registration; a function named by several types is called once with all of them."""
 
     fast: dict["FastFn", set[str]] = field(default_factory=dict)
-    everything: tuple["FastFn", ...] = ()
     slow: dict[str, dict[str, tuple["SlowFn", ...]]] = field(default_factory=dict)  # lane -> type -> functions
     rebuild: tuple["Rebuild", ...] = ()
     clock: tuple[Periodic, ...] = ()
@@ -78,15 +77,12 @@ def registry() -> Registry:
 def register(
     reactions: Mapping[type["Fact"], Sequence[Reaction]],
     *,
-    everything: Iterable["FastFn"] = (),
     rebuild: Iterable["Rebuild"] = (),
-    clock: Iterable[tuple[str, float, Callable[[], None]]] = (),
+    clock: Iterable[tuple[str, float, Callable[[], Any]]] = (),
 ) -> None:
-    """Replace the registry. `everything` gets each batch whole; `rebuild` runs when Redis was lost or set back."""
+    """Replace the registry; `rebuild` runs when Redis was lost or set back."""
     global _registry
-    made = Registry(
-        everything=tuple(everything), rebuild=tuple(rebuild), clock=tuple(Periodic(*step) for step in clock)
-    )
+    made = Registry(rebuild=tuple(rebuild), clock=tuple(Periodic(*step) for step in clock))
     for fact, reacting in reactions.items():
         for reaction in reacting:
             _add(made, fact.full_type(), reaction)

@@ -1,4 +1,4 @@
-"""Lane redis: dispatch, streams and mirrors, whole batches in one pipeline. It never parks: it stops and backs off."""
+"""Lane redis: dispatch and streams, whole batches in one pipeline. It never parks: it stops and backs off."""
 
 from typing import Any
 
@@ -33,12 +33,9 @@ class RedisLane:
         return Pace.MORE
 
     def _react(self, batch: cursor.Batch, pipe: Any) -> None:
-        known = registry()
-        for fn, types in known.fast.items():
+        for fn, types in registry().fast.items():
             if mine := [event for event in batch.events if event.type in types]:
                 fn(mine, pipe)
-        for fn in known.everything:
-            fn(batch.events, pipe)
 
 
 def _send(pipe: Any) -> None:
