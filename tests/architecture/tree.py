@@ -1,8 +1,10 @@
 """The repository as the architecture's tests see it: what is tracked, and what the sources say."""
 
 import ast
+import io
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -11,13 +13,20 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("chimera", "swarm", "commerce", "safety", "memory")
 
 
-@cache
 def tracked() -> tuple[Path, ...]:
-    """Every file that git tracks and that is there, relative to the root; also in a clone of somebody else's."""
-    listed = subprocess.run(
-        ["git", "-c", "safe.directory=*", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    return tuple(Path(name) for name in listed.stdout.split("\0") if name and (ROOT / name).is_file())
+    """Every file that git tracks and that is there, relative to the root."""
+    return _listed()
+
+
+@cache
+def _listed(*options: str) -> tuple[Path, ...]:
+    listed = _git("ls-files", "-z", *options).decode()
+    return tuple(Path(name) for name in listed.split("\0") if name and (ROOT / name).is_file())
+
+
+def _git(*words: str) -> bytes:
+    """Also in a clone that belongs to somebody else, where git asks for more trust than reading needs."""
+    return subprocess.run(["git", "-c", "safe.directory=*", *words], cwd=ROOT, check=True, capture_output=True).stdout
 
 
 def python(*below: str) -> list[Path]:
@@ -40,9 +49,16 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def copied(to: Path, *below: str) -> Path:
-    """A copy of what is tracked, as it stands now: all of it, or these files and folders."""
-    for path in tracked():
+    """A copy of the sources as they stand now, new ones included: all, or these files and folders."""
+    for path in _listed("--cached", "--others", "--exclude-standard"):
         if not below or path.parts[0] in below:
             (to / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / path, to / path)
+    return to
+
+
+def committed(to: Path) -> Path:
+    """What was committed last, without anybody's drafts."""
+    with tarfile.open(fileobj=io.BytesIO(_git("archive", "HEAD"))) as archive:
+        archive.extractall(to)
     return to
