@@ -4,6 +4,8 @@ Run as `python -m tests.kernel.migrating` with DATABASE_URL and DATABASE_OWNER_U
 rows. Prints what it did; ends with an assertion when a step does not come out as it should.
 """
 
+import sys
+
 import django
 
 django.setup()
@@ -54,9 +56,13 @@ def ask(sql: str) -> list[tuple[object, ...]]:
         return list(cursor.fetchall())
 
 
+def say(*words: str) -> None:
+    sys.stdout.write(" ".join(words) + "\n")
+
+
 def migrate(*to: str) -> None:
     call_command("migrate", *to, verbosity=0)
-    print("migrated", *to, flush=True)
+    say("migrated", *to)
 
 
 def fill(tenant: str) -> None:
@@ -66,7 +72,7 @@ def fill(tenant: str) -> None:
     tables = [m._meta.db_table for m in apps.get_models() if m._meta.app_label in APPS and m._meta.managed]
     empty = [table for table in tables if not ask(f"SELECT 1 FROM {table} LIMIT 1")]
     assert not empty, f"no rows in {empty}"
-    print("filled", tenant, flush=True)
+    say("filled", tenant)
 
 
 def names_of(app: str) -> list[str]:
