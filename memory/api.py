@@ -7,7 +7,7 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
-from chimera.flows.check_memory import Checked, check_memory
+from chimera.flows.check_memory import Checked, check_memory, viewer_of
 from chimera.kernel import clock
 from chimera.kernel.http.door import Call, Door
 from chimera.kernel.http.pages import page
@@ -17,14 +17,12 @@ from chimera.kernel.identity import Principal
 from memory import actions, search
 from memory.actions.records import NewMemory, check_may_forget
 from memory.models import MemoryRecord, Source
-from memory.queries import Viewer
 from memory.ranking import WEIGHTS, Mode
 from memory.serializers import (
     ForgetBody,
     ListQuery,
     MemoryShape,
     NewMemoryBody,
-    ReadQuery,
     SearchBody,
     SearchShape,
     SupersedeBody,
@@ -38,14 +36,17 @@ class Memories(Door):
 
     @extend_schema(operation_id="memories_list", parameters=[ListQuery], responses=page_of(MemoryShape))
     def get(self, request: Call) -> Response:
-        """Newest first, without the forgotten and superseded; what is kept for a session, when `session` names it."""
+        """Newest first, without the forgotten and superseded.
+
+        What is kept for a session is shown to agents that work in it, and to people who name it.
+        """
         said = ListQuery(data=request.query_params.dict())
         said.is_valid(raise_exception=True)
         wanted = said.validated_data
         rows = (
             MemoryRecord.objects.kept()
             .superseded_not_before(clock.now())
-            .visible_to(Viewer.of(request.user, wanted.get("session")))
+            .visible_to(viewer_of(request.user, people_see_sessions=wanted.get("session") is not None))
         )
         rows = rows.having(
             category=wanted.get("category"),
@@ -69,7 +70,7 @@ class Memories(Door):
 class Memory(Door):
     allow: ClassVar = {"GET": ANYONE}
 
-    @extend_schema(operation_id="memories_read", parameters=[ReadQuery], responses=MemoryShape)
+    @extend_schema(operation_id="memories_read", responses=MemoryShape)
     def get(self, request: Call, memory_id: UUID) -> Response:
         """One memory, superseded or not; what is forgotten, people alone can read."""
         return Response(MemoryShape(_seen(request, memory_id)).data)
@@ -88,7 +89,7 @@ class MemorySearch(Door):
 
     @extend_schema(operation_id="memories_search", request=SearchBody, responses={200: SearchShape})
     def post(self, request: Call) -> Response:
-        """What is remembered about a query, best first. An agent's search is frozen with the task that it runs."""
+        """What is remembered about a query, best first; frozen with the `task` that an agent names with its lease token."""
         filters = {name: self.said[name] for name in ("category", "session", "agent_role", "persona", "since", "as_of")}
         checked = check_memory(
             principal=request.user,
@@ -106,7 +107,6 @@ class MemorySupersede(Door):
 
     @extend_schema(
         operation_id="memories_supersede",
-        parameters=[ReadQuery],
         request=SupersedeBody,
         responses={201: MemoryShape},
     )
@@ -122,7 +122,7 @@ class MemorySupersede(Door):
 class MemoryForget(Door):
     allow: ClassVar = {"POST": WRITERS}
 
-    @extend_schema(operation_id="memories_forget", parameters=[ReadQuery], request=ForgetBody, responses=MemoryShape)
+    @extend_schema(operation_id="memories_forget", request=ForgetBody, responses=MemoryShape)
     def post(self, request: Call, memory_id: UUID) -> Response:
         """Nobody finds it any more. Agents forget their own memories, operators any."""
         body = ForgetBody(data=request.data)
@@ -135,12 +135,8 @@ class MemoryForget(Door):
 
 def _seen(request: Call, memory_id: UUID) -> MemoryRecord:
     """A memory by its id, if the caller may see it; what is forgotten, people alone."""
-    said = ReadQuery(data=request.query_params.dict())
-    said.is_valid(raise_exception=True)
     principal = request.user
-    rows = MemoryRecord.objects.light().visible_to(
-        Viewer.of(principal, said.validated_data.get("session"), any_session=principal.is_person)
-    )
+    rows = MemoryRecord.objects.light().visible_to(viewer_of(principal, people_see_sessions=True))
     found: MemoryRecord = (rows if principal.is_person else rows.kept()).get_or_refuse(memory_id)
     return found
 

@@ -10,7 +10,6 @@ from django.apps import apps
 from django.db.models import Q, QuerySet
 
 from chimera.kernel.errors import not_found
-from chimera.kernel.identity import Principal
 from memory.limits import FROZEN_SHOWN_MAX
 
 HEAVY = ("embedding", "words")  # 3 kB and more a row, which only the database computes with
@@ -18,16 +17,14 @@ HEAVY = ("embedding", "words")  # 3 kB and more a row, which only the database c
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who looks: `agent_id` of an agent; `sessions` that it named or works in; `any_session` if all are open to it."""
+    """Who looks: `agent_id` of an agent; `sessions` in which it holds a lease; `any_session` if all are open to it.
+
+    The session that a caller names is a filter, and no right to it.
+    """
 
     agent_id: UUID | None = None
     sessions: frozenset[UUID] = frozenset()
     any_session: bool = False
-
-    @classmethod
-    def of(cls, principal: Principal, *sessions: UUID | None, any_session: bool = False) -> Self:
-        named = frozenset(s for s in sessions if s is not None)
-        return cls(principal.agent_id if principal.is_agent else None, named, any_session)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

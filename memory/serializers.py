@@ -100,9 +100,11 @@ class SearchBody(StrictSerializer):
         required=False,
         allow_null=True,
         default=None,
-        help_text="The running task that the search is frozen with; an agent that runs just one may leave it out.",
+        help_text="The running task that the search is frozen with, as its memory check; with `lease_token`.",
     )
-    lease_token = serializers.UUIDField(required=False, allow_null=True, default=None)
+    lease_token = serializers.UUIDField(
+        required=False, allow_null=True, default=None, help_text="The lease under which `task` runs."
+    )
 
 
 class ListQuery(serializers.Serializer[Any]):
@@ -114,10 +116,6 @@ class ListQuery(serializers.Serializer[Any]):
     persona = TextField(max_length=PERSONA_CHARACTERS_MAX, required=False)
     cursor = serializers.CharField(required=False, help_text="`next` of the page before.")
     limit = serializers.IntegerField(required=False, min_value=1, max_value=100)
-
-
-class ReadQuery(serializers.Serializer[Any]):
-    session = serializers.UUIDField(required=False, help_text="Agents name it to read what is kept for that session.")
 
 
 class MemoryShape(serializers.Serializer[Any]):

@@ -75,7 +75,8 @@ def _post(
     payload = {"platform": "short", "topic": what.removeprefix("Write a post about "), "limit": 280}
     claim = _claimed(acme, settle, session, type="write", description=what, input_payload=payload)
     about = what.removeprefix("Write a post about ")
-    acme.ada.post("memories/search", {"query": about, "limit": 3}).ok()
+    shown = {"task": claim["task"]["id"], "lease_token": claim["lease_token"]}
+    acme.ada.post("memories/search", {"query": about, "limit": 3} | shown).ok()
     acme.ada.spend(claim, "0.04").ok(201)
     said = acme.ada.finish(
         claim,

@@ -1,12 +1,14 @@
-"""An agent's memory check: search memory, and freeze what was found with the task that the agent runs."""
+"""An agent's memory check: search memory, and freeze what was found with the task that the agent runs.
 
-from collections.abc import Sequence
+Locks nothing. Dies anywhere: the search and its copy are there together, or neither is.
+"""
+
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from chimera.kernel import clock
-from chimera.kernel.errors import StaleLease, invalid
+from chimera.kernel.errors import invalid
 from chimera.kernel.identity import Principal
 from memory import actions, search
 from memory.queries import Sought, Viewer
@@ -36,16 +38,14 @@ def check_memory(
     since: datetime | None = None,
     as_of: datetime | None = None,
 ) -> Checked:
-    """Find memories for a caller, inside its transaction.
+    """Find memories for a caller, inside its transaction, and freeze them with the task that it names.
 
-    An agent that names a task must hold its lease, else 409 stale_lease. One that names none and runs just one task
-    checks for that; with several running, nothing is frozen, because nobody could say for which.
+    Evidence is a worker's write: it shows the lease token of the task, else 422; 409 stale_lease when that lease is not
+    the agent's own, now. Without a task nothing is frozen.
     """
-    held = _held(principal)
-    task = _task_of_check(principal, held, task_id, lease_token)
-    viewer = Viewer.of(principal, session, *(t.session_id for t in held))
+    task = _task_of_check(principal, task_id, lease_token)
     sought = Sought(
-        viewer=viewer,
+        viewer=viewer_of(principal, people_see_sessions=session is not None),
         at=as_of or clock.now(),
         category=category,
         session_id=session,
@@ -67,29 +67,30 @@ def check_memory(
     return Checked(hits, task.pk)
 
 
-def _held(principal: Principal) -> list[Task]:
-    """The tasks whose lease the agent holds now: at most its slots."""
+def viewer_of(principal: Principal, *, people_see_sessions: bool) -> Viewer:
+    """What the caller may see: an agent what is kept for the sessions in which it holds a lease now.
+
+    All sessions are open to people; whether theirs are meant is the caller's to say.
+    """
     if not principal.is_agent:
-        return []
-    running = Task.objects.filter(
-        agent_id=principal.agent_id, status=TaskStatus.RUNNING, lease_expires_at__gt=clock.now()
-    )
-    return list(running.only("id", "session_id", "lease_token", "attempt_count"))
+        return Viewer(any_session=people_see_sessions)
+    held = Task.objects.filter(agent_id=principal.agent_id, status=TaskStatus.RUNNING, lease_expires_at__gt=clock.now())
+    return Viewer(principal.agent_id, frozenset(held.values_list("session_id", flat=True)))
 
 
-def _task_of_check(
-    principal: Principal, held: Sequence[Task], task_id: UUID | None, lease_token: UUID | None
-) -> Task | None:
+def _task_of_check(principal: Principal, task_id: UUID | None, lease_token: UUID | None) -> Task | None:
     if task_id is None:
         if lease_token is not None:
             raise invalid("`lease_token` needs the `task` that it is for.", field_name="task")
-        return held[0] if len(held) == 1 else None
+        return None
     if not principal.is_agent:
         raise invalid("Only the agent that runs a task checks memory for it; leave `task` out.", field_name="task")
+    if lease_token is None:
+        raise invalid(
+            "`task` needs the `lease_token` under which it runs; leave both out for a search that is not kept.",
+            field_name="lease_token",
+        )
     task = tasks.read(task_id)
-    token = lease_token or task.lease_token
-    if token is None:
-        raise StaleLease
     # No lock: a check under a lease that ends this very moment is evidence of that lease, and of no other.
-    tasks.check_lease(task, token, agent_id=principal.agent_id)
+    tasks.check_lease(task, lease_token, agent_id=principal.agent_id)
     return task

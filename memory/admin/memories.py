@@ -102,7 +102,7 @@ class MemoryAdmin(RowsAdmin):
         """What people may see: an agent's private memories are its own."""
         known = caller(request)
         rows: Any = super().get_queryset(request).defer("embedding", "words")
-        seen: QuerySet[Any] = rows.visible_to(Viewer.of(known.principal, any_session=True)) if known else rows.none()
+        seen: QuerySet[Any] = rows.visible_to(Viewer(any_session=True)) if known else rows.none()
         return seen
 
     def get_search_results(

@@ -1,9 +1,12 @@
 """Who sees what: everybody's memories, a session's, and an agent's own."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from chimera.kernel import clock
+from swarm.models import Task
 from tests.cast import Caller, Stage
 from tests.memory.conftest import Ask, Remember, texts
 
@@ -32,7 +35,7 @@ def listed(who: Caller, **filters: str) -> set[str]:
 def test_a_search_finds_what_the_caller_may_see(acme: Stage, kept: dict[str, Any], ask: Ask, mode: str) -> None:
     for stranger in (acme.bob, acme.otto):
         assert texts(ask(stranger, "ferry", mode=mode)) == ["ferry for everybody"]
-        assert texts(ask(stranger, "ferry", mode=mode, session=kept["session"])) == ["ferry for the session"]
+    assert texts(ask(acme.otto, "ferry", mode=mode, session=kept["session"])) == ["ferry for the session"]
     assert set(texts(ask(acme.ada, "ferry", mode=mode))) == {
         "ferry for everybody",
         "ferry for the session",
@@ -43,31 +46,66 @@ def test_a_search_finds_what_the_caller_may_see(acme: Stage, kept: dict[str, Any
 def test_who_works_in_a_session_finds_what_is_kept_for_it(
     acme: Stage, kept: dict[str, Any], ask: Ask, settle: Any
 ) -> None:
-    acme.task(kept["session"])
-    settle()
-    assert acme.bob.claim()
-    assert set(texts(ask(acme.bob, "ferry"))) == {"ferry for everybody", "ferry for the session"}
+    claim = works_in(acme, kept["session"], settle)
+    assert set(texts(ask(acme.bob, "ferry"))) == listed(acme.bob) == {"ferry for everybody", "ferry for the session"}
+    assert texts(ask(acme.bob, "ferry", session=kept["session"])) == ["ferry for the session"]
+    acme.bob.get(f"memories/{kept['session_memory']}").ok()
+    acme.bob.finish(claim).ok()
+    sees_nothing_of_it(acme, kept, ask)
 
 
 def test_who_works_in_another_session_does_not(acme: Stage, kept: dict[str, Any], ask: Ask, settle: Any) -> None:
-    acme.task(acme.session())
+    works_in(acme, acme.session()["id"], settle)
+    sees_nothing_of_it(acme, kept, ask)
+
+
+def test_a_lapsed_lease_opens_no_session(acme: Stage, kept: dict[str, Any], ask: Ask, settle: Any) -> None:
+    claim = works_in(acme, kept["session"], settle)
+    with acme.bound():
+        Task.objects.filter(pk=claim["task"]["id"]).update(lease_expires_at=clock.now())
+    sees_nothing_of_it(acme, kept, ask)
+
+
+def test_naming_a_session_opens_it_to_no_agent(acme: Stage, kept: dict[str, Any], ask: Ask, remember: Remember) -> None:
+    """The session is a filter: of one that is not theirs agents find what everybody may see."""
+    remember(acme.ada, "ferry timetable", session=kept["session"])
+    sees_nothing_of_it(acme, kept, ask, named=["ferry timetable"])
+
+
+def works_in(acme: Stage, session: str, settle: Any) -> dict[str, Any]:
+    acme.task(session)
     settle()
-    assert acme.bob.claim()
-    assert texts(ask(acme.bob, "ferry")) == ["ferry for everybody"]
+    (claim,) = acme.bob.claim()
+    return claim
+
+
+def sees_nothing_of_it(acme: Stage, kept: dict[str, Any], ask: Ask, named: Sequence[str] = ()) -> None:
+    """Bob, whatever he asks; naming the session he finds `named`."""
+    hidden = "ferry for the session"
+    assert hidden not in texts(ask(acme.bob, "ferry"))
+    assert hidden not in listed(acme.bob)
+    assert texts(ask(acme.bob, "ferry", mode="keyword", session=kept["session"])) == list(named)
+    assert listed(acme.bob, session=kept["session"]) == set(named)
+    one = f"memories/{kept['session_memory']}"
+    for path in (one, f"{one}?session={kept['session']}"):
+        acme.bob.get(path).refused(404, "not_found")
+    for naming in ("", f"?session={kept['session']}"):
+        acme.bob.post(f"{one}/supersede{naming}", {"content": "x"}).refused(404, "not_found")
+        acme.bob.post(f"{one}/forget{naming}", {"reason": "x"}).refused(404, "not_found")
 
 
 def test_lists_show_the_same(acme: Stage, kept: dict[str, Any]) -> None:
     assert listed(acme.bob) == {"ferry for everybody"}
-    assert listed(acme.bob, session=kept["session"]) == {"ferry for the session"}
+    assert listed(acme.bob, session=kept["session"]) == set()
+    assert listed(acme.otto) == {"ferry for everybody"}
+    assert listed(acme.otto, session=kept["session"]) == {"ferry for the session"}
     assert listed(acme.ada) == {"ferry for everybody", "ferry for the session", "ferry for Ada alone"}
     assert "ferry for Ada alone" not in listed(acme.boss)
 
 
-def test_an_agent_reads_a_sessions_memory_when_it_names_the_session(acme: Stage, kept: dict[str, Any]) -> None:
-    acme.bob.get(f"memories/{kept['session_memory']}").refused(404, "not_found")
-    acme.bob.get(f"memories/{kept['session_memory']}", session=acme.session()["id"]).refused(404, "not_found")
-    acme.bob.get(f"memories/{kept['session_memory']}", session=kept["session"]).ok()
+def test_people_read_what_is_kept_for_a_session(acme: Stage, kept: dict[str, Any]) -> None:
     acme.otto.get(f"memories/{kept['session_memory']}").ok()
+    acme.otto.post(f"memories/{kept['session_memory']}/supersede", {"content": "x"}).ok(201)
 
 
 def test_an_agents_own_memory_is_seen_and_changed_by_nobody_else(acme: Stage, kept: dict[str, Any]) -> None:
