@@ -9,14 +9,14 @@ import hashlib
 import json
 from typing import Any
 
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.db import connection, models
 
 from chimera.kernel import clock, ids, tenancy
-from chimera.kernel.errors import Refused, invalid
+from chimera.kernel.errors import Refused, conflict, invalid
 from chimera.kernel.identity import Principal
 
 KEY_LENGTH_MAX = 200
@@ -72,7 +72,7 @@ class Once:
                 code="idempotency_key_reused",
                 status=422,
             )
-        return found.status, json.loads(self._fernet().decrypt(bytes(found.body)))
+        return found.status, json.loads(self._read(bytes(found.body)))
 
     def keep(self, status: int, answer: bytes) -> None:
         if status not in STORED_STATUSES:
@@ -87,6 +87,17 @@ class Once:
                 "created_at": clock.now(),
             },
         )
+
+    def _read(self, stored: bytes) -> bytes:
+        """409 after a change of SECRET_KEY: doing the call again, as if it were new, might do it twice."""
+        try:
+            return self._fernet().decrypt(stored)
+        except InvalidToken as foreign:
+            raise conflict(
+                "This call was answered before, but under a secret that has changed since, so its answer cannot be read."
+                " Look at what it did; if it is to be done again, use a new key.",
+                code="answer_unreadable",
+            ) from foreign
 
     def _fernet(self) -> Fernet:
         derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"chimera idempotency").derive(
