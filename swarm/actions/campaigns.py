@@ -7,7 +7,7 @@ from django.db.models import F
 
 from chimera.kernel import clock
 from chimera.kernel.actors import Actor
-from chimera.kernel.errors import Stale
+from chimera.kernel.errors import Stale, conflict
 from chimera.kernel.eventlog import tell
 from swarm.events import (
     CampaignChanged,
@@ -17,8 +17,10 @@ from swarm.events import (
     CampaignResumed,
     CampaignStarted,
 )
-from swarm.models import Campaign
-from swarm.states import CAMPAIGN, CampaignStatus
+from swarm.models import Campaign, SwarmSession
+from swarm.states import CAMPAIGN, SESSION_OPEN, CampaignStatus
+
+OVER = (CampaignStatus.COMPLETED, CampaignStatus.STOPPED)
 
 
 def create(*, name: str, goal: str, context: dict[str, Any], by: Actor) -> Campaign:
@@ -75,6 +77,18 @@ def resume(*, campaign: Campaign, reason: str, by: Actor) -> None:
         raise Stale("This campaign has not begun; create a session in it.", code="campaign_planning")
     CAMPAIGN.advance(campaign, to=CampaignStatus.ACTIVE, updated_at=clock.now())
     tell(CampaignResumed.about(campaign, reason=reason), by=by)
+
+
+def complete(*, campaign: Campaign, reason: str, by: Actor) -> None:
+    """409 while sessions are open. New ones wait for the campaign's lock, which the caller holds."""
+    if sessions_open := SwarmSession.objects.filter(campaign=campaign, status__in=SESSION_OPEN).count():
+        some = "1 session is" if sessions_open == 1 else f"{sessions_open} sessions are"
+        raise conflict(
+            f"{some} still open; complete or stop them first, or stop the campaign.",
+            code="sessions_open",
+            sessions_open=sessions_open,
+        )
+    end(campaign=campaign, status=CampaignStatus.COMPLETED, reason=reason, by=by)
 
 
 def end(*, campaign: Campaign, status: CampaignStatus, reason: str, by: Actor) -> None:

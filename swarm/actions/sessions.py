@@ -35,8 +35,17 @@ def lock(session_id: UUID) -> SwarmSession:
 
 
 def lock_for_tasks(session_id: UUID, *, by: Actor) -> SwarmSession:
-    """Hold the session open while tasks are added (stop waits for us); its first task starts it."""
-    session = SwarmSession.objects.get_or_refuse(session_id)
+    """Hold the session open while tasks are added (stop waits for us); its first task starts it.
+
+    409 when the session or its campaign is over. The campaign is read without a lock: it ends either when no session
+    is open, or by a stop that needs this session's lock.
+    """
+    session = SwarmSession.objects.select_related("campaign").get_or_refuse(session_id)
+    if session.campaign and session.campaign.status in campaigns.OVER:
+        raise conflict(
+            f"The campaign is {session.campaign.status}; it takes no new tasks.",
+            code=f"campaign_{session.campaign.status}",
+        )
     if session.status == SessionStatus.CREATED:
         session = lock(session_id)
         if session.status == SessionStatus.CREATED:

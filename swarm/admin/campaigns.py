@@ -30,8 +30,7 @@ def _resume(campaign: Campaign, said: dict[str, Any], by: Actor) -> None:
 
 
 def _complete(campaign: Campaign, said: dict[str, Any], by: Actor) -> None:
-    locked = campaigns.lock(campaign.pk)
-    campaigns.end(campaign=locked, status=CampaignStatus.COMPLETED, reason=said["reason"], by=by)
+    campaigns.complete(campaign=campaigns.lock(campaign.pk), reason=said["reason"], by=by)
 
 
 def _stop(campaign: Campaign, said: dict[str, Any], by: Actor) -> None:
@@ -66,7 +65,7 @@ VERBS = (
         run=_complete,
         form=Why,
         offered=lambda c: CAMPAIGN.can(c.status, CampaignStatus.COMPLETED),
-        hint="Its goal is reached; it takes no new sessions.",
+        hint="Its goal is reached. Its sessions must have ended; it takes no new ones.",
     ),
     Verb(
         name="stop",

@@ -14,7 +14,6 @@ from chimera.kernel.http.schema import page_of, paged
 from swarm.actions import campaigns
 from swarm.models import Campaign as CampaignRow
 from swarm.serializers import CampaignChange, CampaignShape, NewCampaign, Reason
-from swarm.states import CampaignStatus
 
 
 class Campaigns(Door):
@@ -73,5 +72,5 @@ class CampaignVerb(Door):
             case "resume":
                 campaigns.resume(campaign=campaign, reason=reason, by=by)
             case _:
-                campaigns.end(campaign=campaign, status=CampaignStatus.COMPLETED, reason=reason, by=by)
+                campaigns.complete(campaign=campaign, reason=reason, by=by)
         return Response(CampaignShape(campaign).data)

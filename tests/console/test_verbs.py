@@ -66,12 +66,16 @@ def test_a_verb_that_came_too_late_says_so_and_changes_nothing(otto: Desk, boss:
 
 def test_a_campaign_is_paused_resumed_completed_and_stopped(otto: Desk, acme: Stage) -> None:
     made = [acme.otto.post("campaigns", {"name": n, "goal": "g"}).ok(201) for n in ("first", "second")]
-    for campaign in made:
-        acme.session(campaign=campaign["id"])
+    session, _ = (acme.session(campaign=campaign["id"]) for campaign in made)
     first, second = (campaign["id"] for campaign in made)
-    for verb, status in (("pause", "paused"), ("resume", "active"), ("complete", "completed")):
+    for verb, status in (("pause", "paused"), ("resume", "active")):
         otto.post(NOUNS["campaign"].one(first, verb), reason="why").ok()
         assert _status(acme, Campaign, first) == status
+    assert "1 session is still open" in otto.post(NOUNS["campaign"].one(first, "complete"), reason="why").ok().text
+    assert _status(acme, Campaign, first) == "active"
+    acme.pia.post(f"sessions/{session['id']}/complete").ok()
+    otto.post(NOUNS["campaign"].one(first, "complete"), reason="why").ok()
+    assert _status(acme, Campaign, first) == "completed"
     otto.post(NOUNS["campaign"].one(second, "stop"), reason="why").ok()
     assert _status(acme, Campaign, second) == "stopped"
     with acme.bound():
