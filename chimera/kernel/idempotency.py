@@ -46,7 +46,7 @@ class Answer(tenancy.TenantOwned):
 
 
 class Once:
-    """One keyed call: `prior()` locks and looks, `keep()` stores. Both inside the call's transaction."""
+    """One keyed call: `prior()` locks and looks, `keep()` stores, both inside the call's transaction; `seen()` only looks."""
 
     def __init__(self, *, key: str, principal: Principal, method: str, path: str, body: bytes) -> None:
         if not key.isascii() or not key.isprintable() or not 1 <= len(key) <= KEY_LENGTH_MAX:
@@ -59,10 +59,14 @@ class Once:
         self.request_digest = hashlib.sha256(f"{method} {path}\n".encode() + _canonical(body)).digest()
 
     def prior(self) -> tuple[int, dict[str, Any]] | None:
-        """The first answer to this call, once no other is at work on it; 422 when the key was used for another body."""
+        """The first answer to this call, once no other is at work on it."""
         with connection.cursor() as cursor:
             name = f"{tenancy.current()}|{self.principal}|{self.key_digest.hex()}"
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+        return self.seen()
+
+    def seen(self) -> tuple[int, dict[str, Any]] | None:
+        """The first answer, if it is there by now; 422 when the key was used for another body. No word on who is at work."""
         found = Answer.objects.filter(principal=self.principal, key_digest=self.key_digest).first()
         if found is None or found.created_at < clock.now() - settings.IDEMPOTENCY_KEPT:
             return None

@@ -1,5 +1,6 @@
 """What an agent does with a lease: claim, beat, hand in."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from chimera.kernel.identity import Principal
 from swarm import dispatch, liveness, shapes
 from swarm.actions import claims, progress, tasks
 from swarm.actions.results import NewResult
-from swarm.models import AgentProfile
+from swarm.models import AgentProfile, Task
 from swarm.serializers import (
     ClaimsShape,
     Heartbeat,
@@ -35,6 +36,9 @@ class Claims(Door):
     """`max` tasks at once; with `wait_seconds` the call waits for the first (chimera/asgi answers it without a thread)."""
 
     allow: ClassVar = {"POST": AGENTS}
+    popped: Sequence[UUID] = ()
+    claimed: Sequence[Task] = ()
+    redis_away = False
 
     def prepare(self, request: Call) -> None:
         """Before the transaction: read Redis, for no more than the agent may hold."""
@@ -73,9 +77,9 @@ class Claims(Door):
 
     def afterwards(self, request: Call, response: Response) -> None:
         """Ids that were popped and not claimed: no longer queued, or of a paused house; what is still QUEUED is restocked."""
-        claimed, popped = getattr(self, "claimed", []), set(self.popped)
-        dispatch.acknowledge(request.user.tenant_id, popped - {task.pk for task in claimed})
-        if unpopped := [task for task in claimed if task.pk not in popped]:
+        popped = set(self.popped)
+        dispatch.acknowledge(request.user.tenant_id, popped - {task.pk for task in self.claimed})
+        if unpopped := [task for task in self.claimed if task.pk not in popped]:
             dispatch.taken(request.user.tenant_id, unpopped)
 
 
@@ -97,6 +101,7 @@ def _claim_shape(claim: Claim, task: dict[str, Any]) -> dict[str, Any]:
 class TaskHeartbeat(Door):
     allow: ClassVar = {"POST": AGENTS}
     nudges = False
+    beat: dict[str, Any] | None = None
 
     @extend_schema(operation_id="tasks_heartbeat", request=Heartbeat, responses=HeartbeatShape)
     def post(self, request: Call, task_id: UUID) -> Response:

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from chimera.kernel.idempotency import Once
+from swarm import dispatch
 from swarm.models import Campaign, SwarmSession, Task
 from tests.cast import Caller, Stage
 
@@ -48,3 +50,62 @@ def test_a_campaign_that_is_over_takes_no_new_tasks(acme: Stage, status: str) ->
     acme.pia.post("tasks", {"session": session["id"], **NEW}).refused(409, f"campaign_{status}")
     with acme.bound():
         assert (Task.objects.count(), SwarmSession.objects.get().status) == (0, "created")
+
+
+# ------------------------------------------------------------------ repeats
+
+
+def test_a_repeated_heartbeat_gets_the_first_answer_and_notes_nothing(acme: Stage, settle: Settle) -> None:
+    claim = claimed(acme, settle)
+    first = beat(acme.ada, claim, {"progress": {"phase": "reading"}}, Idempotency_Key="h").ok()
+    beat(acme.ada, claim, {"progress": {"phase": "writing"}}).ok()
+    again = beat(acme.ada, claim, {"progress": {"phase": "reading"}}, Idempotency_Key="h").ok()
+    assert (again.body, again.headers["Idempotent-Replayed"]) == (first.body, "true")
+    assert acme.pia.get(f"tasks/{claim['task']['id']}").ok()["progress"]["phase"] == "writing"
+
+
+def test_a_repeat_that_waited_for_the_first_call_does_nothing_either(
+    acme: Stage, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim = claimed(acme, settle)
+    beat(acme.ada, claim, {"progress": {"phase": "reading"}}, Idempotency_Key="h").ok()
+    beat(acme.ada, claim, {"progress": {"phase": "writing"}}).ok()
+    looks, seen = iter((True, False)), Once.seen
+    monkeypatch.setattr(
+        Once, "seen", lambda once: None if next(looks) else seen(once)
+    )  # not there yet at the first look
+    again = beat(acme.ada, claim, {"progress": {"phase": "reading"}}, Idempotency_Key="h").ok()
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert acme.pia.get(f"tasks/{claim['task']['id']}").ok()["progress"]["phase"] == "writing"
+
+
+def test_a_repeated_claim_pops_nothing(acme: Stage, settle: Settle, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = acme.session()
+    acme.task(session), acme.task(session)
+    settle()
+    first = acme.ada.post("claims", {}, Idempotency_Key="c").ok()
+    with monkeypatch.context() as patched:
+        patched.setattr(dispatch, "pop", lambda **asked: pytest.fail("popped"))
+        assert acme.ada.post("claims", {}, Idempotency_Key="c").ok().body == first.body
+    assert len(acme.ada.claim()) == 1
+
+
+def test_a_repeated_kill_takes_nothing_from_an_agent_that_was_let_in_again(acme: Stage, settle: Settle) -> None:
+    path = f"agents/{acme.ada.id}"
+    acme.otto.post(f"{path}/kill", {}, Idempotency_Key="k").ok()
+    acme.otto.post(f"{path}/resume").ok()
+    acme.ada.secret = acme.otto.post(f"{path}/keys").ok(201)["key"]
+    claim = claimed(acme, settle)
+    acme.otto.post(f"{path}/kill", {}, Idempotency_Key="k").ok()
+    beat(acme.ada, claim).ok()
+
+
+def test_a_key_that_was_used_for_another_body_is_refused_before_anything_is_popped(
+    acme: Stage, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claimed(acme, settle)
+    acme.task(acme.session())
+    settle()
+    acme.ada.post("claims", {}, Idempotency_Key="c").ok()
+    monkeypatch.setattr(dispatch, "pop", lambda **asked: pytest.fail("popped"))
+    acme.ada.post("claims", {"max": 2}, Idempotency_Key="c").refused(422, "idempotency_key_reused")

@@ -31,7 +31,8 @@ class Door(APIView):
 
     allow: ClassVar[dict[str, frozenset[Role]]] = {}
     nudges = True  # a write tells the relay that the log has grown
-    own_transactions = False  # the handler opens its own, one per item; then it cannot be keyed
+    own_transactions = False  # the handler opens its own, one per item; then a key is ignored
+    replayed = False  # this call is answered as it was the first time, and does nothing
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self.args, self.kwargs = args, kwargs
@@ -40,11 +41,7 @@ class Door(APIView):
         self.request = drf
         try:
             self.initial(drf, *args, **kwargs)
-            if drf.method == "POST" and "Idempotency-Key" in drf.headers:
-                _body(drf)  # kept by Django from now on; once `prepare` has parsed the stream it is gone
-            self.prepare(drf, *args, **kwargs)
-            response = self._in_transaction(drf, *args, **kwargs)
-            self.afterwards(drf, response)
+            response = self._answer(drf, self._keyed(drf), args, kwargs)
         except Exception as exc:
             response = self.handle_exception(exc)
         self.response = self.finalize_response(drf, response, *args, **kwargs)
@@ -63,48 +60,66 @@ class Door(APIView):
         return True
 
     def afterwards(self, request: Call, response: Response) -> None:
-        """What follows the commit: Redis, and sweeps with transactions of their own."""
+        """What follows the commit: Redis, and sweeps with transactions of their own. Not after a replay."""
 
-    def _in_transaction(self, request: Call, *args: Any, **kwargs: Any) -> Response:
+    def _keyed(self, request: Call) -> Once | None:
+        key = request.headers.get("Idempotency-Key")
+        if key is None or request.method != "POST" or self.own_transactions:
+            return None
+        # The body is kept by Django from now on; once `prepare` has parsed the stream it is gone.
+        return Once(key=key, principal=request.user, method="POST", path=request.path, body=_body(request))
+
+    def _answer(self, request: Call, once: Once | None, args: Any, kwargs: Any) -> Response:
+        """Nothing is prepared, and nothing follows, when the answer is there already."""
         principal = request.user
+        structlog.contextvars.bind_contextvars(
+            tenant=str(principal.tenant_id), principal=f"{principal.kind}:{principal.id}"
+        )
+        if "task_id" in kwargs:
+            structlog.contextvars.bind_contextvars(task=str(kwargs["task_id"]))
+        if once:
+            with tenancy.bound(principal.tenant_id):
+                if prior := once.seen():
+                    return self._replay(prior)
+        self.prepare(request, *args, **kwargs)
+        response = self._in_transaction(request, once, args, kwargs)
+        if not self.replayed:
+            self.afterwards(request, response)
+        return response
+
+    def _in_transaction(self, request: Call, once: Once | None, args: Any, kwargs: Any) -> Response:
         method = (request.method or "").lower()
         handler = (
             getattr(self, method, self.http_method_not_allowed)
             if method in self.http_method_names
             else self.http_method_not_allowed
         )
-        structlog.contextvars.bind_contextvars(
-            tenant=str(principal.tenant_id), principal=f"{principal.kind}:{principal.id}"
-        )
-        if "task_id" in kwargs:
-            structlog.contextvars.bind_contextvars(task=str(kwargs["task_id"]))
-        key = request.headers.get("Idempotency-Key") if method == "post" else None
-        body = _body(request) if key is not None else b""
         if self.own_transactions:
             response = handler(request, *args, **kwargs)
         else:
-            with tenancy.bound(principal.tenant_id):
+            with tenancy.bound(request.user.tenant_id):
                 response = (
                     handler(request, *args, **kwargs)
-                    if key is None
-                    else self._once(request, principal, key, body, handler, args, kwargs)
+                    if once is None
+                    else self._once(request, once, handler, args, kwargs)
                 )
         if self.nudges and method != "get":
             redis.nudge()
         return response  # type: ignore[no-any-return]
 
-    def _once(
-        self, request: Request, principal: Principal, key: str, body: bytes, handler: Any, args: Any, kwargs: Any
-    ) -> Response:
-        once = Once(key=key, principal=principal, method="POST", path=request.path, body=body)
+    def _once(self, request: Call, once: Once, handler: Any, args: Any, kwargs: Any) -> Response:
+        """Look again, now that nobody else is at work on this key: the first call may have ended since `seen`."""
         if prior := once.prior():
-            return Response(
-                prior[1], status=prior[0], headers={"Idempotent-Replayed": "true"}, content_type=_type_of(prior[0])
-            )
+            return self._replay(prior)
         response: Response = handler(request, *args, **kwargs)
         if self.keeps(response):
             once.keep(response.status_code, JSONRenderer().render(response.data))
         return response
+
+    def _replay(self, prior: tuple[int, dict[str, Any]]) -> Response:
+        self.replayed = True
+        status, answer = prior
+        return Response(answer, status=status, headers={"Idempotent-Replayed": "true"}, content_type=_type_of(status))
 
     def raise_uncaught_exception(self, exc: Exception) -> Any:
         raise exc
