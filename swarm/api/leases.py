@@ -149,7 +149,15 @@ class ClaimResults(Door):
     allow: ClassVar = {"POST": AGENTS}
     own_transactions = True
 
-    @extend_schema(operation_id="claims_results", request=ManyResults, responses=OutcomesShape)
+    @extend_schema(
+        operation_id="claims_results",
+        description=(
+            "Each result is settled or refused on its own. An Idempotency-Key is accepted and ignored: a result is kept"
+            " once per task and lease_token, so the same call is answered alike for as long as its tasks are kept."
+        ),
+        request=ManyResults,
+        responses=OutcomesShape,
+    )
     def post(self, request: Call) -> Response:
         said = ManyResults(data=request.data)
         said.is_valid(raise_exception=True)

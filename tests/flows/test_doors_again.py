@@ -109,3 +109,14 @@ def test_a_key_that_was_used_for_another_body_is_refused_before_anything_is_popp
     acme.ada.post("claims", {}, Idempotency_Key="c").ok()
     monkeypatch.setattr(dispatch, "pop", lambda **asked: pytest.fail("popped"))
     acme.ada.post("claims", {"max": 2}, Idempotency_Key="c").refused(422, "idempotency_key_reused")
+
+
+def test_many_results_may_carry_a_key_and_are_repeatable_without_it(acme: Stage, settle: Settle) -> None:
+    claim = claimed(acme, settle)
+    item = {"task": claim["task"]["id"], "lease_token": claim["lease_token"], "status": "succeeded"}
+    body = {"results": [item | {"output_payload": {}, "confidence_score": 0.99}]}
+    first = acme.ada.post("claims/results", body, Idempotency_Key="r").ok()
+    assert first["outcomes"][0]["status"] == "completed"
+    assert acme.ada.post("claims/results", body, Idempotency_Key="r").ok().body == first.body
+    described = acme.ada.get("/api/schema/", format="json").ok()["paths"]["/api/v1/claims/results"]["post"]
+    assert "Idempotency-Key" in described["description"]
