@@ -1,12 +1,15 @@
 """HTTP shapes of the swarm (/api/docs/). Requests are strict; responses add fields, and never rename one."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
 from rest_framework import serializers
 
+from chimera.kernel.errors import invalid
 from chimera.kernel.http.parsing import (
     JSONField,
+    MoneyField,
     ScoreField,
     StrictIntegerField,
     StrictSerializer,
@@ -252,7 +255,19 @@ class NewProgress(StrictSerializer):
 class Heartbeat(StrictSerializer):
     lease_token = serializers.UUIDField()
     progress = NewProgress(required=False, allow_null=True, default=None)
-    cost_usd = TextField(required=False, allow_null=True, default=None, max_length=40)
+    cost_usd = MoneyField(
+        required=False, allow_null=True, default=None, help_text="Nothing, or zero: see `not_metered`."
+    )
+
+    def validate_cost_usd(self, value: Decimal | None) -> Decimal | None:
+        """A heartbeat counts no money; what is not counted is refused, not dropped."""
+        if value:
+            raise invalid(
+                "A heartbeat counts no costs; spend through POST /transactions.",
+                field_name="cost_usd",
+                code="not_metered",
+            )
+        return value
 
 
 class HeartbeatShape(serializers.Serializer[Any]):

@@ -120,3 +120,20 @@ def test_many_results_may_carry_a_key_and_are_repeatable_without_it(acme: Stage,
     assert acme.ada.post("claims/results", body, Idempotency_Key="r").ok().body == first.body
     described = acme.ada.get("/api/schema/", format="json").ok()["paths"]["/api/v1/claims/results"]["post"]
     assert "Idempotency-Key" in described["description"]
+
+
+# ------------------------------------------------------------------ heartbeats
+
+
+@pytest.mark.parametrize("cost", [None, "0", "0.000000"])
+def test_a_heartbeat_that_costs_nothing_passes(acme: Stage, settle: Settle, cost: str | None) -> None:
+    beat(acme.ada, claimed(acme, settle), {"cost_usd": cost}).ok()
+
+
+@pytest.mark.parametrize(
+    ("cost", "code"),
+    [("0.04", "not_metered"), ("much", "invalid_money"), ("NaN", "invalid_money"), (0.04, "invalid_money")],
+)
+def test_a_cost_that_nobody_would_count_is_refused(acme: Stage, settle: Settle, cost: Any, code: str) -> None:
+    said = beat(acme.ada, claimed(acme, settle), {"cost_usd": cost, "progress": {"phase": "x"}}).refused(422, code)
+    assert ("POST /transactions" in said["detail"]) == (code == "not_metered")
