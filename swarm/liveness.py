@@ -11,9 +11,9 @@ from swarm.models import Task
 from swarm.states import AgentStatus, CampaignStatus, SessionStatus, TaskStatus
 
 
-def beat(agent_id: UUID, *, tasks: int | None = None) -> None:
-    """The agent was heard of. Lost while Redis is away: leases, not this key, decide."""
-    shown = {"at": clock.now().isoformat(), "tasks": tasks}
+def beat(agent_id: UUID, *, tasks: int, slots: int) -> None:
+    """The agent was heard of, and holds `tasks` of at most `slots`. Lost while Redis is away: leases, not this key, decide."""
+    shown = {"at": clock.now().isoformat(), "tasks": tasks, "slots": slots}
     try:
         with redis.hint() as client:
             client.set(redis.heartbeat(agent_id), json.dumps(shown), ex=settings.HEARTBEAT_TTL_SECONDS)

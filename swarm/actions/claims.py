@@ -20,7 +20,13 @@ RENEW_BELOW = 0.5  # a heartbeat writes only when less than this share of the le
 
 def free_slots(agent: AgentProfile) -> int:
     """How many leases the agent may take now; exact while its row is locked."""
-    return max(0, agent.max_slots - Task.objects.filter(agent=agent, status=TaskStatus.RUNNING).count())
+    return max(0, agent.max_slots - held_by(agent))
+
+
+def held_by(agent: AgentProfile) -> int:
+    """How many leases the agent holds."""
+    held: int = Task.objects.filter(agent=agent, status=TaskStatus.RUNNING).count()
+    return held
 
 
 def queued_for(

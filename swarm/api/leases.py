@@ -102,6 +102,7 @@ class TaskHeartbeat(Door):
     allow: ClassVar = {"POST": AGENTS}
     nudges = False
     beat: dict[str, Any] | None = None
+    tasks = slots = 0
 
     @extend_schema(operation_id="tasks_heartbeat", request=Heartbeat, responses=HeartbeatShape)
     def post(self, request: Call, task_id: UUID) -> Response:
@@ -111,12 +112,14 @@ class TaskHeartbeat(Door):
         tasks.check_lease(task, said.validated_data["lease_token"], agent_id=request.user.agent_id)
         claims.renew(task=task)
         self.beat = said.validated_data["progress"]
+        assert task.agent is not None  # a lease has a holder
+        self.tasks, self.slots = claims.held_by(task.agent), task.agent.max_slots
         commands = liveness.commands(task)
         return Response({"lease_expires_at": task.lease_expires_at, "commands": commands})
 
     def afterwards(self, request: Call, response: Response) -> None:
         principal: Principal = request.user
-        liveness.beat(principal.agent_id)
+        liveness.beat(principal.agent_id, tasks=self.tasks, slots=self.slots)
         if self.beat is None:
             return
         task_id: UUID = self.kwargs["task_id"]

@@ -1,10 +1,12 @@
 """What doors promise besides the way of one task: repeats, endings, names, lists, and who is let in."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from chimera.kernel import redis
 from chimera.kernel.idempotency import Once
 from swarm import dispatch
 from swarm.models import Campaign, SwarmSession, Task
@@ -137,3 +139,14 @@ def test_a_heartbeat_that_costs_nothing_passes(acme: Stage, settle: Settle, cost
 def test_a_cost_that_nobody_would_count_is_refused(acme: Stage, settle: Settle, cost: Any, code: str) -> None:
     said = beat(acme.ada, claimed(acme, settle), {"cost_usd": cost, "progress": {"phase": "x"}}).refused(422, code)
     assert ("POST /transactions" in said["detail"]) == (code == "not_metered")
+
+
+def test_a_heartbeat_tells_how_much_its_agent_holds(acme: Stage, settle: Settle) -> None:
+    session = acme.session()
+    acme.task(session), acme.task(session)
+    settle()
+    claim, _ = acme.ada.claim(2)
+    beat(acme.ada, claim).ok()
+    raw: Any = redis.client().get(redis.heartbeat(acme.ada.id))  # type: ignore[arg-type]
+    heard = json.loads(raw)
+    assert (heard["tasks"], heard["slots"]) == (2, 8)
