@@ -10,6 +10,7 @@ from django.db.models import Case, DateTimeField, F, Func, OuterRef, Q, Subquery
 
 from chimera.kernel import clock
 from chimera.kernel.actors import Actor
+from chimera.kernel.errors import StaleLease
 from chimera.kernel.eventlog import tell
 from swarm.events import TaskClaimed
 from swarm.models import AgentProfile, SwarmSession, Task
@@ -126,7 +127,10 @@ def latest_end(task: Task) -> datetime:
 
 
 def renew(*, task: Task) -> None:
-    """Extend the lease when less than half of it is left. Writes nothing otherwise, and tells nothing: it is no fact."""
+    """Extend the lease when less than half of it is left; StaleLease when it was taken away meanwhile.
+
+    Writes nothing otherwise, and tells nothing: it is no fact.
+    """
     assert task.lease_expires_at is not None
     left = task.lease_expires_at - clock.now()
     if left >= settings.LEASE * RENEW_BELOW:
@@ -135,8 +139,9 @@ def renew(*, task: Task) -> None:
     changed = Task.objects.filter(pk=task.pk, status=TaskStatus.RUNNING, lease_token=task.lease_token).update(
         lease_expires_at=ends
     )
-    if changed == 1:
-        task.lease_expires_at = ends
+    if changed != 1:
+        raise StaleLease
+    task.lease_expires_at = ends
 
 
 def lapse_reason(task: Task) -> tuple[str, str]:

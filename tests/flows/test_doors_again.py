@@ -2,13 +2,18 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 
-from chimera.kernel import redis
+from chimera.kernel import clock, redis
+from chimera.kernel.actors import SYSTEM
+from chimera.kernel.errors import StaleLease
 from chimera.kernel.idempotency import Once
 from swarm import dispatch
+from swarm.actions import claims, tasks
 from swarm.models import Campaign, SwarmSession, Task
 from tests.cast import Caller, Stage
 
@@ -150,3 +155,12 @@ def test_a_heartbeat_tells_how_much_its_agent_holds(acme: Stage, settle: Settle)
     raw: Any = redis.client().get(redis.heartbeat(acme.ada.id))  # type: ignore[arg-type]
     heard = json.loads(raw)
     assert (heard["tasks"], heard["slots"]) == (2, 8)
+
+
+def test_a_lease_that_ends_while_it_is_renewed_is_stale(acme: Stage, settle: Settle) -> None:
+    claim = claimed(acme, settle)
+    with acme.bound(), clock.held(clock.now() + timedelta(seconds=settings.LEASE.total_seconds() * 0.6)):
+        seen = tasks.read(claim["task"]["id"])
+        tasks.requeue(task=tasks.lock(seen.pk), code="lease_lapsed", message="gone", by=SYSTEM)
+        with pytest.raises(StaleLease):
+            claims.renew(task=seen)
