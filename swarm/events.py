@@ -130,7 +130,7 @@ class SessionEnded(SessionFact):
 
 
 class SessionChanged(SessionFact):
-    """Context or budget changed: state_version rose."""
+    """Its context, budget or name changed, as `reason` says; all but the name raised state_version."""
 
     type: ClassVar[str] = "swarm.session.changed"
     reason: str = ""

@@ -64,24 +64,26 @@ def lock_for_tasks(session_id: UUID, *, by: Actor) -> SwarmSession:
 def change(
     *, session: SwarmSession, context: dict[str, Any] | None, name: str | None, expected_version: int | None, by: Actor
 ) -> None:
-    """Set name or context; a new context raises state_version."""
+    """Set name or context, and tell it once; a new context raises state_version, a new name does not."""
     if expected_version is not None and expected_version != session.state_version:
         raise Stale(
             f"The session is at state_version {session.state_version}; read it again.",
             state_version=session.state_version,
         )
-    if name is not None:
-        SwarmSession.objects.filter(pk=session.pk).update(name=name, updated_at=clock.now())
-    if context is not None and context != session.context:
-        _raise_version(session, context=context)
-        tell(SessionChanged.about(session, reason="context"), by=by)
-    session.refresh_from_db()
+    changes = {
+        field: value
+        for field, value in (("name", name), ("context", context))
+        if value is not None and getattr(session, field) != value
+    }
+    if changes:
+        _change(session, stale="context" in changes, **changes)
+        tell(SessionChanged.about(session, reason=", ".join(sorted(changes))), by=by)
 
 
 def bump(*, session_id: UUID, reason: str, by: Actor) -> None:
     """Something that its work rests on changed (its budget): raise state_version."""
     session = lock(session_id)
-    _raise_version(session)
+    _change(session, stale=True)
     tell(SessionChanged.about(session, reason=reason), by=by)
 
 
@@ -111,8 +113,11 @@ def end(*, session: SwarmSession, status: SessionStatus, reason: str, by: Actor)
     tell(SessionEnded.about(session, reason=reason), by=by)
 
 
-def _raise_version(session: SwarmSession, **changes: Any) -> None:
-    SwarmSession.objects.filter(pk=session.pk).update(
-        state_version=F("state_version") + 1, version=F("version") + 1, updated_at=clock.now(), **changes
-    )
+def _change(session: SwarmSession, *, stale: bool, **changes: Any) -> None:
+    """With `stale`, state_version rises too: what is being made against the old one no longer fits."""
+    if stale:
+        changes["state_version"] = F("state_version") + 1
+    unchanged = SwarmSession.objects.filter(pk=session.pk, version=session.version)
+    if unchanged.update(version=F("version") + 1, updated_at=clock.now(), **changes) != 1:
+        raise Stale("The session changed while you were at it; read it again.")
     session.refresh_from_db()

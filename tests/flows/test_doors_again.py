@@ -164,3 +164,30 @@ def test_a_lease_that_ends_while_it_is_renewed_is_stale(acme: Stage, settle: Set
         tasks.requeue(task=tasks.lock(seen.pk), code="lease_lapsed", message="gone", by=SYSTEM)
         with pytest.raises(StaleLease):
             claims.renew(task=seen)
+
+
+# ------------------------------------------------------------------ sessions
+
+
+def test_a_new_name_is_told_and_makes_no_result_stale(acme: Stage, settle: Settle) -> None:
+    session = acme.session()
+    acme.task(session)
+    settle()
+    (claim,) = acme.ada.claim()
+    assert acme.pia.patch(f"sessions/{session['id']}", {"name": "second week"}).ok()["name"] == "second week"
+    acme.pia.patch(f"sessions/{session['id']}", {"name": "second week"}).ok()
+    settle()
+    told = acme.pia.get(f"sessions/{session['id']}/events").ok()["results"]
+    (changed,) = [e["payload"] for e in told if e["type"] == "swarm.session.changed.v1"]
+    assert (changed["reason"], changed["state_version"], changed["aggregate_version"]) == ("name", 1, 3)
+    with acme.bound():
+        assert SwarmSession.objects.get().version == 3
+    assert acme.ada.finish(claim).ok()["outcome"] == "completed"
+
+
+def test_a_name_and_a_context_that_change_together_are_told_once(acme: Stage) -> None:
+    session = acme.session()
+    change = {"name": "second week", "context": {"tide": "high"}}
+    assert acme.pia.patch(f"sessions/{session['id']}", change).ok()["state_version"] == 2
+    told = acme.pia.get(f"sessions/{session['id']}/events").ok()["results"]
+    assert [e["payload"]["reason"] for e in told if e["type"] == "swarm.session.changed.v1"] == ["context, name"]
