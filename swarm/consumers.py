@@ -13,6 +13,7 @@ from chimera.kernel import tenancy
 from chimera.kernel.bridge import in_thread
 from chimera.kernel.errors import Refused
 from chimera.kernel.eventlog import START, Position
+from chimera.kernel.http.permissions import ANYONE, check
 from chimera.kernel.http.problem import as_refusal
 from chimera.kernel.http.sockets import principal_of_scope
 from chimera.kernel.stream.follow import Following
@@ -74,6 +75,7 @@ class Nowhere(AsyncWebsocketConsumer):
 def _open(scope: dict[str, Any]) -> Following:
     """Who asks, from where on, and whether the session is one of theirs."""
     principal = principal_of_scope(scope)
+    check(principal, ANYONE)  # as at the doors that read: a member without any role sees nothing
     after = _after(scope)
     session_id = scope["url_route"]["kwargs"]["session_id"]
     with tenancy.bound(principal.tenant_id):

@@ -7,15 +7,18 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.auth import get_user_model
 
 from chimera.kernel import clock, redis
 from chimera.kernel.actors import SYSTEM
 from chimera.kernel.errors import StaleLease
 from chimera.kernel.idempotency import Once
 from swarm import dispatch
-from swarm.actions import claims, tasks
+from swarm.actions import claims, tasks, tenants
 from swarm.models import Campaign, SwarmSession, Task
 from tests.cast import Caller, Stage
+from tests.live.test_socket import closed_with, of, socket
+from tests.live.watching import run
 
 Settle = Callable[[], None]
 NEW = {"type": "research", "input_payload": {}}
@@ -191,3 +194,17 @@ def test_a_name_and_a_context_that_change_together_are_told_once(acme: Stage) ->
     assert acme.pia.patch(f"sessions/{session['id']}", change).ok()["state_version"] == 2
     told = acme.pia.get(f"sessions/{session['id']}/events").ok()["results"]
     assert [e["payload"]["reason"] for e in told if e["type"] == "swarm.session.changed.v1"] == ["context, name"]
+
+
+def test_a_member_without_a_role_is_shown_neither_door_nor_socket(acme: Stage) -> None:
+    session = acme.session()
+    with acme.bound():
+        user = get_user_model().objects.create_user("nobody@acme")
+        tenants.add_member(user=user, roles=set())
+        nobody = Caller(tenants.issue_token(user=user, name="test"))
+    nobody.get(f"sessions/{session['id']}").refused(403, "role")
+
+    async def main() -> None:
+        assert await closed_with(socket(of(session), secret=nobody.secret)) == 4403
+
+    run(main)
