@@ -163,7 +163,10 @@ class ResultShape(serializers.Serializer[Any]):
     reasoning = serializers.CharField()
     evidence = serializers.ListField()
     metrics = serializers.DictField()
-    artifacts = serializers.ListField(child=serializers.DictField())
+    artifacts = serializers.ListField(
+        child=serializers.DictField(),
+        help_text="[{type, content | uri}]; a list of tasks says {type, bytes} where one task says {type, content}.",
+    )
     outcome = serializers.CharField()
     applied = serializers.BooleanField()
     created_at = serializers.DateTimeField()

@@ -1,45 +1,72 @@
 """Rows as the API shows them, without one query per row."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
+
+from django.db.models import F, Func, IntegerField, TextField
+from django.db.models.functions import Cast
 
 from swarm.actions import progress
 from swarm.models import Task, TaskArtifact, TaskDependency, TaskResult
 from swarm.serializers import TaskShape
+from swarm.states import TaskStatus
 
 
 def tasks(rows: Sequence[Task], *, with_results: bool = True) -> list[dict[str, Any]]:
-    """Three queries for any number of tasks; progress is read from Redis for running ones alone."""
+    """For lists: three queries and one read of Redis, for any number of tasks.
+
+    Progress is that of running tasks, as far as Redis has it; artifacts say how large their content is instead of
+    repeating it. Without `with_results` (tasks just made or claimed) both are left out.
+    """
     found = list(rows)
-    wanted = [t.pk for t in found]
-    depends_on: dict[Any, list[Any]] = defaultdict(list)
-    for task_id, dependency in (
-        TaskDependency.objects.filter(task_id__in=wanted).order_by("pk").values_list("task_id", "depends_on_id")
-    ):
-        depends_on[task_id].append(dependency)
-    shown_results = results(wanted) if with_results else {}
-    for task in found:
-        task.depends_on = depends_on[task.pk]  # type: ignore[attr-defined]
-        task.progress = progress.latest(task.pk) if task.attempt_count and len(found) == 1 else None  # type: ignore[attr-defined]
-        task._shown_results = shown_results.get(task.pk, [])  # type: ignore[attr-defined]
-    return [dict(_Shown(task).data) for task in found]
+    if not with_results:
+        return _shown(found, {}, {})
+    running = [t.pk for t in found if t.status == TaskStatus.RUNNING]
+    results = _results([t.pk for t in found], with_content=False)
+    return _shown(found, results, progress.latest_noted(running))
 
 
 def task(row: Task) -> dict[str, Any]:
-    return tasks([row])[0]
+    """One task with everything: its artifacts' content, and its newest progress even when Redis has none."""
+    latest = progress.latest(row.pk) if row.attempt_count else None
+    return _shown([row], _results([row.pk], with_content=True), {row.pk: latest})[0]
 
 
-def results(task_ids: Sequence[Any]) -> dict[Any, list[TaskResult]]:
-    artifacts: dict[Any, list[dict[str, Any]]] = defaultdict(list)
-    for artifact in TaskArtifact.objects.filter(task_id__in=task_ids).order_by("id"):
-        place = {"content": artifact.content} if artifact.content is not None else {"uri": artifact.uri}
-        artifacts[artifact.result_id].append({"type": artifact.type, **place})
-    found: dict[Any, list[TaskResult]] = defaultdict(list)
+def _shown(
+    found: Sequence[Task], results: Mapping[UUID, list[TaskResult]], latest: Mapping[UUID, dict[str, Any] | None]
+) -> list[dict[str, Any]]:
+    depends_on: dict[UUID, list[UUID]] = defaultdict(list)
+    edges = TaskDependency.objects.filter(task_id__in=[t.pk for t in found]).order_by("pk")
+    for task_id, dependency in edges.values_list("task_id", "depends_on_id"):
+        depends_on[task_id].append(dependency)
+    for row in found:
+        row.depends_on = depends_on[row.pk]  # type: ignore[attr-defined]
+        row.progress = latest.get(row.pk)  # type: ignore[attr-defined]
+        row._shown_results = results.get(row.pk, [])  # type: ignore[attr-defined]
+    return [dict(_Shown(row).data) for row in found]
+
+
+def _results(task_ids: Sequence[UUID], *, with_content: bool) -> dict[UUID, list[TaskResult]]:
+    artifacts = _artifacts(task_ids, with_content=with_content)
+    found: dict[UUID, list[TaskResult]] = defaultdict(list)
     for result in TaskResult.objects.filter(task_id__in=task_ids).order_by("id"):
         result.artifacts = artifacts[result.id]  # type: ignore[attr-defined]
         found[result.task_id].append(result)
     return found
+
+
+def _artifacts(task_ids: Sequence[UUID], *, with_content: bool) -> dict[UUID, list[dict[str, Any]]]:
+    """By result. `bytes` is the size of the content as PostgreSQL writes it; the content itself stays there."""
+    size = Func(Cast("content", TextField()), function="OCTET_LENGTH", output_field=IntegerField())
+    content = F("content") if with_content else size
+    rows = TaskArtifact.objects.filter(task_id__in=task_ids).order_by("id").annotate(inside=content)
+    shown: dict[UUID, list[dict[str, Any]]] = defaultdict(list)
+    for result_id, type_, uri, inside in rows.values_list("result_id", "type", "uri", "inside"):
+        place = {"uri": uri} if inside is None else {"content" if with_content else "bytes": inside}
+        shown[result_id].append({"type": type_, **place})
+    return shown
 
 
 class _Shown(TaskShape):

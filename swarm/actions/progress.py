@@ -1,7 +1,7 @@
 """Progress: kept in Redis while the task runs, written to PostgreSQL every few seconds and on completion."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -79,6 +79,13 @@ def write(*, rows: Mapping[UUID, Mapping[str, Any]]) -> int:
 
 def unwritten(task_ids: list[UUID]) -> dict[UUID, dict[str, str]]:
     """From Redis: the progress of these tasks that is not in PostgreSQL yet. Empty while Redis is away."""
+    return {task_id: row for task_id, row in _noted(task_ids).items() if row.get("unwritten") == "1"}
+
+
+def _noted(task_ids: Sequence[UUID]) -> dict[UUID, dict[str, str]]:
+    """What Redis has of these tasks, in one round trip. Empty while it is away."""
+    if not task_ids:
+        return {}
     try:
         with redis.hint() as client:
             pipe = client.pipeline(transaction=False)
@@ -87,7 +94,7 @@ def unwritten(task_ids: list[UUID]) -> dict[UUID, dict[str, str]]:
             found = pipe.execute()
     except redis.Away:
         return {}
-    return {task_id: row for task_id, row in zip(task_ids, found, strict=True) if row.get("unwritten") == "1"}
+    return {task_id: row for task_id, row in zip(task_ids, found, strict=True) if row}
 
 
 def mark_written(rows: Mapping[UUID, Mapping[str, str]]) -> None:
@@ -105,20 +112,23 @@ def mark_written(rows: Mapping[UUID, Mapping[str, str]]) -> None:
         return
 
 
-def latest(task_id: UUID) -> dict[str, Any] | None:
-    """The newest progress: from Redis, else from PostgreSQL."""
-    try:
-        with redis.hint() as client:
-            row: dict[str, str] = client.hgetall(redis.progress(task_id))  # type: ignore[assignment]
-    except redis.Away:
-        row = {}
-    if row:
-        return {
+def latest_noted(task_ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+    """The newest progress of these tasks as far as Redis has it; none while it is away."""
+    return {
+        task_id: {
             "phase": row["phase"],
             "percentage": float(row["percentage"]) if row["percentage"] else None,
             "message": row["message"],
             "at": row["at"],
         }
+        for task_id, row in _noted(task_ids).items()
+    }
+
+
+def latest(task_id: UUID) -> dict[str, Any] | None:
+    """The newest progress: from Redis, else from PostgreSQL."""
+    if noted := latest_noted([task_id]):
+        return noted[task_id]
     kept = TaskProgress.objects.filter(task_id=task_id).order_by("-id").first()
     if kept is None:
         return None

@@ -208,3 +208,41 @@ def test_a_member_without_a_role_is_shown_neither_door_nor_socket(acme: Stage) -
         assert await closed_with(socket(of(session), secret=nobody.secret)) == 4403
 
     run(main)
+
+
+# ------------------------------------------------------------------ lists
+
+
+def test_a_list_shows_the_progress_of_what_runs(acme: Stage, settle: Settle) -> None:
+    session = acme.session()
+    for _ in range(3):
+        acme.task(session)
+    settle()
+    one, two = acme.ada.claim(2)
+    beat(acme.ada, one, {"progress": {"phase": "reading", "percentage": 40}}).ok()
+    beat(acme.ada, two, {"progress": {"phase": "writing"}}).ok()
+    listed = {t["id"]: t["progress"] for t in acme.pia.get("tasks", session=session["id"]).ok()["results"]}
+    assert (listed[one["task"]["id"]]["phase"], listed[one["task"]["id"]]["percentage"]) == ("reading", 40)
+    assert listed[two["task"]["id"]]["phase"] == "writing"
+    assert sum(progress is None for progress in listed.values()) == 1
+
+
+def test_a_list_of_one_is_like_any_other_list(acme: Stage, settle: Settle) -> None:
+    claim = claimed(acme, settle)
+    beat(acme.ada, claim, {"progress": {"phase": "reading"}}).ok()
+    acme.ada.finish(claim).ok()
+    settle()
+    (listed,) = acme.pia.get("tasks").ok()["results"]
+    assert listed["progress"] is None
+    assert acme.pia.get(f"tasks/{claim['task']['id']}").ok()["progress"]["phase"] == "reading"
+
+
+def test_a_list_leaves_out_what_artifacts_contain(acme: Stage, settle: Settle) -> None:
+    claim = claimed(acme, settle)
+    artifacts = [{"type": "table", "content": {"rows": "ä" * 1000}}, {"type": "video", "uri": "s3://renders/1.mp4"}]
+    acme.ada.finish(claim, artifacts=artifacts).ok()
+    (listed,) = acme.pia.get("tasks").ok()["results"]
+    table, video = listed["results"][0]["artifacts"]
+    assert table == {"type": "table", "bytes": 2012}
+    assert video == artifacts[1]
+    assert acme.pia.get(f"tasks/{claim['task']['id']}").ok()["results"][0]["artifacts"] == artifacts
