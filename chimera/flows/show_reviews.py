@@ -10,7 +10,9 @@ from swarm.models import TaskResult
 
 def show_reviews(cards: Sequence[ReviewCard]) -> list[dict[str, Any]]:
     """The review shape of /api/docs/."""
-    results = {r.id: r for r in TaskResult.objects.filter(task_id__in=[c.task_id for c in cards])}
+    # The ids find the results; the tasks' ids, by which results are partitioned, tell which partitions to look into.
+    about = {c.result_id: c.task_id for c in cards if c.result_id}
+    results = {r.id: r for r in TaskResult.objects.filter(id__in=list(about), task_id__in=set(about.values()))}
     frozen = memory.frozen_for_all({c.task_id for c in cards})
     return [
         _shape(card, results.get(card.result_id) if card.result_id else None, frozen.get(card.task_id, []))

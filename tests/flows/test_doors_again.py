@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from chimera.flows.show_reviews import show_reviews
 from chimera.kernel import clock, redis
 from chimera.kernel.actors import SYSTEM
 from chimera.kernel.errors import StaleLease
 from chimera.kernel.idempotency import Once
+from safety.models import ReviewCard
 from swarm import dispatch
 from swarm.actions import claims, tasks, tenants
 from swarm.models import Campaign, SwarmSession, Task
@@ -246,3 +250,21 @@ def test_a_list_leaves_out_what_artifacts_contain(acme: Stage, settle: Settle) -
     assert table == {"type": "table", "bytes": 2012}
     assert video == artifacts[1]
     assert acme.pia.get(f"tasks/{claim['task']['id']}").ok()["results"][0]["artifacts"] == artifacts
+
+
+def test_a_review_loads_no_other_result_of_its_task(acme: Stage, settle: Settle) -> None:
+    task = acme.task(acme.session())
+    for note in ("again", "once more"):
+        settle()
+        (claim,) = acme.ada.claim()
+        review = acme.ada.finish(claim, 0.8, output={"note": note}).ok()["review"]
+        if note == "again":
+            acme.rita.post(f"reviews/{review}/claim").ok()
+            decision = {"decision": "request_changes", "note": note}
+            acme.rita.post(f"reviews/{review}/decision", decision).ok()
+    with acme.bound(), CaptureQueriesContext(connection) as asked:
+        (shown,) = show_reviews([ReviewCard.objects.get(pk=review)])
+    assert shown["result"]["output_payload"] == {"note": "once more"}
+    (read,) = [q["sql"] for q in asked if 'FROM "swarm_taskresult"' in q["sql"]]
+    assert shown["result"]["id"].hex in read
+    assert task["id"].replace("-", "") in read
