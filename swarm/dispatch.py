@@ -12,17 +12,21 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from chimera.kernel import clock, redis, tenancy
 from chimera.kernel.actors import SYSTEM
 from chimera.kernel.eventlog import Recorded, tell
+from chimera.kernel.identity import AGENT_ROLES
 from swarm.events import TaskQueued
-from swarm.models import Task
+from swarm.models import Task, Tenant
+from swarm.models.task import BANDS
 from swarm.states import TaskStatus
 
 log = structlog.get_logger()
 INFLIGHT_SECONDS = 5  # from pop to claim is one transaction; what nobody claimed by then is pushed again
+SLICES_MAX = 10  # of RELAY_BATCH tasks of one tenant that one step of the clock makes QUEUED
+STOCK_MAX = 5_000  # ids that one list is filled up to; what is longer is not short of work, and never compared
 LOW_FIRST_EVERY = 8  # every eighth pop looks at low priorities first, so that they are never starved
 
 # Pops up to ARGV[1] ids from the lists KEYS[2..] in order, and remembers them in KEYS[1] until ARGV[2].
@@ -89,26 +93,29 @@ def queue_ready(events: Sequence[Recorded], pipe: Any) -> None:
 
 
 def release_dependents(events: Sequence[Recorded], pipe: Any) -> None:
-    """Tasks that waited for these may be ready now."""
+    """Tasks that waited for these may be ready now: one slice of them; `queue_due` goes on with what is left."""
     for tenant_id, tasks in _by_tenant(events).items():
         with tenancy.bound(tenant_id):
-            waiting = list(
-                Task.objects.filter(status=TaskStatus.PENDING, dependencies__depends_on__in=tasks).values_list(
-                    "pk", flat=True
-                )
-            )
-            make_queued(waiting)
-            push(tenant_id, Task.objects.filter(pk__in=waiting), pipe)
+            waiting = Task.objects.ready(clock.now()).filter(dependencies__depends_on__in=tasks).order_by("pk")
+            made = make_queued(list(waiting.distinct().values_list("pk", flat=True)[: settings.RELAY_BATCH]))
+            push(tenant_id, Task.objects.filter(pk__in=made), pipe)
 
 
 def open_house(events: Sequence[Recorded], pipe: Any) -> None:
-    """A session (or the sessions of a campaign) hands out work again."""
+    """A session (or the sessions of a campaign) hands out work again: one slice of what is QUEUED, the best first.
+
+    The rest comes by `restock`, and what became ready meanwhile by `queue_due`.
+    """
     for event in events:
+        house = UUID(event.payload["aggregate_id"])
         with tenancy.bound(event.tenant_id):
-            aggregate = UUID(event.payload["aggregate_id"])
-            rows = Task.objects.filter(Q(session_id=aggregate) | Q(session__campaign_id=aggregate))
-            make_queued(list(rows.ready(clock.now()).values_list("pk", flat=True)))
-            push(event.tenant_id, rows, pipe)
+            rows = _listable().filter(Q(session_id=house) | Q(session__campaign_id=house)).order_by("-priority", "pk")
+            best = list(rows.only("id", "priority", "role")[: settings.RELAY_BATCH])
+        missing = [t.pk for t in _unlisted(redis.client(), event.tenant_id, best)]
+        with tenancy.bound(event.tenant_id):
+            push(event.tenant_id, Task.objects.filter(pk__in=missing), pipe)
+        for role in AGENT_ROLES:  # Also those whose tasks stand in no list, and those whose ids were still there.
+            pipe.publish(redis.DISPATCH_CHANNEL, f"{event.tenant_id}:{role}")
 
 
 def left_running(events: Sequence[Recorded], pipe: Any) -> None:
@@ -174,35 +181,28 @@ def push(tenant_id: UUID, rows: Any, pipe: Any) -> None:
 
 
 def queue_due() -> None:
-    """Tasks whose `not_before` has come, and PENDING tasks that some reaction missed."""
+    """Tasks whose `not_before` has come, and PENDING tasks that no reaction queued, slice by slice."""
     for tenant_id in _tenants_with(TaskStatus.PENDING):
-        with tenancy.bound(tenant_id):
-            ready = list(
-                Task.objects.ready(clock.now()).order_by("pk").values_list("pk", flat=True)[: settings.RELAY_BATCH]
-            )
-            made = make_queued(ready)
-        if made:
-            with suppress(redis.Away):  # They are QUEUED: claims find them through PostgreSQL, and restock pushes them.
-                _push_now(tenant_id, made)
+        for _ in range(SLICES_MAX):
+            if _queue_slice(tenant_id) < settings.RELAY_BATCH:
+                break
 
 
-def restock() -> None:
-    """Push ids of QUEUED tasks that no list and no inflight set knows: after a lost Redis, or a lost pop."""
-    for tenant_id in _tenants_with(TaskStatus.QUEUED):
-        _drop_overdue(tenant_id)
-        with tenancy.bound(tenant_id):
-            rows = Task.objects.filter(status=TaskStatus.QUEUED, requires=[]).in_open_house()
-            queued = [(t.pk, t.priority_band, t.role) for t in rows.order_by("pk").only("id", "priority", "role")]
-        known = _known(tenant_id, {(band, role) for _, band, role in queued})
-        missing = [task_id for task_id, _, _ in queued if str(task_id) not in known]
-        if missing:
-            log.info("restocked", tenant=str(tenant_id), tasks=len(missing))
-            _push_now(tenant_id, missing)
+def _queue_slice(tenant_id: UUID) -> int:
+    with tenancy.bound(tenant_id):
+        ready = Task.objects.ready(clock.now()).order_by("pk").values_list("pk", flat=True)
+        made = make_queued(list(ready[: settings.RELAY_BATCH]))
+    if made:
+        with suppress(redis.Away):  # They are QUEUED: claims find them through PostgreSQL, and restock pushes them.
+            _push_now(tenant_id, made)
+    return len(made)
 
 
 def _tenants_with(status: TaskStatus) -> list[UUID]:
+    """One look into an index per tenant, however many tasks there are."""
     with tenancy.system():
-        return list(Task.objects.filter(status=status).order_by().values_list("tenant_id", flat=True).distinct())
+        theirs = Task.objects.filter(tenant_id=OuterRef("pk"), status=status)
+        return list(Tenant.objects.filter(Exists(theirs)).order_by("pk").values_list("pk", flat=True))
 
 
 def _push_now(tenant_id: UUID, task_ids: Sequence[UUID]) -> None:
@@ -213,16 +213,79 @@ def _push_now(tenant_id: UUID, task_ids: Sequence[UUID]) -> None:
         pipe.execute()
 
 
+def restock() -> None:
+    """Push ids of QUEUED tasks that Redis lost: all of them, or a lost pop. Lists are filled up to STOCK_MAX."""
+    for tenant_id in _tenants_with(TaskStatus.QUEUED):
+        _drop_overdue(tenant_id)
+        for role in sorted(AGENT_ROLES):
+            for band in redis.PRIORITIES:
+                if _is_short(tenant_id, band, role):
+                    _fill(tenant_id, band, role)
+
+
 def _drop_overdue(tenant_id: UUID) -> None:
     """Popped ids whose deadline passed are forgotten; if their task is still QUEUED, restock pushes it again."""
     with redis.hint() as client:
         client.zremrangebyscore(redis.inflight(tenant_id), "-inf", clock.now().timestamp())
 
 
-def _known(tenant_id: UUID, lists: set[tuple[str, str]]) -> set[str]:
-    known: set[str] = set()
+def _is_short(tenant_id: UUID, band: str, role: str) -> bool:
+    """Counting only, up to STOCK_MAX. What is in flight is left out: it is the whole tenant's, and mostly RUNNING.
+
+    A list may hold ids that are no longer QUEUED, and seem full; claims pop those, and it is short then.
+    """
     with redis.hint() as client:
-        known.update(client.zrange(redis.inflight(tenant_id), 0, -1))  # type: ignore[arg-type]
-        for band, role in lists:
-            known.update(client.lrange(redis.queue(band, tenant_id, role), 0, -1))  # type: ignore[arg-type]
-    return known
+        held: Any = client.llen(redis.queue(band, tenant_id, role))
+    if held >= STOCK_MAX:
+        return False
+    with tenancy.bound(tenant_id):
+        return bool(_of_list(band, role).order_by()[:STOCK_MAX].count() > held)
+
+
+def _fill(tenant_id: UUID, band: str, role: str) -> None:
+    """Compare slice by slice, the oldest first. It ends: what is known already is at most the list and the inflight set."""
+    last, slice_, pushed, room = UUID(int=0), [], 0, STOCK_MAX
+    while room > 0:
+        with tenancy.bound(tenant_id):
+            rows = _of_list(band, role).filter(pk__gt=last).order_by("pk").only("id", "priority", "role")
+            slice_ = list(rows[: settings.RELAY_BATCH])
+        with redis.hint() as client:
+            missing = _unlisted(client, tenant_id, slice_)
+        if missing:
+            _push_now(tenant_id, [t.pk for t in missing])
+        pushed, room = pushed + len(missing), room - len(missing)
+        if len(slice_) < settings.RELAY_BATCH:
+            break
+        last = slice_[-1].pk
+    if pushed:
+        log.info("restocked", tenant=str(tenant_id), role=role, band=band, tasks=pushed)
+
+
+def _listable() -> Any:
+    """The bound tenant's tasks whose ids belong into a list."""
+    return Task.objects.filter(status=TaskStatus.QUEUED, requires=[]).in_open_house()
+
+
+def _of_list(band: str, role: str) -> Any:
+    lowest, highest = BANDS[band]
+    return _listable().filter(role=role, priority__gte=lowest, priority__lte=highest)
+
+
+def _unlisted(client: redis.Client, tenant_id: UUID, tasks: Sequence[Task]) -> list[Task]:
+    """Those that neither the head of their list nor the inflight set knows; none for a list that is full."""
+    if not tasks:
+        return []
+    listed: set[str] = set()
+    full: set[str] = set()
+    keys = {task.pk: redis.queue(task.priority_band, tenant_id, task.role) for task in tasks}
+    for key in set(keys.values()):
+        ids: Any = client.lrange(key, 0, STOCK_MAX - 1)
+        listed.update(ids)
+        if len(ids) >= STOCK_MAX:
+            full.add(key)
+    deadlines: Any = client.zmscore(redis.inflight(tenant_id), [str(task.pk) for task in tasks])
+    return [
+        task
+        for task, deadline in zip(tasks, deadlines, strict=True)
+        if deadline is None and str(task.pk) not in listed and keys[task.pk] not in full
+    ]

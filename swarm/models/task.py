@@ -13,6 +13,8 @@ from swarm.models.campaign import SwarmSession
 from swarm.queries import TaskQuerySet
 from swarm.states import TASK, TaskStatus
 
+BANDS = {"high": (67, 100), "normal": (34, 66), "low": (0, 33)}  # lowest and highest priority of each (docs/adr)
+
 
 class ExecutionMode(models.TextChoices):
     AUTO = "auto", "runs by itself"
@@ -116,8 +118,7 @@ class Task(Versioned, TenantOwned):
 
     @property
     def priority_band(self) -> str:
-        """high from 67, normal from 34, else low (docs/adr)."""
-        return "high" if self.priority >= 67 else "normal" if self.priority >= 34 else "low"
+        return next(band for band, (lowest, highest) in BANDS.items() if lowest <= self.priority <= highest)
 
 
 class TaskDependency(TenantOwned):
