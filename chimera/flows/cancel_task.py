@@ -12,7 +12,7 @@ from chimera.kernel import tenancy
 from chimera.kernel.actors import SYSTEM, Actor
 from chimera.kernel.errors import conflict
 from chimera.kernel.eventlog import Recorded
-from chimera.kernel.sweep import every_one, one_by_one
+from chimera.kernel.sweep import Incomplete, one_by_one
 from commerce import actions as commerce
 from safety import actions as safety
 from swarm.actions import tasks
@@ -42,10 +42,17 @@ def cancel_task(*, task_id: UUID, reason: str, by: Actor) -> Task:
 def cancel_below(event: Recorded) -> None:
     """Reaction to TaskCancelled: its children, and what waits for it, are cancelled too."""
     assert event.task_id is not None
-    with tenancy.bound(event.tenant_id):
-        below = tasks.open_descendants(event.task_id)
-    reason = f"task {event.task_id} was cancelled"
-    every_one([(event.tenant_id, task_id) for task_id in below], partial(cancel_if_open, reason=reason))
+    step = partial(cancel_if_open, reason=f"task {event.task_id} was cancelled")
+    last, found, done = UUID(int=0), 0, 0
+    while True:
+        with tenancy.bound(event.tenant_id):
+            below = tasks.open_descendants(event.task_id, after=last, limit=AT_ONCE_MAX)
+        found, done = found + len(below), done + one_by_one([(event.tenant_id, t) for t in below], step)
+        if len(below) < AT_ONCE_MAX:
+            break
+        last = below[-1]
+    if done < found:  # To be tried again: nobody else sweeps after this.
+        raise Incomplete(f"{done} of {found} below {event.task_id} were cancelled; the log says why")
 
 
 def cancel_if_moot(event: Recorded) -> None:
@@ -67,13 +74,15 @@ def cancel_orphans() -> int:
     return one_by_one(found, partial(cancel_if_open, reason=ENDED))
 
 
-def cancel_open_of(*, tenant_id: UUID, session_id: UUID, by: Actor = SYSTEM) -> int:
-    """The same for one session, right after it was stopped; answers how many are settled."""
+def cancel_open_of(
+    *, tenant_id: UUID, session_id: UUID | None = None, campaign_id: UUID | None = None, by: Actor = SYSTEM
+) -> int:
+    """The same for one session, or those of one campaign, right after the stop; answers how many are settled."""
     with tenancy.bound(tenant_id):
-        found = list(
-            Task.objects.open().filter(session_id=session_id).order_by("pk").values_list("pk", flat=True)[:AT_ONCE_MAX]
-        )
-    return one_by_one([(tenant_id, task_id) for task_id in found], partial(cancel_if_open, reason=ENDED, by=by))
+        ended = Task.objects.open().exclude(session__status__in=SESSION_OPEN)
+        theirs = ended.filter(session_id=session_id) if session_id else ended.filter(session__campaign_id=campaign_id)
+        found = [(tenant_id, task_id) for task_id in theirs.order_by("pk").values_list("pk", flat=True)[:AT_ONCE_MAX]]
+    return one_by_one(found, partial(cancel_if_open, reason=ENDED, by=by))
 
 
 def cancel_if_open(task_id: UUID, *, reason: str, by: Actor = SYSTEM) -> None:

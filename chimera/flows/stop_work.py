@@ -15,7 +15,7 @@ from chimera.kernel.eventlog import Recorded
 from chimera.kernel.sweep import every_one, one_by_one
 from swarm.actions import agents, campaigns, sessions
 from swarm.models import AgentProfile, Campaign, SwarmSession, Task
-from swarm.states import SESSION_OPEN, CampaignStatus, SessionStatus, TaskStatus
+from swarm.states import CampaignStatus, SessionStatus, TaskStatus
 
 
 def stop_session(*, session_id: UUID, reason: str, by: Actor) -> SwarmSession:
@@ -25,17 +25,12 @@ def stop_session(*, session_id: UUID, reason: str, by: Actor) -> SwarmSession:
 
 
 def stop_campaign(*, campaign_id: UUID, reason: str, by: Actor) -> Campaign:
-    """Stops its open sessions too. Locks the campaign, then its sessions by id."""
+    """Stops its open sessions too. Locks the campaign, then its sessions by id, and only then writes."""
     campaign = campaigns.lock(campaign_id)
+    open_sessions = sessions.lock_open_of(campaign)
     campaigns.end(campaign=campaign, status=CampaignStatus.STOPPED, reason=reason, by=by)
-    for session_id in (
-        SwarmSession.objects.filter(campaign=campaign, status__in=SESSION_OPEN)
-        .order_by("pk")
-        .values_list("pk", flat=True)
-    ):
-        session = sessions.lock(session_id)
-        if session.status in SESSION_OPEN:
-            sessions.end(session=session, status=SessionStatus.STOPPED, reason=f"campaign stopped: {reason}", by=by)
+    for session in open_sessions:
+        sessions.end(session=session, status=SessionStatus.STOPPED, reason=f"campaign stopped: {reason}", by=by)
     return campaign
 
 
@@ -43,6 +38,12 @@ def kill_agent(*, agent_id: UUID, reason: str, by: Actor) -> AgentProfile:
     agent = agents.lock(agent_id)
     agents.kill(agent=agent, reason=reason, by=by)
     return agent
+
+
+def sweep_campaign(*, tenant_id: UUID, campaign_id: UUID, by: Actor) -> int:
+    """Right after it was stopped: cancel what is open in its sessions. What is more than one sweep follows through the
+    event log, session by session."""
+    return cancel_open_of(tenant_id=tenant_id, campaign_id=campaign_id, by=by)
 
 
 def sweep_session(event: Recorded) -> None:

@@ -11,7 +11,7 @@ from chimera.kernel.errors import Stale, conflict
 from chimera.kernel.eventlog import tell
 from swarm.actions import campaigns
 from swarm.events import SessionChanged, SessionCreated, SessionEnded, SessionPaused, SessionResumed, SessionStarted
-from swarm.models import SwarmSession, Task
+from swarm.models import Campaign, SwarmSession, Task
 from swarm.states import SESSION, SESSION_OPEN, CampaignStatus, SessionStatus
 
 
@@ -32,6 +32,12 @@ def create(*, campaign_id: UUID | None, name: str, context: dict[str, Any], by: 
 def lock(session_id: UUID) -> SwarmSession:
     found: SwarmSession = SwarmSession.objects.select_for_update(no_key=True).get_or_refuse(session_id)
     return found
+
+
+def lock_open_of(campaign: Campaign) -> list[SwarmSession]:
+    """The open sessions of a campaign that the caller holds, all locked in the order of their ids."""
+    rows = SwarmSession.objects.filter(campaign=campaign, status__in=SESSION_OPEN).order_by("pk")
+    return list(rows.select_for_update(of=("self",), no_key=True))
 
 
 def lock_for_tasks(session_id: UUID, *, by: Actor) -> SwarmSession:

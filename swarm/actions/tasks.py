@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
+
 from chimera.kernel import clock, ids
 from chimera.kernel.actors import Actor, ActorKind
 from chimera.kernel.errors import StaleLease, conflict, forbidden, invalid, not_found
@@ -13,7 +15,7 @@ from chimera.kernel.eventlog import tell
 from swarm.events import TaskBlocked, TaskCancelled, TaskCompleted, TaskCreated, TaskFailed, TaskRequeued, TaskResumed
 from swarm.models import ExternalId, SwarmSession, Task, TaskDependency
 from swarm.models.task import ExecutionMode
-from swarm.states import SESSION_OPEN, TASK, TaskStatus
+from swarm.states import SESSION_OPEN, TASK, TASK_OPEN, TaskStatus
 
 _RELEASED: dict[str, Any] = {"lease_token": None, "lease_expires_at": None}
 
@@ -104,31 +106,24 @@ def _check_references(session: SwarmSession, tasks: Sequence[NewTask]) -> None:
 
     A new task can depend only on tasks that exist already, so no cycle can be made.
     """
-    wanted = {d for new in tasks for d in new.depends_on} | {new.parent_task_id for new in tasks if new.parent_task_id}
-    if not wanted:
+    named = {d: "depends_on" for new in tasks for d in new.depends_on}
+    named |= {new.parent_task_id: "parent_task" for new in tasks if new.parent_task_id}
+    if not named:
         return
-    found = {t.pk: t for t in Task.objects.filter(pk__in=wanted).only("id", "session_id", "status")}
-    for task_id in wanted:
+    found = {t.pk: t for t in Task.objects.filter(pk__in=named).only("id", "session_id", "status")}
+    for task_id, name in named.items():
         if task_id not in found:
-            raise invalid(
-                f"`depends_on` or `parent_task` names {task_id}, which is no task of yours.",
-                field_name="depends_on",
-                code="unknown_task",
-            )
+            raise invalid(f"`{name}` names {task_id}, which is no task of yours.", field_name=name, code="unknown_task")
         if found[task_id].session_id != session.pk:
             raise invalid(
-                f"Task {task_id} belongs to another session; dependencies stay within one.",
-                field_name="depends_on",
+                f"`{name}` names {task_id}, a task of another session; name one of the same session.",
+                field_name=name,
                 code="other_session",
             )
-    for new in tasks:
-        for dependency in new.depends_on:
-            if found[dependency].status == TaskStatus.CANCELLED:
-                raise invalid(
-                    f"Task {dependency} was cancelled; nothing can wait for it.",
-                    field_name="depends_on",
-                    code="dependency_cancelled",
-                )
+        if name == "depends_on" and found[task_id].status == TaskStatus.CANCELLED:
+            raise invalid(
+                f"Task {task_id} was cancelled; nothing can wait for it.", field_name=name, code="dependency_cancelled"
+            )
 
 
 def _check_external_ids(rows: Sequence[Task]) -> None:
@@ -233,7 +228,7 @@ def requeue(*, task: Task, code: str, message: str, attempt_back: bool = False, 
 def go_on(*, task: Task, review_id: UUID, note: str, counts: bool, by: Actor) -> None:
     """After a decision: back to the queue (or PENDING while it waits for others); the next claim carries `resume`.
 
-    `counts`: whether the next claim uses up an attempt, as it does when changes were requested.
+    `counts`: whether the next claim uses up an attempt, as the first claim of a manual task does; resuming does not.
     """
     resume = {"review": str(review_id), "note": note, "counts": counts}
     target, queued_at = _ready_or_waiting(task)
@@ -249,7 +244,16 @@ def _ready_or_waiting(task: Task) -> tuple[TaskStatus, datetime | None]:
 
 
 def cancel(*, task: Task, reason: str, by: Actor) -> None:
-    TASK.advance(task, to=TaskStatus.CANCELLED, completed_at=clock.now(), blocked_reason="", resume=None, **_RELEASED)
+    error = {"code": "cancelled", "message": reason or f"Cancelled by {by.name}.", "retryable": False}
+    TASK.advance(
+        task,
+        to=TaskStatus.CANCELLED,
+        completed_at=clock.now(),
+        blocked_reason="",
+        error=error,
+        resume=None,
+        **_RELEASED,
+    )
     tell(TaskCancelled.about(task, reason=reason), by=by)
 
 
@@ -263,15 +267,25 @@ def retry(*, task: Task, by: Actor) -> None:
     tell(TaskRequeued.about(task, code="retried", reason=f"retried by {by.name}"), by=by)
 
 
-def open_descendants(task_id: UUID) -> list[UUID]:
-    """Ids of the open tasks below a task, at any depth, and of those that wait for it or for them."""
-    reached, level = {task_id}, [task_id]
-    while level:
-        children = Task.objects.filter(parent_task_id__in=level).values_list("pk", flat=True)
-        waiting = TaskDependency.objects.filter(depends_on_id__in=level).values_list("task_id", flat=True)
-        level = list((set(children) | set(waiting)) - reached)
-        reached |= set(level)
-    return list(Task.objects.open().filter(pk__in=reached - {task_id}).values_list("pk", flat=True))
+_BELOW = """
+    WITH RECURSIVE below (id) AS (
+        SELECT %s::uuid
+        UNION
+        SELECT next.id FROM below CROSS JOIN LATERAL (
+            SELECT id FROM swarm_task WHERE parent_task_id = below.id
+            UNION ALL SELECT task_id FROM swarm_taskdependency WHERE depends_on_id = below.id
+        ) next
+    )
+    SELECT id FROM below WHERE id <> %s AND id > %s
+    AND EXISTS (SELECT 1 FROM swarm_task t WHERE t.id = below.id AND t.status = ANY(%s)) ORDER BY id LIMIT %s
+"""
+
+
+def open_descendants(task_id: UUID, *, after: UUID, limit: int) -> list[UUID]:
+    """Ids beyond `after`, in order, of the open tasks below a task, at any depth, and of those that wait for it or them."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BELOW, [task_id, task_id, after, [str(status) for status in TASK_OPEN], limit])
+        return [row[0] for row in cursor.fetchall()]
 
 
 def read(task_id: UUID) -> Task:

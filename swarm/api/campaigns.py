@@ -74,3 +74,10 @@ class CampaignVerb(Door):
             case _:
                 campaigns.complete(campaign=campaign, reason=reason, by=by)
         return Response(CampaignShape(campaign).data)
+
+    def afterwards(self, request: Call, response: Response) -> None:
+        """A stop takes the open tasks of its sessions away at once; what is more than one sweep follows through the log."""
+        if self.verb == "stop":
+            stop_work.sweep_campaign(
+                tenant_id=request.user.tenant_id, campaign_id=self.kwargs["campaign_id"], by=request.user.actor
+            )

@@ -4,11 +4,17 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
-from chimera.kernel import redis
+from chimera.flows import cancel_task, flush_progress
+from chimera.kernel import eventlog, redis, tenancy
+from chimera.kernel.sweep import Incomplete
 from swarm import dispatch
 from swarm.models import Task
+from tests import cluster
 from tests.cast import Stage
 
 Settle = Callable[[], None]
@@ -124,3 +130,81 @@ def test_a_full_list_is_counted_and_not_compared(acme: Stage, settle: Settle, mo
     settle()
     monkeypatch.setattr(dispatch, "_fill", pytest.fail)
     dispatch.restock()
+
+
+# ------------------------------------------------------------------ progress, stops, cancels
+
+
+def test_progress_is_flushed_in_slices(acme: Stage, settle: Settle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flush_progress, "SLICE_MAX", SLICE)
+    session = acme.session()
+    for _ in range(5):
+        acme.task(session)
+    settle()
+    for claim in acme.ada.claim(5):
+        body = {"lease_token": claim["lease_token"], "progress": {"phase": "reading"}}
+        acme.ada.post(f"tasks/{claim['task']['id']}/heartbeat", body).ok()
+    assert [flush_progress.flush_progress(), flush_progress.flush_progress()] == [5, 0]
+
+
+def test_a_cancel_goes_down_in_slices_until_nothing_is_left(
+    acme: Stage, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cancel_task, "AT_ONCE_MAX", SLICE)
+    session = acme.session()
+    top = acme.task(session)["id"]
+    child = acme.task(session, parent_task=top)["id"]
+    for _ in range(3):
+        acme.task(session, parent_task=child)
+        acme.task(session, depends_on=[child])
+    other = acme.task(session)["id"]
+    settle()
+    acme.otto.post(f"tasks/{top}/cancel").ok()
+    with tenancy.system():
+        (told,) = [e for e in eventlog.read(eventlog.START, limit=1000) if e.type == "swarm.task.cancelled.v1"]
+    cancel_task.cancel_below(told)  # this alone, without those that follow it
+    assert statuses(acme) == {"cancelled": 8, "queued": 1}
+    assert acme.pia.get(f"tasks/{other}").ok()["status"] == "queued"
+
+
+def test_what_resists_a_cancel_keeps_the_rest_from_nothing_and_is_tried_again(
+    acme: Stage, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cancel_task, "AT_ONCE_MAX", SLICE)
+    session = acme.session()
+    top = acme.task(session)["id"]
+    children = [acme.task(session, parent_task=top)["id"] for _ in range(5)]
+    settle()
+    acme.otto.post(f"tasks/{top}/cancel").ok()
+    with tenancy.system():
+        (told,) = [e for e in eventlog.read(eventlog.START, limit=1000) if e.type == "swarm.task.cancelled.v1"]
+    with psycopg.connect(cluster.postgres.urls.superuser) as elsewhere:
+        elsewhere.execute("SELECT 1 FROM swarm_task WHERE id = %s FOR UPDATE", [children[0]])
+        with pytest.raises(Incomplete):
+            cancel_task.cancel_below(told)
+        assert statuses(acme) == {"cancelled": 5, "queued": 1}
+    cancel_task.cancel_below(told)
+    assert statuses(acme) == {"cancelled": 6}
+
+
+def test_a_campaign_stopped_over_the_api_has_no_open_task_when_the_answer_comes(acme: Stage, settle: Settle) -> None:
+    campaign = acme.otto.post("campaigns", {"name": "c", "goal": "g"}).ok(201)
+    for _ in range(2):
+        acme.task(acme.session(campaign=campaign["id"]))
+    acme.task(acme.session())
+    settle()
+    acme.otto.post(f"campaigns/{campaign['id']}/stop").ok()
+    assert statuses(acme) == {"cancelled": 2, "queued": 1}
+
+
+def test_a_stop_locks_every_session_before_it_writes(acme: Stage) -> None:
+    campaign = acme.otto.post("campaigns", {"name": "c", "goal": "g"}).ok(201)
+    for _ in range(3):
+        acme.session(campaign=campaign["id"])
+    with CaptureQueriesContext(connection) as seen:
+        acme.otto.post(f"campaigns/{campaign['id']}/stop").ok()
+    said = [query["sql"] for query in seen.captured_queries]
+    locks = [n for n, sql in enumerate(said) if "FOR NO KEY UPDATE" in sql]
+    writes = [n for n, sql in enumerate(said) if sql.startswith(("UPDATE", "INSERT"))]
+    assert len(locks) == 2
+    assert max(locks) < min(writes)
