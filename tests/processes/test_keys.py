@@ -62,9 +62,11 @@ KINDS = (
 
 @pytest.fixture
 def house(db: None, tmp_path: Path) -> Iterator[House]:
+    """Its relay has found Redis empty and filled it; later work is pushed once, and its ids are in one place."""
     made = House(tmp_path, [])
     made.start("web", "relay")
     try:
+        until(lambda: redis.client().get(redis.EPOCH), SETTLED_SECONDS)
         yield made
     finally:
         made.stop()
@@ -88,7 +90,7 @@ def work(stage: Stage) -> dict[str, Any]:
 
 
 def claimed(stage: Stage, session: dict[str, Any]) -> dict[str, Any]:
-    """Asked for until it is there: the relay queues it, and an id that was pushed twice is nobody's the second time."""
+    """Asked for until the relay has queued it."""
     made, claims = stage.task(session), list[dict[str, Any]]()
 
     def ask() -> bool:
