@@ -1,5 +1,7 @@
 """Stop a session or a campaign, kill an agent: mark first, then take the open work away, one transaction per task.
 
+A door marks inside its transaction, and sweeps once it has committed.
+
 A claim does not lock its session, so one may slip in between; the sweep after the mark finds it (docs/locking.md).
 Dies between mark and sweep: the event log's follow-up, and then the clock, sweep what is left.
 """

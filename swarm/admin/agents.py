@@ -1,15 +1,17 @@
 """Agents: who is alive, what each holds, and their keys."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import Count
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from chimera.flows.stop_work import kill_agent
-from chimera.kernel import clock
+from chimera.flows.stop_work import kill_agent, revoke_leases
+from chimera.kernel import clock, tenancy
 from chimera.kernel.actors import Actor
 from chimera.kernel.console import panels, show
 from chimera.kernel.console.panels import Panel
@@ -34,8 +36,10 @@ def _resume(agent: AgentProfile, said: dict[str, Any], by: Actor) -> None:
 
 
 def _kill(agent: AgentProfile, said: dict[str, Any], by: Actor) -> None:
-    """Its leases are revoked by the event log's follow-up, moments later."""
     kill_agent(agent_id=agent.pk, reason=said["reason"], by=by)
+    tenant_id, reason = tenancy.current(), "its agent was killed"
+    sweep = partial(revoke_leases, tenant_id=tenant_id, agent_id=agent.pk, reason=reason, by=by)
+    transaction.on_commit(sweep, robust=True)  # what it leaves is swept through the event log
 
 
 def _rotate(agent: AgentProfile, said: dict[str, Any], by: Actor) -> str:

@@ -1,12 +1,15 @@
 """Campaigns: a goal over weeks, with its sessions."""
 
+from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from chimera.flows.stop_work import stop_campaign
+from chimera.flows.stop_work import stop_campaign, sweep_campaign
+from chimera.kernel import tenancy
 from chimera.kernel.actors import Actor
 from chimera.kernel.console import panels, show
 from chimera.kernel.console.panels import Panel
@@ -35,6 +38,8 @@ def _complete(campaign: Campaign, said: dict[str, Any], by: Actor) -> None:
 
 def _stop(campaign: Campaign, said: dict[str, Any], by: Actor) -> None:
     stop_campaign(campaign_id=campaign.pk, reason=said["reason"], by=by)
+    sweep = partial(sweep_campaign, tenant_id=tenancy.current(), campaign_id=campaign.pk, by=by)
+    transaction.on_commit(sweep, robust=True)  # what it leaves is swept through the event log
 
 
 VERBS = (

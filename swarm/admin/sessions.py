@@ -1,14 +1,18 @@
 """Sessions: their tasks, their money, and what happens in them right now."""
 
+from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from chimera.flows.cancel_task import cancel_open_of
 from chimera.flows.show_session import count_tasks, show_session
 from chimera.flows.stop_work import stop_session
+from chimera.kernel import tenancy
 from chimera.kernel.actors import Actor
 from chimera.kernel.console import panels, show
 from chimera.kernel.console.filters import newest
@@ -37,8 +41,9 @@ def _complete(session: SwarmSession, said: dict[str, Any], by: Actor) -> None:
 
 
 def _stop(session: SwarmSession, said: dict[str, Any], by: Actor) -> None:
-    """Its open tasks are cancelled by the event log's follow-up, moments later."""
     stop_session(session_id=session.pk, reason=said["reason"], by=by)
+    sweep = partial(cancel_open_of, tenant_id=tenancy.current(), session_id=session.pk, by=by)
+    transaction.on_commit(sweep, robust=True)  # what it leaves is swept through the event log
 
 
 VERBS = (

@@ -300,3 +300,20 @@ def test_what_was_spent_today_is_the_same_with_redis_and_without(fay: Desk, scen
     assert "Spent today $0.28" in fay.get("/admin/").text
     redis.client().flushall()
     assert "Spent today $0.28" in fay.get("/admin/").text
+
+
+def test_a_stop_or_a_kill_takes_the_work_away_before_the_next_page(otto: Desk, acme: Stage, settle: Settle) -> None:
+    campaign = acme.otto.post("campaigns", {"name": "c", "goal": "g"}).ok(201)
+    of_session, of_campaign, held = (
+        acme.task(session)["id"] for session in (acme.session(), acme.session(campaign=campaign["id"]), acme.session())
+    )
+    otto.post(NOUNS["campaign"].one(campaign["id"], "stop"), reason="enough").ok()
+    assert _status(acme, Task, of_campaign) == "cancelled"
+    with acme.bound():
+        session_id = str(Task.objects.get(pk=of_session).session_id)
+    otto.post(NOUNS["session"].one(session_id, "stop"), reason="enough").ok()
+    assert _status(acme, Task, of_session) == "cancelled"
+    settle()
+    assert [claim["task"]["id"] for claim in acme.ada.claim()] == [held]
+    otto.post(NOUNS["agent"].one(acme.ada.id, "kill"), reason="enough").ok()
+    assert _status(acme, Task, held) == "queued"
