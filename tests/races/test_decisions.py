@@ -62,7 +62,7 @@ def test_control_without_guards_both_decisions_go_through(
         type(row).objects.filter(pk=row.pk).update(status=to, version=F("version") + 1, **changes)
         row.status = to
 
-    monkeypatch.setattr(tasks, "lock", lambda task_id: Task.objects.get(pk=task_id))
+    monkeypatch.setattr(tasks, "lock_all", lambda task_ids: list(Task.objects.filter(pk__in=task_ids).order_by("pk")))
     monkeypatch.setattr(safety, "lock", read_card)
     monkeypatch.setattr(Machine, "advance", advance)
     assert [said.status for said in decide_together(acme, card)] == [200, 200]
