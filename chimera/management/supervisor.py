@@ -105,10 +105,14 @@ class Supervisor:
                 child.tend()
 
     def stop(self, *, seconds: float) -> None:
-        """Within `seconds`: a stage has its share of what is left, and leaves what it does not need to the next."""
+        """Within `seconds`: a stage has its share of what is left, and leaves what it does not need to the next.
+
+        Stages that are over have no share.
+        """
         end = time.monotonic() + seconds
         while self._stages:
-            share = (end - time.monotonic()) / len(self._stages)
+            living = sum(any(child.alive() for child in stage) for stage in self._stages)
+            share = (end - time.monotonic()) / max(1, living)
             stage = self._stages.pop()
             for child in stage:
                 child.ask_to_end()

@@ -84,6 +84,21 @@ def test_stop_ends_the_deaf_and_what_they_started(stage: Stage) -> None:
     assert stage.said == ["deaf did not stop in time and was killed"]
 
 
+def test_a_stage_that_is_over_takes_no_time_from_the_others(stage: Stage) -> None:
+    slow = (
+        "import signal, sys, time\n"
+        "def end(*_):\n"
+        "    time.sleep(0.8); sys.exit()\n"
+        "signal.signal(signal.SIGTERM, end); print('up', flush=True); time.sleep(600)"
+    )
+    for name in ("prepare", "before", "earlier"):
+        stage.run(name, "pass", lasting=False)
+        proc.until(lambda name=name: not stage.supervisor.child(name).alive())
+    stage.run("web", slow)
+    stage.supervisor.stop(seconds=2.0)
+    assert stage.said == []
+
+
 def test_the_last_stage_ends_first(stage: Stage) -> None:
     telling = (
         "import os, signal, sys, time\n"

@@ -24,7 +24,7 @@ from chimera.management.supervisor import Supervisor
 LOOK_SECONDS = 0.1
 PREPARE_SECONDS = 300.0  # migrations of a large database
 READY_SECONDS = 60.0
-STOP_SECONDS = 6.0  # agents, then processes; the servers need a moment more, and all is over within ten
+STOP_SECONDS = 7.0  # half for the agents, half for those who serve; with the servers all is over within ten
 CAMPAIGN = "examples/harbour-launch/"
 
 
