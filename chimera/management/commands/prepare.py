@@ -1,6 +1,5 @@
 """`manage.py prepare`: what must stand before a development installation serves."""
 
-import json
 from typing import Any
 
 from django.conf import settings
@@ -8,7 +7,6 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
 from chimera import bootstrap
-from chimera.kernel.embedded.folder import write_private
 
 
 class Command(BaseCommand):
@@ -23,4 +21,4 @@ class Command(BaseCommand):
         made = bootstrap.ensure_development(settings.HOME, settings.BASE_URL)
         if options["only_serve"]:
             made["session"] = None
-        write_private(settings.HOME / "dev.json", json.dumps(made, indent=1) + "\n")
+        bootstrap.write_dev(settings.HOME, made)
