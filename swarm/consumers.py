@@ -21,12 +21,15 @@ from swarm.models import SwarmSession
 
 log = structlog.get_logger()
 COME_BACK = 4408  # reconnect with your cursor: the connection has lived, or was sent, as much as one may
-TOO_BIG = 1009
-BROKEN = 1011
+TOO_BIG = 4413
+BROKEN = 4500  # a server may send none of the codes from 1001 to 2999 itself
 
 
 class SessionConsumer(AsyncWebsocketConsumer):
-    """`ws/sessions/{id}/?after=`. A refusal closes with 4000 + its HTTP status: 4401, 4403, 4404, 4422, 4503."""
+    """`ws/sessions/{id}/?after=`. A refusal closes with 4000 + its HTTP status: 4401, 4403, 4404, 4413, 4422, 4500, 4503.
+
+    The code is what tells: daphne sends no reason along, other servers do.
+    """
 
     _sending: "asyncio.Task[None] | None" = None
 
@@ -45,8 +48,11 @@ class SessionConsumer(AsyncWebsocketConsumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Viewers have nothing to say; what they say all the same is dropped, and bounded."""
-        if len(text_data or bytes_data or "") > settings.FRAME_BYTES_MAX:
-            await self.close(TOO_BIG)
+        said = (text_data or "").encode(errors="surrogatepass") or bytes_data or b""
+        if len(said) > settings.FRAME_BYTES_MAX:
+            if self._sending:
+                self._sending.cancel()
+            await self.close(TOO_BIG, reason="This frame is too large; viewers need not say anything.")
 
     async def _send_frames(self, following: Following) -> None:
         try:

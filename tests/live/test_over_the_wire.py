@@ -65,6 +65,17 @@ def test_codes_frames_feeds_and_files_reach_a_real_client(acme: Stage, zenith: S
     whole = house.get(f"/api/v1/sessions/{session['id']}/events", acme.ada.secret)
     assert positions == [event["position"] for event in whole["results"]]
 
+    # garbage is dropped, and too much of it is shown out with a code
+    with opened(house, session, acme.ada.secret, f"?after={positions[-1]}") as socket:
+        assert frames(socket, until="live")[-1]["position"] == positions[-1]
+        socket.send("no JSON {")
+        socket.send(b"\xff\x00")
+        socket.send("x" * 300_000)
+        with pytest.raises(ConnectionClosed) as closing:
+            socket.recv(timeout=10)
+    assert closing.value.rcvd
+    assert closing.value.rcvd.code == 4413  # daphne sends codes on, and leaves reasons out
+
     # the same as server-sent events, which begin at once and end when the reader goes
     headers = {"Accept": "text/event-stream", "Authorization": f"Bearer {acme.ada.secret}"}
     feed = f"{house.url}/api/v1/sessions/{session['id']}/events?after={positions[-2]}"

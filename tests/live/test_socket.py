@@ -167,11 +167,15 @@ def test_what_viewers_say_is_dropped_and_bounded(acme: Stage, settings: Any) -> 
         opened = socket(of(session), secret=acme.ada.secret)
         await opened.connect(5)
         await frames(opened, until="live")
-        await opened.send_to(text_data="hello?")
+        for garbage in ("hello?", "{", "\x00", "é" * 50):
+            await opened.send_to(text_data=garbage)
+        await opened.send_to(bytes_data=b"\xff" * 100)
         assert await opened.receive_nothing(0.1)
-        await opened.send_to(text_data="x" * 101)
+        await opened.send_to(text_data="é" * 51)
         message = await opened.receive_output(5)
-        assert (message["type"], message["code"]) == ("websocket.close", 1009)
+        assert (message["type"], message["code"]) == ("websocket.close", 4413)
+        assert message["reason"].startswith("This frame is too large")
+        await until(lambda: not hub()._viewers)
 
     run(main)
 
