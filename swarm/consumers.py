@@ -9,7 +9,7 @@ import structlog
 from channels.generic.websocket import AsyncWebsocketConsumer  # type: ignore[import-untyped]
 from django.conf import settings
 
-from chimera.kernel import tenancy
+from chimera.kernel import eventlog, tenancy
 from chimera.kernel.bridge import in_thread
 from chimera.kernel.errors import Refused
 from chimera.kernel.eventlog import START, Position
@@ -86,6 +86,7 @@ def _open(scope: dict[str, Any]) -> Following:
     session_id = scope["url_route"]["kwargs"]["session_id"]
     with tenancy.bound(principal.tenant_id):
         SwarmSession.objects.get_or_refuse(session_id)
+        eventlog.check_not_ahead(after)
     return Following(tenant_id=principal.tenant_id, session_id=session_id, after=after)
 
 

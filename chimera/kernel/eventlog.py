@@ -164,7 +164,8 @@ def tell(*facts: Fact, by: Actor) -> None:
 
 
 _COLUMNS = "xid, seq, tenant_id, session_id, task_id, type, at, actor, trace_id, payload"
-_SETTLED = "xid < (SELECT base FROM kernel_xidbase) + pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+_BASE = "(SELECT base FROM kernel_xidbase)"
+_SETTLED = f"xid < {_BASE} + pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 
 
 def read(after: Position, *, limit: int, session_id: UUID | None = None) -> list[Recorded]:
@@ -203,6 +204,21 @@ def last_settled() -> Position:
         cursor.execute(f"SELECT xid, seq FROM kernel_event WHERE {_SETTLED} ORDER BY xid DESC, seq DESC LIMIT 1")
         row = cursor.fetchone()
     return Position(*row) if row else START
+
+
+def check_not_ahead(after: Position) -> None:
+    """Refuse a cursor that no transaction of this log has reached: its reader would miss everything until then.
+
+    Compared with transactions, not with facts: what was handed out has ended, so it lies below every later snapshot's
+    xmax, however far behind the settled facts are held.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {_BASE} + pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+        (unused,) = cursor.fetchone()
+    if after.xid >= unused:
+        raise invalid(
+            "This position lies ahead of the log; begin again without it.", field_name="after", code="invalid_cursor"
+        )
 
 
 def _recorded(row: Sequence[Any]) -> Recorded:

@@ -72,6 +72,7 @@ class SessionEvents(Door):
     def get(self, request: Request, session_id: UUID) -> Response:
         SwarmSession.objects.get_or_refuse(session_id)
         after = _after(request.query_params.get("after"))
+        eventlog.check_not_ahead(after)
         limit = whole_number(request, "limit", default=LIMIT_DEFAULT, least=1, most=settings.PAGE_MAX)
         found = eventlog.read(after, limit=limit + 1, session_id=session_id)
         shown, gap = found[:limit], gap_in_transaction(session_id, after)
@@ -118,6 +119,7 @@ def _open(request: HttpRequest, session_id: UUID) -> Following:
     after = _after(request.headers.get("Last-Event-ID") or request.GET.get("after"))
     with tenancy.bound(principal.tenant_id):
         SwarmSession.objects.get_or_refuse(session_id)
+        eventlog.check_not_ahead(after)
     return Following(tenant_id=principal.tenant_id, session_id=session_id, after=after)
 
 

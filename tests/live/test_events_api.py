@@ -10,9 +10,10 @@ import pytest
 from django.db import connections
 from django.test import AsyncClient
 
+from chimera.kernel import eventlog, tenancy
 from chimera.kernel.bridge import in_thread
 from tests.cast import Caller, Stage
-from tests.kernel.log import running
+from tests.kernel.log import Writer, running
 from tests.live.watching import run
 
 
@@ -55,8 +56,31 @@ def test_an_event_has_the_shape_of_the_contract(acme: Stage, session: dict[str, 
 
 
 def test_a_session_without_events_after_the_cursor_keeps_the_cursor(acme: Stage, session: dict[str, Any]) -> None:
-    far = acme.ada.get(path(session), after="999999999999-0").ok()
-    assert (far["results"], far["next"], far["live"]) == ([], "999999999999-0", True)
+    last = acme.ada.get(path(session)).ok()["next"]
+    acme.session()
+    again = acme.ada.get(path(session), after=last).ok()
+    assert (again["results"], again["next"], again["live"]) == ([], last, True)
+
+
+@pytest.mark.parametrize("after", ["999999999-1", "999999999999-0", "9223372036854775807-0"])
+def test_a_cursor_ahead_of_the_log_is_refused(acme: Stage, session: dict[str, Any], after: str) -> None:
+    problem = acme.ada.get(path(session), after=after).refused(422, "invalid_cursor")
+    assert problem["detail"] == "This position lies ahead of the log; begin again without it."
+
+
+def test_a_cursor_ahead_of_what_is_settled_is_none_ahead_of_the_log(acme: Stage, session: dict[str, Any]) -> None:
+    """A slow writer holds the settled facts back; what a reader was given before, or gets after, stays a cursor."""
+    with Writer() as slow:
+        slow.note("began first")
+        acme.task(session)
+        with tenancy.system():
+            newest = eventlog.Event.objects.order_by("xid", "seq").last()
+        assert newest
+        after = f"{newest.xid}-{newest.seq}"
+        held_back = acme.ada.get(path(session), after=after).ok()
+        assert (held_back["results"], held_back["next"]) == ([], after)
+        slow.rollback()
+    assert acme.ada.get(path(session)).ok()["next"] == after
 
 
 @pytest.mark.parametrize(
@@ -164,10 +188,12 @@ def test_the_feed_refuses_as_the_pages_do(acme: Stage, zenith: Stage, session: d
         strange = await listen(zenith.ada, session)
         unknown = await listen(Caller("chm_nobody_" + "x" * 40), session)
         confused = await listen(acme.ada, session, **{"Last-Event-ID": "yesterday"})
+        ahead = await listen(acme.ada, session, **{"Last-Event-ID": "999999999-1"})
         for response, status, code in (
             (strange, 404, "not_found"),
             (unknown, 401, "unauthenticated"),
             (confused, 422, "invalid_cursor"),
+            (ahead, 422, "invalid_cursor"),
         ):
             assert (response.status_code, response["Content-Type"]) == (status, "application/problem+json")
             assert json.loads(response.content)["code"] == code

@@ -54,6 +54,7 @@ def test_codes_frames_feeds_and_files_reach_a_real_client(acme: Stage, zenith: S
     assert closed_with(house, session, "") == 4401
     assert closed_with(house, strangers, acme.ada.secret) == 4404
     assert closed_with(house, session, acme.ada.secret, "?after=yesterday") == 4422
+    assert closed_with(house, session, acme.ada.secret, "?after=999999999-1") == 4422
 
     # history, live, and what the relay process pushes
     with opened(house, session, acme.ada.secret) as socket:

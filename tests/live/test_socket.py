@@ -112,7 +112,7 @@ def test_other_tenants_sessions_do_not_exist(acme: Stage, zenith: Stage) -> None
     run(main)
 
 
-@pytest.mark.parametrize("after", ["yesterday", "1", "1-2-3", "%00", "-1--1"])
+@pytest.mark.parametrize("after", ["yesterday", "1", "1-2-3", "%00", "-1--1", "999999999-1"])
 def test_an_invalid_cursor_is_refused(acme: Stage, after: str) -> None:
     session = acme.session()
 
