@@ -24,5 +24,6 @@ urlpatterns = [
     path("admin/", console.urls),
     path("live/sessions/<uuid:session_id>/", live, name="live"),
 ]
+handler400 = "chimera.kernel.http.problem.bad_request"
 handler404 = "chimera.kernel.http.problem.page_not_found"
 handler500 = "chimera.kernel.http.problem.server_error"

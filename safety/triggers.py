@@ -117,6 +117,7 @@ def confidence(score: Decimal | None, *, risk_tier: int, bands: Bands, judged: b
         if risk_tier == 3:
             return Judgement(Verdict.PASS)
         return Judgement(Verdict.REVIEW, (Reason("no_confidence", "It came without a confidence score."),))
+    shown = f"{score:.4f}".rstrip("0").rstrip(".")  # not rounded: 0.8999 is not 0.9
     if score >= bands.passes:
         return Judgement(Verdict.PASS)
     if score >= bands.reviews:
@@ -125,11 +126,39 @@ def confidence(score: Decimal | None, *, risk_tier: int, bands: Bands, judged: b
             (
                 Reason(
                     "confidence_band",
-                    f"{whose} is {score:.2f}: from {bands.reviews} to below {bands.passes} a person decides.",
+                    f"{whose} is {shown}: from {bands.reviews} to below {bands.passes} a person decides.",
                 ),
             ),
         )
-    return Judgement(Verdict.RETRY, (Reason("confidence_low", f"{whose} is {score:.2f}, below {bands.reviews}."),))
+    return Judgement(Verdict.RETRY, (Reason("confidence_low", f"{whose} is {shown}, below {bands.reviews}."),))
+
+
+class JudgesWord(StrEnum):
+    """What a judge may say besides its score."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    UNCERTAIN = "uncertain"
+
+
+def judges_score(*, confidence: Decimal | None, output: dict[str, Any], bands: Bands) -> Decimal | None:
+    """A judge's score: its `confidence_score`, else `score` in its output; None when neither is a number from 0 to 1.
+
+    Its verdict may lower it: `fail` to below `reviews`, `uncertain` to below `passes`. Words never raise a score.
+    """
+    score = confidence
+    said = output.get("score")
+    if score is None and isinstance(said, int | float) and not isinstance(said, bool) and 0 <= said <= 1:
+        score = Decimal(str(said)).quantize(Decimal("0.0001"))
+    if score is None:
+        return None
+    step = Decimal("0.0001")
+    match output.get("verdict"):
+        case JudgesWord.FAIL:
+            return min(score, bands.reviews - step)
+        case JudgesWord.UNCERTAIN:
+            return min(score, bands.passes - step)
+    return score
 
 
 def judge_result(

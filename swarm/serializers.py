@@ -157,6 +157,7 @@ class ResultShape(serializers.Serializer[Any]):
     agent = serializers.UUIDField(source="agent_id")
     status = serializers.ChoiceField(choices=choices(ResultStatus))
     output_payload = serializers.DictField(allow_null=True)
+    original_payload = serializers.DictField(allow_null=True, help_text="The agent's own output, where a reviewer edited it.")
     error = serializers.DictField(allow_null=True)
     confidence_score = ScoreField(allow_null=True)
     judge_score = ScoreField(allow_null=True)

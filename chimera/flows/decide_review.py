@@ -53,7 +53,7 @@ def decide_review(
             tasks.fail(task=task, code="rejected", message=f"Rejected by {by.name}: {card.note}", by=by)
         case Decision.REQUEST_CHANGES:
             commerce.deny_review(task_id=task.pk, card_id=card.pk, reason=f"changes requested: {note}", by=by)
-            counts = card.kind in (CardKind.RESULT, CardKind.JUDGE, CardKind.MANUAL)
+            counts = card.kind == CardKind.MANUAL  # its first claim is its first attempt; resuming uses up none
             tasks.go_on(task=task, review_id=card.pk, note=card.note, counts=counts, by=by)
     return card
 

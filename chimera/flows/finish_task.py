@@ -12,7 +12,7 @@ from django.conf import settings
 
 from chimera.flows import judge_results
 from chimera.kernel.actors import Actor
-from chimera.kernel.errors import StaleLease
+from chimera.kernel.errors import StaleLease, invalid
 from commerce import actions as commerce
 from safety import actions as safety
 from safety import triggers
@@ -81,11 +81,18 @@ def _failed(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Finishe
 
 
 def _verdict(task: Task, lease_token: UUID, new: NewResult, locked: dict[UUID, Task], by: Actor) -> Finished:
+    score = triggers.judges_score(confidence=new.confidence_score, output=new.output_payload or {}, bands=bands())
+    if score is None:
+        raise invalid(
+            "A judge's result needs its score: `confidence_score`, or `score` in `output_payload`, from 0 to 1.",
+            field_name="confidence_score",
+            code="score_missing",
+        )
     result = results.record(task=task, lease_token=lease_token, new=new, outcome="completed", applied=True)
     tasks.complete(task=task, result_id=result.id, by=by)
     assert task.parent_task_id is not None
     judge_results.apply_verdict(
-        judge_task=task, subject=locked[task.parent_task_id], verdict=result, bands=bands(), by=by
+        judge_task=task, subject=locked[task.parent_task_id], verdict=result, score=score, bands=bands(), by=by
     )
     return Finished(task, "completed", None)
 

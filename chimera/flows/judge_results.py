@@ -3,6 +3,7 @@
 These steps run inside finish_task, decide_review, lapse_leases and cancel_task, under their locks.
 """
 
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -54,6 +55,7 @@ def ask(*, subject: Task, result: TaskResult, by: Actor) -> Task:
                 "confidence_score": float(result.confidence_score) if result.confidence_score is not None else None,
             },
             "goal": campaign.goal if campaign else "",
+            "answer": "confidence_score: your score of it, 0 to 1; output_payload: {verdict: pass | fail | uncertain, reasons}",
             "context": {**(campaign.context if campaign else {}), **session.context},
         },
     )
@@ -69,13 +71,15 @@ def _waiting_card(judge_task: Task) -> ReviewCard | None:
     return card if card is not None and card.kind == CardKind.JUDGE and str(card.result_id) == asked else None
 
 
-def apply_verdict(*, judge_task: Task, subject: Task, verdict: TaskResult, bands: Bands, by: Actor) -> None:
+def apply_verdict(
+    *, judge_task: Task, subject: Task, verdict: TaskResult, score: Decimal, bands: Bands, by: Actor
+) -> None:
     """The judge's score settles the judged task, unless a person was quicker, or the result is another by now."""
     card = _waiting_card(judge_task) if subject.status == TaskStatus.BLOCKED else None
     result = results.of_task(subject.pk, card.result_id) if card else None
     if card is None or result is None:
         return
-    results.settle(result=result, applied=False, judge_score=verdict.confidence_score)
+    results.settle(result=result, applied=False, judge_score=score)
     if tasks.is_stale(subject):
         safety.withdraw(task_id=subject.pk, reason="goal, budget or context changed", by=SYSTEM)
         commerce.void_all(task_id=subject.pk, reason="stale result", by=by)
@@ -89,8 +93,8 @@ def apply_verdict(*, judge_task: Task, subject: Task, verdict: TaskResult, bands
         return
     judgement = triggers.judge_result(
         text=triggers.readable(results.contents(result)),
-        score=verdict.confidence_score,
-        risk_tier=2 if verdict.confidence_score is None else subject.risk_tier,
+        score=score,
+        risk_tier=subject.risk_tier,
         bands=bands,
         attempts_left=subject.max_attempts - subject.attempt_count,
         judged=True,

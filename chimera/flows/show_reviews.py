@@ -51,6 +51,7 @@ def _result(result: TaskResult | None) -> dict[str, Any] | None:
         "attempt": result.attempt,
         "status": result.status,
         "output_payload": result.output_payload,
+        "original_payload": result.original_payload,
         "confidence_score": float(result.confidence_score) if result.confidence_score is not None else None,
         "judge_score": float(result.judge_score) if result.judge_score is not None else None,
         "reasoning": result.reasoning,

@@ -65,10 +65,10 @@ def settle(
     output_payload: dict[str, Any] | None = None,
     judge_score: Decimal | None = None,
 ) -> None:
-    """A decision or a judge settled it: whether it counts, with an edited output or the judge's score if there is one."""
+    """A decision or a judge settled it: whether it counts, with an edited output (the agent's own is kept) or the judge's score."""
     changes: dict[str, Any] = {"applied": applied}
     if output_payload is not None:
-        changes["output_payload"] = output_payload
+        changes |= {"output_payload": output_payload, "original_payload": result.output_payload}
     if judge_score is not None:
         changes["judge_score"] = judge_score
     TaskResult.objects.filter(task_id=result.task_id, lease_token=result.lease_token).update(**changes)

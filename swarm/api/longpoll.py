@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
@@ -55,7 +56,7 @@ def _wait_seconds(request: HttpRequest) -> float:
     """What the body asks for; 0 for anything odd, which the door then refuses."""
     try:
         asked: Any = json.loads(request.body).get("wait_seconds", 0)
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError, RequestDataTooBig):
         return 0
     valid = isinstance(asked, int) and not isinstance(asked, bool) and 0 <= asked <= settings.CLAIM_WAIT_SECONDS_MAX
     return float(asked) if valid else 0

@@ -223,6 +223,7 @@ class Migration(migrations.Migration):
                 ('attempt', models.PositiveSmallIntegerField()),
                 ('status', models.CharField(choices=[('succeeded', 'Succeeded'), ('failed', 'Failed')], max_length=16)),
                 ('output_payload', models.JSONField(null=True)),
+                ('original_payload', models.JSONField(null=True)),
                 ('error', models.JSONField(null=True)),
                 ('confidence_score', models.DecimalField(decimal_places=4, max_digits=5, null=True)),
                 ('judge_score', models.DecimalField(decimal_places=4, max_digits=5, null=True)),
@@ -369,7 +370,7 @@ class Migration(migrations.Migration):
                 FROM chimera_app, chimera_system;
             REVOKE UPDATE ON swarm_taskresult, swarm_taskartifact, swarm_taskprogress
                 FROM chimera_app, chimera_system;
-            GRANT UPDATE (applied, output_payload, judge_score, review_id) ON swarm_taskresult
+            GRANT UPDATE (applied, output_payload, original_payload, judge_score, review_id) ON swarm_taskresult
                 TO chimera_app, chimera_system;
             """,
             migrations.RunSQL.noop,

@@ -26,6 +26,7 @@ class TaskResult(TenantOwned):
     attempt = models.PositiveSmallIntegerField()
     status = models.CharField(max_length=16, choices=ResultStatus.choices)
     output_payload = models.JSONField(null=True)
+    original_payload = models.JSONField(null=True)  # what the agent said, where a reviewer approved an edited output
     error = models.JSONField(null=True)
     confidence_score = models.DecimalField(max_digits=5, decimal_places=4, null=True)
     judge_score = models.DecimalField(max_digits=5, decimal_places=4, null=True)

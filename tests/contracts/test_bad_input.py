@@ -146,6 +146,25 @@ def test_no_identity_and_wrong_identities_are_401(acme: Stage, settle: Callable[
     assert "Bearer" in acme.ada.get("sessions").headers["WWW-Authenticate"]
 
 
+@pytest.mark.parametrize("amount", ["1e2", "+1", "01x", "1_0", ".5", "5.", " 1", "0x1", "१"])
+def test_money_is_plain_digits(acme: Stage, amount: str) -> None:
+    acme.fay.post("budgets", {"scope": "tenant", "day_usd": amount}).refused(422, "invalid_money")
+
+
+def test_a_cancelled_task_says_why(acme: Stage) -> None:
+    task = acme.task(acme.session())
+    assert (
+        acme.otto.post(f"tasks/{task['id']}/cancel", {"reason": "wrong brief"}).ok()["error"]["message"]
+        == "wrong brief"
+    )
+
+
+def test_a_parent_of_another_session_is_refused_by_its_own_name(acme: Stage) -> None:
+    parent = acme.task(acme.session())
+    body = {"session": acme.session()["id"], **OK, "parent_task": parent["id"]}
+    assert acme.pia.post("tasks", body).refused(422, "other_session")["errors"][0]["field"] == "parent_task"
+
+
 def test_an_unknown_method_and_address_are_said(acme: Stage) -> None:
     acme.pia.patch("tasks", {}).refused(405, "method_not_allowed")
     acme.pia.get("nothing/here").refused(404, "not_found")

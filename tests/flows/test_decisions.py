@@ -49,7 +49,8 @@ def test_an_approved_result_completes_its_task(acme: Stage, settle: Settle) -> N
 def test_an_edited_result_completes_with_the_edit(acme: Stage, settle: Settle) -> None:
     task, review = waiting_result(acme, settle)
     acme.rita.post(f"reviews/{review['id']}/decision", {"decision": "approve", "edited_payload": {"answer": "43"}}).ok()
-    assert acme.pia.get(f"tasks/{task['id']}").ok()["results"][0]["output_payload"] == {"answer": "43"}
+    (result,) = acme.pia.get(f"tasks/{task['id']}").ok()["results"]
+    assert (result["output_payload"], result["original_payload"]) == ({"answer": "43"}, {"answer": "42"})
 
 
 def test_a_rejected_result_fails_its_task(acme: Stage, settle: Settle) -> None:
@@ -66,7 +67,7 @@ def test_requested_changes_go_back_to_an_agent_with_the_note(acme: Stage, settle
     acme.rita.post(f"reviews/{review['id']}/decision", {"decision": "request_changes", "note": "name the ferry"}).ok()
     settle()
     (again,) = acme.bob.claim()
-    assert again["attempt"] == 2
+    assert again["attempt"] == 1, "resuming uses up no attempt"
     assert again["resume"] == {"review": review["id"], "note": "name the ferry", "transactions": []}
 
 

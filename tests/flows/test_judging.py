@@ -69,3 +69,27 @@ def test_a_person_may_be_quicker_than_the_judge(acme: Stage, settle: Settle) -> 
     acme.jude.finish(judging, 0.1).refused(409, "stale_lease")
     assert acme.pia.get(f"tasks/{task['id']}").ok()["status"] == "completed"
     assert acme.pia.get(f"tasks/{judging['task']['id']}").ok()["status"] == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "confidence", "status"),
+    [
+        ({"verdict": "fail", "score": 0.1}, 0.95, "queued"),
+        ({"verdict": "uncertain"}, 0.99, "blocked"),
+        ({"score": 0.95}, None, "completed"),
+        ({"verdict": "pass", "score": 0.95}, 0.3, "queued"),
+    ],
+)
+def test_a_judges_words_lower_its_score_and_never_raise_it(
+    acme: Stage, settle: Settle, verdict: dict, confidence: float | None, status: str
+) -> None:
+    task, judging = awaiting_judge(acme, settle)
+    acme.jude.finish(judging, confidence, output=verdict).ok()
+    assert acme.pia.get(f"tasks/{task['id']}").ok()["status"] == status
+
+
+@pytest.mark.parametrize("verdict", [{"verdict": "pass"}, {"score": 9}, {"score": "x"}, {"score": True}])
+def test_a_judges_result_without_a_score_is_refused(acme: Stage, settle: Settle, verdict: dict) -> None:
+    _, judging = awaiting_judge(acme, settle)
+    acme.jude.finish(judging, None, output=verdict).refused(422, "score_missing")
+    acme.jude.finish(judging, 0.95).ok()

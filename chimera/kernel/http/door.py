@@ -3,6 +3,7 @@
 A refusal that is raised undoes the transaction; a refusal that is a ledger row is returned, and stays.
 """
 
+import io
 from typing import Any, ClassVar
 
 import structlog
@@ -24,6 +25,11 @@ class Call(Request):
     """A request whose caller is known: every door has authenticated it before its handler runs."""
 
     user: Principal  # type: ignore[assignment]
+
+    def _load_stream(self) -> None:
+        """DRF goes by Content-Length alone, and would take a chunked body for none."""
+        raw = _body(self)
+        self._stream = io.BytesIO(raw) if raw else None  # type: ignore[assignment]
 
 
 class Door(APIView):

@@ -138,6 +138,14 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return plain(Refused("Something broke on our side; the trace id leads to it.", code="internal", status=500))
 
 
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """What Django refuses before any view sees it."""
+    if request.path.startswith("/api/"):
+        detail = "The request cannot be read; send one JSON object as application/json."
+        return plain(Refused(detail, code="bad_request", status=400))
+    return HttpResponse("<h1>Bad request</h1>", status=400)
+
+
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path.startswith("/api/"):
         return plain(Refused(f"There is nothing at {request.path}; see /api/docs/.", code="not_found", status=404))
