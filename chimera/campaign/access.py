@@ -14,6 +14,7 @@ class Access:
     url: str
     token: str
     kept: Path | None = None  # the dev.json it came from
+    session: str | None = None  # the last one that a campaign began, as dev.json has it
 
     @classmethod
     def found(cls, home: Path, *, url: str = "", token: str = "") -> "Access":
@@ -24,7 +25,7 @@ class Access:
         kept = home / "dev.json"
         try:
             known = json.loads(kept.read_text())
-            return cls(known["base_url"], known["token"], kept)
+            return cls(known["base_url"], known["token"], kept, known.get("session"))
         except FileNotFoundError:
             raise CallFailed(f"There is no {kept}: start Chimera with `make up`, or give --url and --token.") from None
         except (ValueError, KeyError, TypeError):

@@ -34,6 +34,12 @@ class Follower:
     _after: str | None = None
     _hinted: bool = False
 
+    def catch_up(self) -> int:
+        """Reads what has happened so far, for the timeline, and tells nothing of it; answers how many events."""
+        while self._new():
+            pass
+        return len(self.timeline)
+
     def until_settled(self) -> Ending:
         moved = asked = time.monotonic()
         while True:
@@ -53,14 +59,20 @@ class Follower:
 
     def step(self) -> int:
         """Reads and tells what is new; answers how many events that was."""
-        events = self.calls.get(f"sessions/{self.session}/events", after=self._after, limit=PAGE)["results"]
-        if any(event.get("task") and event["task"] not in self.tasks for event in events):
-            self._read_tasks()
+        events = self._new()
         for event in events:
-            self._after = event["position"]
-            self.timeline.append(event)
             self.tell(event, self.tasks)
         return len(events)
+
+    def _new(self) -> list[dict[str, Any]]:
+        page = self.calls.get(f"sessions/{self.session}/events", after=self._after, limit=PAGE)
+        events: list[dict[str, Any]] = page["results"]
+        if any(event.get("task") and event["task"] not in self.tasks for event in events):
+            self._read_tasks()
+        if events:
+            self._after = events[-1]["position"]
+        self.timeline += events
+        return events
 
     def standing(self) -> Standing:
         self._read_tasks()

@@ -1,4 +1,4 @@
-"""`manage.py campaign FOLDER`: starts a campaign from a brief, tells what happens, and writes what came of it."""
+"""`manage.py campaign FOLDER`: starts or continues a campaign, tells what happens, and writes what came of it."""
 
 import json
 import logging
@@ -15,6 +15,7 @@ from chimera.campaign import harvesting, narrating, reporting
 from chimera.campaign.access import Access
 from chimera.campaign.brief import Brief, BriefRefused
 from chimera.campaign.calls import CallFailed, Calls
+from chimera.campaign.continuing import earlier
 from chimera.campaign.following import Ending, Follower
 from chimera.campaign.harvesting import Harvest
 from chimera.campaign.launching import Launched, launch
@@ -32,6 +33,11 @@ class Command(BaseCommand):
         parser.add_argument("--token", default="", help="personal token with the roles operator, reviewer and finance")
         parser.add_argument("--out", type=Path, default=Path("out"), help="default: out/")
         parser.add_argument("--patience", type=int, default=PATIENCE_SECONDS, metavar="SECONDS")
+        which = parser.add_mutually_exclusive_group()
+        which.add_argument("--new", action="store_true", help="start anew, also while an earlier session still runs")
+        which.add_argument(
+            "--continue", action="store_true", dest="go_on", help="the last session, also when nothing moves in it"
+        )
         parser.add_argument("--json", action="store_true", help="a summary on stdout; the progress goes to stderr")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -52,7 +58,11 @@ class Command(BaseCommand):
             calls.close()
 
     def _run(self, brief: Brief, access: Access, calls: Calls, options: dict[str, Any]) -> None:
-        launched = launch(calls, brief)
+        known = None if options["new"] else earlier(calls, brief, access.session)
+        if options["go_on"] and known is None:
+            raise CommandError(f"There is no session of {brief.name!r} to continue; start one without --continue.")
+        going_on = known if known and (known.unfinished or options["go_on"]) else None
+        launched = going_on.launched if going_on else launch(calls, brief)
         access.remember(session=launched.session)
         self._say_where(brief, launched, calls.base_url)
         follower = Follower(
@@ -63,6 +73,9 @@ class Command(BaseCommand):
             patience_seconds=options["patience"],
         )
         try:
+            if going_on:
+                begun = f"continuing session {launched.session}, begun at {going_on.begun_at}"
+                self._say("bold", f"{begun}: {follower.catch_up()} events so far")
             ending = follower.until_settled().value
         except KeyboardInterrupt:
             ending = "no longer watched; the agents go on"
