@@ -44,7 +44,7 @@ CHANGES = {
         "denied_reason",
         "settled_at",
     },
-    "swarm_taskresult": {"applied", "output_payload", "judge_score", "review_id"},
+    "swarm_taskresult": {"applied", "output_payload", "original_payload", "judge_score", "review_id"},
 }
 COLUMNS_SQL = """
 SELECT attname::text FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped ORDER BY 1
