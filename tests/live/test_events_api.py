@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from django.db import connections
 from django.test import AsyncClient
 
@@ -209,5 +210,20 @@ def test_a_full_house_refuses_before_the_feed_begins(
     async def main() -> None:
         response = await listen(acme.ada, session)
         assert (response.status_code, response["Retry-After"]) == (503, "5")
+
+    run(main)
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
+def test_a_body_that_nobody_reads_breaks_neither_pages_nor_feed(
+    acme: Stage, session: dict[str, Any], accept: str
+) -> None:
+    headers = {"Accept": accept, "Authorization": f"Bearer {acme.ada.secret}"}
+    large = b"x" * (settings.REQUEST_BYTES_MAX + 1)
+
+    async def main() -> None:
+        response = await AsyncClient().generic("GET", f"/api/v1/{path(session)}", large, headers=headers)
+        assert (response.status_code, response["Content-Type"]) == (200, accept)
+        response.close()
 
     run(main)
