@@ -177,6 +177,7 @@ class ProgressShape(serializers.Serializer[Any]):
     phase = serializers.CharField()
     percentage = serializers.FloatField(allow_null=True)
     message = serializers.CharField()
+    metadata = serializers.DictField()
     at = serializers.DateTimeField()
 
 
@@ -225,7 +226,7 @@ class TasksShape(serializers.Serializer[Any]):
 class NewClaim(StrictSerializer):
     max = StrictIntegerField(min_value=1, max_value=settings.CLAIMS_MAX, required=False, default=1)
     wait_seconds = StrictIntegerField(min_value=0, max_value=settings.CLAIM_WAIT_SECONDS_MAX, required=False, default=0)
-    roles = serializers.ListField(child=serializers.ChoiceField(choices=ROLES), required=False, max_length=3)
+    roles = serializers.ListField(child=serializers.ChoiceField(choices=ROLES), required=False, allow_empty=False, max_length=3)
     types = serializers.ListField(
         child=TextField(max_length=80), required=False, max_length=50, help_text="Only tasks of these types."
     )

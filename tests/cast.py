@@ -58,9 +58,10 @@ class Caller:
             self.client.post(_url(path), raw, content_type="application/json", headers=self._headers(headers))
         )
 
-    def patch(self, path: str, body: Any) -> Said:
+    def patch(self, path: str, body: Any, **headers: str) -> Said:
+        sent = self._headers(headers)
         return self._said(
-            self.client.patch(_url(path), json.dumps(body), content_type="application/json", headers=self._headers({}))
+            self.client.patch(_url(path), json.dumps(body), content_type="application/json", headers=sent)
         )
 
     def _headers(self, more: dict[str, str]) -> dict[str, str]:

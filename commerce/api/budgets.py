@@ -14,6 +14,7 @@ from chimera.kernel.http.door import Door
 from chimera.kernel.http.pages import choice_or_refuse, page, uuid_or_refuse
 from chimera.kernel.http.permissions import ANYONE
 from chimera.kernel.http.schema import page_of, paged
+from chimera.kernel.http.versions import expected_version
 from chimera.kernel.identity import Role
 from commerce import shapes
 from commerce.api import caller
@@ -59,7 +60,7 @@ class Budget(Door):
         change = BudgetChange(data=request.data)
         change.is_valid(raise_exception=True)
         said = dict(change.validated_data)
-        expected = said.pop("version", None)
+        expected = expected_version(request, said.pop("version", None))
         budget = change_budget(budget_id=budget_id, changes=said, expected_version=expected, by=caller(request).actor)
         return Response(shapes.budget(budget))
 

@@ -119,6 +119,7 @@ def latest_noted(task_ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
             "phase": row["phase"],
             "percentage": float(row["percentage"]) if row["percentage"] else None,
             "message": row["message"],
+            "metadata": json.loads(row["metadata"]),
             "at": row["at"],
         }
         for task_id, row in _noted(task_ids).items()
@@ -136,5 +137,6 @@ def latest(task_id: UUID) -> dict[str, Any] | None:
         "phase": kept.phase,
         "percentage": float(kept.percentage) if kept.percentage is not None else None,
         "message": kept.message,
+        "metadata": kept.metadata,
         "at": kept.created_at.isoformat(),
     }

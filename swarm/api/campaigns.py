@@ -11,6 +11,7 @@ from chimera.kernel.http.door import Call, Door
 from chimera.kernel.http.pages import page
 from chimera.kernel.http.permissions import ANYONE, OPERATORS
 from chimera.kernel.http.schema import page_of, paged
+from chimera.kernel.http.versions import expected_version
 from swarm.actions import campaigns
 from swarm.models import Campaign as CampaignRow
 from swarm.serializers import CampaignChange, CampaignShape, NewCampaign, Reason
@@ -48,7 +49,7 @@ class Campaign(Door):
             campaign=campaign,
             goal=change.get("goal"),
             context=change.get("context"),
-            expected_version=change.get("state_version"),
+            expected_version=expected_version(request, change.get("state_version")),
             by=request.user.actor,
         )
         return Response(CampaignShape(campaign).data)

@@ -11,6 +11,7 @@ from chimera.kernel.http.door import Call, Door
 from chimera.kernel.http.pages import choice_or_refuse, page, uuid_or_refuse
 from chimera.kernel.http.permissions import ANYONE, OPERATORS
 from chimera.kernel.http.schema import page_of, paged
+from chimera.kernel.http.versions import expected_version
 from chimera.kernel.identity import Role
 from swarm.actions import sessions
 from swarm.models import SwarmSession
@@ -62,7 +63,7 @@ class Session(Door):
             session=session,
             context=change.get("context"),
             name=change.get("name"),
-            expected_version=change.get("state_version"),
+            expected_version=expected_version(request, change.get("state_version")),
             by=request.user.actor,
         )
         return Response(SessionShape(session).data)

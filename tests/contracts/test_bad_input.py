@@ -165,6 +165,18 @@ def test_a_parent_of_another_session_is_refused_by_its_own_name(acme: Stage) -> 
     assert acme.pia.post("tasks", body).refused(422, "other_session")["errors"][0]["field"] == "parent_task"
 
 
+def test_a_change_of_another_version_is_refused(acme: Stage) -> None:
+    session, budget = acme.session(), acme.budget(day_usd="1")
+    for path, change in (
+        (f"sessions/{session['id']}", {"context": {"a": 1}}),
+        (f"budgets/{budget['id']}", {"day_usd": "2"}),
+    ):
+        who = acme.otto if path.startswith("sessions") else acme.fay
+        who.patch(path, change, If_Match='"77"').refused(409, "stale")
+        who.patch(path, change, If_Match="soon").refused(422, "invalid_if_match")
+        who.patch(path, change, If_Match='"1"').ok()
+
+
 def test_an_unknown_method_and_address_are_said(acme: Stage) -> None:
     acme.pia.patch("tasks", {}).refused(405, "method_not_allowed")
     acme.pia.get("nothing/here").refused(404, "not_found")

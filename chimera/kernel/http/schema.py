@@ -45,6 +45,11 @@ class Schema(AutoSchema):
         if self.method == "POST" and not getattr(self.view, "own_transactions", False):
             meaning = "The same key and body give the same answer for 24 hours."
             declared.append(OpenApiParameter("Idempotency-Key", str, "header", description=meaning))
+        if self.method == "PATCH":
+            meaning = (
+                "The version that was read; 409 `stale` when it is another by now. The body's version does the same."
+            )
+            declared.append(OpenApiParameter("If-Match", str, "header", description=meaning))
         return declared
 
 
