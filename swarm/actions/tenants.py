@@ -6,6 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from psycopg.errors import UniqueViolation
 
 from chimera.kernel import clock, ids, tenancy
 from chimera.kernel.errors import conflict, invalid
@@ -17,7 +19,10 @@ TOKEN_LIFE = timedelta(days=365)  # a personal token that nobody renews ends wit
 
 
 def found(*, name: str, time_zone: str = "UTC") -> Tenant:
-    """Create a tenant in a transaction of its own kind: the caller binds it to the new id first, see `new_id`."""
+    """Create a tenant in a transaction of its own kind: the caller binds it to the new id first, see `new_id`.
+
+    Refuses a name that any tenant has, with name_taken.
+    """
     name = name.strip()
     if not 1 <= len(name) <= 80:
         raise invalid("A tenant's name has 1 to 80 characters.", field_name="name")
@@ -25,9 +30,13 @@ def found(*, name: str, time_zone: str = "UTC") -> Tenant:
         check_time_zone(time_zone)
     except ValidationError as error:
         raise invalid(error.messages[0], field_name="time_zone") from None
-    if Tenant.objects.filter(name=name).exists():
-        raise conflict(f"There is a tenant {name!r} already.", code="name_taken")
-    return Tenant.objects.create(id=tenancy.current(), name=name, time_zone=time_zone)
+    try:
+        with transaction.atomic():
+            return Tenant.objects.create(id=tenancy.current(), name=name, time_zone=time_zone)
+    except IntegrityError as error:  # asking first would not help: other tenants are out of sight from here
+        if not isinstance(error.__cause__, UniqueViolation):
+            raise
+        raise conflict(f"There is a tenant {name!r} already.", code="name_taken") from None
 
 
 def new_id() -> UUID:
