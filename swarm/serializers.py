@@ -157,7 +157,9 @@ class ResultShape(serializers.Serializer[Any]):
     agent = serializers.UUIDField(source="agent_id")
     status = serializers.ChoiceField(choices=choices(ResultStatus))
     output_payload = serializers.DictField(allow_null=True)
-    original_payload = serializers.DictField(allow_null=True, help_text="The agent's own output, where a reviewer edited it.")
+    original_payload = serializers.DictField(
+        allow_null=True, help_text="The agent's own output, where a reviewer edited it."
+    )
     error = serializers.DictField(allow_null=True)
     confidence_score = ScoreField(allow_null=True)
     judge_score = ScoreField(allow_null=True)
@@ -226,7 +228,9 @@ class TasksShape(serializers.Serializer[Any]):
 class NewClaim(StrictSerializer):
     max = StrictIntegerField(min_value=1, max_value=settings.CLAIMS_MAX, required=False, default=1)
     wait_seconds = StrictIntegerField(min_value=0, max_value=settings.CLAIM_WAIT_SECONDS_MAX, required=False, default=0)
-    roles = serializers.ListField(child=serializers.ChoiceField(choices=ROLES), required=False, allow_empty=False, max_length=3)
+    roles = serializers.ListField(
+        child=serializers.ChoiceField(choices=ROLES), required=False, allow_empty=False, max_length=3
+    )
     types = serializers.ListField(
         child=TextField(max_length=80), required=False, max_length=50, help_text="Only tasks of these types."
     )
