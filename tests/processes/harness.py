@@ -29,7 +29,7 @@ def until(ask: Callable[[], object], seconds: float) -> None:
 
 
 class House:
-    """`start` and `kill` take the name of a process: web, relay, agents."""
+    """`start` and `kill` take the name of a process: web, relay, agents, other agents."""
 
     def __init__(self, folder: Path, keys: Sequence[str]) -> None:
         self.folder, self.port = folder, ports.choose()
@@ -54,10 +54,20 @@ class House:
         os.killpg(process.pid, signal.SIGKILL)
         assert process.wait(10)
 
+    def freeze(self, name: str) -> None:
+        """SIGSTOP: it lives, and does nothing."""
+        os.killpg(self._running[name].pid, signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        os.killpg(self._running[name].pid, signal.SIGCONT)
+
     def stop(self, *names: str) -> None:
         """As an operator would; all when none is named."""
         for name in names or list(self._running):
             self._running.pop(name).stop(signal.SIGTERM, seconds=8)
+
+    def stop_agents(self) -> None:
+        self.stop(*(name for name in self._running if name.endswith("agents")))
 
     def all_alive(self) -> bool:
         dead = {name: process.last_words() for name, process in self._running.items() if not process.alive()}
@@ -85,13 +95,13 @@ class House:
         match name:
             case "web":
                 return f"-m daphne --verbosity 0 -b 127.0.0.1 -p {self.port} chimera.asgi:application".split()
-            case "agents":
+            case "agents" | "other agents":
                 return ["-m", "tests.processes.agents"]
             case _:
                 return ["manage.py", *name.split()]
 
     def _environment(self, name: str) -> dict[str, str]:
-        if name == "agents":
+        if name.endswith("agents"):
             told = {"CHIMERA_URL": self.url, "CHIMERA_KEYS": ",".join(self._keys), "COMPLAINTS": str(self.complaints)}
             return {"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1"} | told
         own = {
