@@ -1,7 +1,7 @@
 """A pytest plugin: real, private servers for every process that runs tests. Load it with `-p tests.cluster`.
 
 It sets the environment before pytest-django reads the settings. Under xdist each worker has servers of its
-own (on one cluster workers would hold back each other's event log, DESIGN 6) and the controller has none. The
+own (on one cluster workers would hold back each other's event log, docs/architecture.md) and the controller has none. The
 servers end with the process, also when that is killed.
 
 Tests may kill and restart `cluster.postgres` and `cluster.redis`; `start()` brings back a dead server at its
@@ -72,7 +72,10 @@ def _sweep() -> None:
     """Folders of runs that were killed."""
     for folder in Path("/tmp").glob(f"{PREFIX}*"):
         pid = folder.name.removeprefix(PREFIX).split("-")[0]
-        mine = folder.stat(follow_symlinks=False).st_uid == os.geteuid()
+        try:
+            mine = folder.stat(follow_symlinks=False).st_uid == os.geteuid()
+        except FileNotFoundError:
+            continue  # another run was quicker
         if mine and pid.isdigit() and not _lives(int(pid)):
             shutil.rmtree(folder, ignore_errors=True)
 
