@@ -19,6 +19,7 @@ REASONS: dict[str, tuple[str, str]] = {  # code → (words, tone)
     "topic_security": ("security", "bad"),
     "risk_tier_critical": ("critical", "bad"),
     "attempts_used_up": ("attempts used up", "warn"),
+    "too_long": ("too long to check", "warn"),
     "confidence_low": ("low confidence", "warn"),
     "confidence_band": ("confidence", "info"),
     "no_confidence": ("no score", "info"),

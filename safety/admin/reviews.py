@@ -103,10 +103,10 @@ class ReviewCardAdmin(RowsAdmin):
         return show.moment(card.due_at, due=True) if card.status == CardStatus.PENDING else show.NOTHING
 
     @admin.display(description="Standing")
-    def standing(self, card: ReviewCard) -> SafeString:
+    def standing(self, card: ReviewCard) -> SafeString | str:
         if card.status == CardStatus.PENDING:
             looks = looking(card)
-            return format_html("{} is looking", looks) if looks else format_html("<span>waiting</span>")
+            return format_html("{} is looking", looks) if looks else "waiting"
         status = show.label(card.status, STATUS_TONES[CardStatus(card.status)])
         return format_html("{} {}", status, card.decided_by.get_username() if card.decided_by else "")
 

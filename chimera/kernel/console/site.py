@@ -8,7 +8,6 @@ from functools import update_wrapper
 from typing import Any
 from uuid import UUID
 
-from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.forms import AuthenticationForm as DjangoAuthenticationForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -35,7 +34,7 @@ class LoginForm(AuthenticationForm):
     error_messages = DjangoAuthenticationForm.error_messages  # the admin's speak of a staff account
 
     def confirm_login_allowed(self, user: Any) -> None:
-        super(AdminAuthenticationForm, self).confirm_login_allowed(user)  # past the one that asks for is_staff
+        DjangoAuthenticationForm.confirm_login_allowed(self, user)  # past the one that asks for is_staff
 
 
 class ConsoleSite(UnfoldAdminSite):
