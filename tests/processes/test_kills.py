@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from django.db import connections
 
+from chimera import housekeeping
 from chimera.kernel import redis
 from chimera.kernel.actors import SYSTEM
 from swarm.actions import agents
@@ -119,6 +120,23 @@ def test_the_relay_is_killed(run: Run) -> None:
     run.house.kill("relay")
     run.house.start("relay")
     run.to_the_end()
+
+
+def test_the_worker_is_killed(run: Run) -> None:
+    """It keeps house: nobody waits for it, and the next one does what was deferred meanwhile."""
+    run.house.start("procrastinate worker")
+    run.to_the_middle()
+    run.house.kill("procrastinate worker")
+    housekeeping.make_partitions.defer(timestamp=0)
+    run.house.start("procrastinate worker")
+    until(lambda: run.house.all_alive() and deferred("make_partitions") == {"succeeded"}, END_SECONDS)
+    run.to_the_end()
+
+
+def deferred(task: str) -> set[str]:
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("SELECT status::text FROM procrastinate_jobs WHERE task_name LIKE %s", [f"%.{task}"])
+        return {row[0] for row in cursor.fetchall()}
 
 
 def test_the_agents_are_killed(run: Run) -> None:
