@@ -1,6 +1,5 @@
 """The live page in a real browser: it fills from history, goes on by the socket, and reconnects with its cursor."""
 
-import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,23 +10,16 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
 
+from tests.browser.screen import ARGUMENTS, CHROMIUM, REQUIRED
 from tests.cast import Caller, Stage
 from tests.processes.harness import House
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed"),
+    pytest.mark.skipif(
+        not CHROMIUM and not REQUIRED, reason="not tried: the live page, because Chromium is not installed"
+    ),
 ]
 
 
@@ -53,7 +45,7 @@ class Page:
         from playwright.sync_api import sync_playwright
 
         self._playwright = sync_playwright().start()
-        self._browser = self._playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        self._browser = self._playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         context = self._browser.new_context(base_url=url, viewport={"width": 1280, "height": 900})
         context.add_cookies([{"name": "sessionid", "value": cookie, "url": url}])
         self._page = context.new_page()
