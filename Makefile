@@ -17,7 +17,7 @@ help:
 	@echo "make up [ARGS=--no-campaign]   start everything, and work on the example campaign (CHIMERA_PORT, CHIMERA_HOME)"
 	@echo "make test [ARGS=tests/races]   prove everything, on servers of its own"
 	@echo "make check                     lint, format, types, layers, migrations, generated pages"
-	@echo "make test-next                 the tests on Django $(DJANGO_NEXT) and Python 3.13"
+	@echo "make test-next                 the quick tests on Django $(DJANGO_NEXT) and Python 3.13"
 	@echo "make format | docs | bench | lock | clean"
 
 up: $(VENV)/runs
@@ -30,7 +30,7 @@ test-next: $(if $(PYTHON_NEXT),$(NEXT)/tests)
 ifeq ($(PYTHON_NEXT),)
 	@echo "not tried: Django $(DJANGO_NEXT), because there is no Python 3.13 here"
 else
-	@$(NEXT)/bin/python -m pytest -n $(WORKERS) $(ARGS)
+	@$(NEXT)/bin/python -m pytest -n $(WORKERS) -m "not slow" $(ARGS)
 endif
 
 # One line, one check. All are run, and one that fails fails the whole.
