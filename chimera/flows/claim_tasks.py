@@ -1,6 +1,6 @@
 """Claim: lease tasks to an agent, and hand a resumed task the money that was approved for it.
 
-Locks: the agent (its slots are counted under it), then tasks by SKIP LOCKED, then windows and transactions.
+Locks: the agent by name (its slots are counted under it), then tasks by SKIP LOCKED, then windows and transactions.
 Dies before the commit: the ids stay in flight in Redis and come back after their deadline. Dies after it: the lease
 lapses unless the agent learns of its claim and beats.
 """
@@ -29,7 +29,7 @@ def claim_tasks(
     *, agent_id: UUID, most: int, popped: Sequence[UUID], redis_away: bool, types: Sequence[str] = (), by: Actor
 ) -> list[Claim]:
     """At most `most` tasks, within the agent's free slots. An inactive agent gets none; a suspended one 403."""
-    agent = agents.lock(agent_id)
+    agent = agents.hold(agent_id)
     if agent.status == AgentStatus.SUSPENDED:
         raise forbidden("This agent was suspended; an operator lets it in again.", code="agent_suspended")
     if agent.status != AgentStatus.ACTIVE:

@@ -13,9 +13,9 @@ from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
-from django.db import connection, models
+from django.db import models
 
-from chimera.kernel import clock, ids, tenancy
+from chimera.kernel import advisory, clock, ids, tenancy
 from chimera.kernel.errors import Refused, conflict, invalid
 from chimera.kernel.identity import Principal
 
@@ -60,9 +60,7 @@ class Once:
 
     def prior(self) -> tuple[int, dict[str, Any]] | None:
         """The first answer to this call, once no other is at work on it."""
-        with connection.cursor() as cursor:
-            name = f"{tenancy.current()}|{self.principal}|{self.key_digest.hex()}"
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+        advisory.hold(f"{tenancy.current()}|{self.principal}|{self.key_digest.hex()}")
         return self.seen()
 
     def seen(self) -> tuple[int, dict[str, Any]] | None:

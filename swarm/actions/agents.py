@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from chimera.kernel import clock
+from chimera.kernel import advisory, clock
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import conflict
 from chimera.kernel.eventlog import tell
@@ -40,8 +40,20 @@ def issue_key(*, agent: AgentProfile, by: Actor) -> str:
     return secret
 
 
+def hold(agent_id: UUID) -> AgentProfile:
+    """The agent as it is until we commit: nobody claims for it or changes it meanwhile. Its slots are counted under this.
+
+    A lock by name: one of its row would give a claim its id before it has seen the tasks, and its facts would be told
+    before what it had seen (docs/locking.md).
+    """
+    advisory.hold(f"agent|{agent_id}")
+    found: AgentProfile = AgentProfile.objects.get_or_refuse(agent_id)
+    return found
+
+
 def lock(agent_id: UUID) -> AgentProfile:
-    """The agent's row, locked: its slots are counted under this lock."""
+    """The same for whoever changes it, with its row locked too."""
+    hold(agent_id)
     found: AgentProfile = AgentProfile.objects.select_for_update(no_key=True).get_or_refuse(agent_id)
     return found
 

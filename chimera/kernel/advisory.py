@@ -1,0 +1,9 @@
+"""Locks by name, until the end of the transaction. They give a transaction no id (docs/locking.md), as a row's lock does."""
+
+from django.db import connection
+
+
+def hold(name: str) -> None:
+    """Wait for everybody else who holds this name. Two names may, very rarely, be one: then they wait for one another."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
