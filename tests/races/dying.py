@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,9 @@ from redis.connection import AbstractConnection
 from chimera.kernel import bridge
 
 T = TypeVar("T")
+STILL_SECONDS = 20.0  # a child takes a tenth of one
+STILL_MAX = 5  # of one run; more are no accident
+stood_still: list[int] = []
 OURS = tuple(str(Path(__file__).resolve().parents[2] / name) for name in ("chimera/", "commerce/", "safety/", "swarm/"))
 
 
@@ -58,7 +62,7 @@ def _dies(*, after: int, act: Callable[[], object]) -> bool:
     pid = os.fork()
     if pid == 0:
         _live_and_die(after, act)
-    _, status = os.waitpid(pid, 0)
+    status = _waited_for(pid)
     if os.WIFSIGNALED(status):
         assert os.WTERMSIG(status) == signal.SIGKILL
         return True
@@ -66,10 +70,30 @@ def _dies(*, after: int, act: Callable[[], object]) -> bool:
     return False
 
 
+def _waited_for(pid: int) -> int:
+    """The child's end. One that stands still is killed, which is a death like any other, at a line of its own choice.
+
+    A fork takes along the locks that other threads held at that moment, of C libraries too; so a child may stand still.
+    """
+    deadline = time.monotonic() + STILL_SECONDS
+    while True:
+        found, status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            return status
+        if time.monotonic() > deadline:
+            os.kill(pid, signal.SIGKILL)
+            stood_still.append(pid)
+            assert len(stood_still) <= STILL_MAX, f"{len(stood_still)} children stood still"
+            return os.waitpid(pid, 0)[1]
+        time.sleep(0.002)
+
+
 def _live_and_die(after: int, act: Callable[[], object]) -> None:
     gc.disable()  # it would touch, and so copy, all of the parent's memory
     bridge._threads = ThreadPoolExecutor(1)  # the parent's threads did not come along,
-    connections.settings["default"]["OPTIONS"].pop("pool")  # nor those of its pool
+    options = connections.settings["default"]["OPTIONS"]
+    options.pop("pool")  # nor those of its pool;
+    options |= {"sslmode": "disable", "gssencmode": "disable"}  # and the locks of these libraries may be held for ever
     watch = _until(_Sends(), after)
     threading.settrace(watch)
     sys.settrace(watch)
