@@ -36,6 +36,7 @@ def sent(
         await wire.send_input({"type": "http.request", "body": body[:half], "more_body": True})
         await wire.send_input({"type": "http.request", "body": body[half:], "more_body": False})
         start, rest = await wire.receive_output(20), await wire.receive_output(20)
+        await wire.wait(20)  # until the response is closed, and its connection back in the pool
         return start["status"], dict(start["headers"]).get(b"Content-Type", b""), json.loads(rest["body"])
 
     return asyncio.run(call())
