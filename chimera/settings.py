@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from operator import methodcaller
 from pathlib import Path
 
 from chimera import env
@@ -89,10 +90,18 @@ DATABASES = {
     "default": env.database("DATABASE_URL", SERVERS["DATABASE_URL"])
     | {
         "CONN_MAX_AGE": 0,
-        "CONN_HEALTH_CHECKS": True,  # the pool asks before it hands out: after a failover nobody gets a dead connection
+        "ENGINE": "chimera.kernel.postgres",  # looks at each connection that the pool hands out
         "DISABLE_SERVER_SIDE_CURSORS": True,
         "OPTIONS": {
-            "pool": {"min_size": 1, "max_size": DB_POOL_MAX, "timeout": 10, "max_idle": 60},
+            "pool": {
+                "min_size": 1,
+                "max_size": DB_POOL_MAX,
+                "timeout": 10,
+                "max_idle": 60,
+                # Asks again once a second while the server is away; its own pauses would double without end.
+                "reconnect_timeout": 1,
+                "reconnect_failed": methodcaller("check"),
+            },
             "options": _TIMEOUTS,
             "application_name": env.text("CHIMERA_PROCESS", "chimera"),
         },

@@ -57,9 +57,35 @@ def money_adds_up(acme: Stage, *, purchases: int, price: Decimal) -> None:
         assert set(captured) <= {"captured", "voided"}
         windows = list(SpendWindow.objects.all())
         assert {(w.held_usd, w.captured_usd) for w in windows} == {(Decimal(0), purchases * price)}
-        (day,) = [w.starts_on for w in windows if w.kind == "day"]
-    mirrored = str(int(purchases * price * 1_000_000))
-    until(lambda: redis.client().get(redis.spend(acme.tenant_id, day)) == mirrored, MIRROR_SECONDS)
+    until(lambda: mirror_of(acme) == int(purchases * price * 1_000_000), MIRROR_SECONDS)
+
+
+def money_is_mirrored(acme: Stage) -> bool:
+    """Held and captured together, windows and mirror alike."""
+    with acme.bound():
+        day = SpendWindow.objects.get(kind="day")
+    return mirror_of(acme) == int((day.held_usd + day.captured_usd) * 1_000_000) > 0
+
+
+def mirror_of(acme: Stage) -> int:
+    """Micro-dollars of today, as Redis has them."""
+    with acme.bound():
+        day = SpendWindow.objects.values_list("starts_on", flat=True).get(kind="day")
+    assert day is not None
+    return int(str(redis.client().get(redis.spend(acme.tenant_id, day)) or 0))
+
+
+def queues_are_full(acme: Stage) -> bool:
+    """Every queued task has its id in a list, and no other has."""
+    with acme.bound():
+        queued = {str(task_id) for task_id in Task.objects.filter(status="queued").values_list("pk", flat=True)}
+    return bool(queued) and ids_in_queues() == queued
+
+
+def ids_in_queues() -> set[str]:
+    client = redis.client()
+    lists: list[list[str]] = [client.lrange(key, 0, -1) for key in client.scan_iter("chimera:queue:*")]  # type: ignore[misc]
+    return {task_id for ids in lists for task_id in ids}
 
 
 def pages_are_the_log(house: Any, secret: str, session_id: str, log: list[eventlog.Recorded]) -> None:
@@ -99,6 +125,4 @@ def lanes_are_idle() -> bool:
 
 
 def nothing_waits_in_redis(acme: Stage) -> bool:
-    client = redis.client()
-    waiting = list(client.scan_iter("chimera:queue:*"))
-    return not waiting and not client.zcard(redis.inflight(acme.tenant_id))
+    return not ids_in_queues() and not redis.client().zcard(redis.inflight(acme.tenant_id))
