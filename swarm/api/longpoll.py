@@ -3,8 +3,10 @@
 While it waits it holds neither a thread nor a connection (docs/adr).
 """
 
+import asyncio
 import json
 import time
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -26,17 +28,26 @@ _door = Claims.as_view()
 async def _claims(request: HttpRequest) -> HttpResponse:
     """Try; while nothing was claimed and time is left, wait for the queue to grow and try again."""
     deadline = time.monotonic() + _wait_seconds(request)
-    topic = ""
-    while True:
-        response = await in_thread(_call, request)
-        left = deadline - time.monotonic()
-        if left <= 0 or response.status_code != 200 or json.loads(response.content)["claims"]:
-            return response
-        try:
-            topic = topic or await in_thread(_topic, request)
-        except Exception as exc:
-            return problem.plain(exc)
-        await waiters().wait(topic, min(left, LOOK_AGAIN_SECONDS))
+    response = await in_thread(_call, request)
+    if _is_final(response, deadline):
+        return response
+    try:
+        topic = await in_thread(_topic, request)
+    except Exception as exc:
+        return problem.plain(exc)
+    async with waiters().listening(topic) as grown:
+        while True:
+            grown.clear()
+            response = await in_thread(_call, request)
+            if _is_final(response, deadline):
+                return response
+            with suppress(TimeoutError):
+                await asyncio.wait_for(grown.wait(), min(deadline - time.monotonic(), LOOK_AGAIN_SECONDS))
+
+
+def _is_final(response: HttpResponse, deadline: float) -> bool:
+    answered = response.status_code != 200 or bool(json.loads(response.content)["claims"])
+    return answered or time.monotonic() >= deadline
 
 
 def _call(request: HttpRequest) -> HttpResponse:

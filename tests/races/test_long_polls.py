@@ -17,6 +17,7 @@ from chimera.kernel.http.waiting import waiters
 from chimera.kernel.relay.pace import Pace
 from chimera.kernel.relay.redis_lane import RedisLane
 from swarm.actions import agents
+from swarm.api import longpoll
 from swarm.api.longpoll import claims
 from swarm.models import AgentKey
 from tests.cast import Stage
@@ -87,6 +88,26 @@ def test_who_waits_holds_no_connection_and_hears_of_work(acme: Stage, keys: list
     claimed = [claim["task"]["id"] for status, body in answers for claim in body["claims"]]
     assert [status for status, _ in answers] == [200] * AGENTS
     assert len(set(claimed)) == len(claimed) == AGENTS
+
+
+def test_work_that_comes_between_the_look_and_the_wait_is_heard_of(
+    acme: Stage, keys: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+
+    def look_and_then_there_is_work(request: Any) -> Any:
+        answer = call(request)
+        looks.append(1)
+        if len(looks) == 2:  # the last one before it waits
+            offer(acme, 1)
+        return answer
+
+    call = longpoll._call
+    monkeypatch.setattr(longpoll, "_call", look_and_then_there_is_work)
+    monkeypatch.setattr(longpoll, "LOOK_AGAIN_SECONDS", PATIENCE_SECONDS)
+    _, body = async_to_sync(poll)(keys[0], 8)
+    assert len(body["claims"]) == 1
+    assert len(looks) == 3, "it was woken, and did not look because its time was over"
 
 
 def test_a_poll_that_waits_in_vain_answers_nothing(keys: list[str]) -> None:

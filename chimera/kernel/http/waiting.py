@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import defaultdict
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from weakref import WeakKeyDictionary
 
 import structlog
@@ -11,6 +12,7 @@ from chimera.kernel import redis
 
 log = structlog.get_logger()
 RECONNECT_SECONDS = 0.5
+SUBSCRIBE_SECONDS = 0.2
 
 
 class Waiters:
@@ -19,16 +21,19 @@ class Waiters:
     def __init__(self) -> None:
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
         self._reader: asyncio.Task[None] | None = None
+        self._subscribed = asyncio.Event()
 
-    async def wait(self, topic: str, seconds: float) -> None:
-        """Return when the topic was published, or after `seconds`; the caller looks again in either case."""
+    @asynccontextmanager
+    async def listening(self, topic: str) -> AsyncIterator[asyncio.Event]:
+        """An event that is set whenever the topic is published. Look inside: what comes after the look is then heard."""
         if self._reader is None or self._reader.done():
             self._reader = asyncio.create_task(self._read())
+        with suppress(TimeoutError):  # without Redis nothing is published either
+            await asyncio.wait_for(self._subscribed.wait(), SUBSCRIBE_SECONDS)
         event = asyncio.Event()
         self._waiting[topic].add(event)
         try:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(event.wait(), seconds)
+            yield event
         finally:
             self._waiting[topic].discard(event)
             if not self._waiting[topic]:
@@ -43,10 +48,13 @@ class Waiters:
                     async for message in pubsub.listen():
                         if message["type"] == "message":
                             self._wake(message["data"])
+                        elif message["type"] == "subscribe":
+                            self._subscribed.set()
             except redis.FAULTS as error:
                 log.warning("waiters_lost_redis", error=str(error))
                 await asyncio.sleep(RECONNECT_SECONDS)
             finally:
+                self._subscribed.clear()
                 await client.aclose()
 
     def _wake(self, topic: str) -> None:
