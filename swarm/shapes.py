@@ -10,7 +10,7 @@ from django.db.models.functions import Cast
 
 from swarm.actions import progress
 from swarm.models import Task, TaskArtifact, TaskDependency, TaskResult
-from swarm.serializers import TaskShape
+from swarm.serializers.tasks import TaskShape
 from swarm.states import TaskStatus
 
 

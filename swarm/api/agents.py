@@ -13,7 +13,8 @@ from chimera.kernel.http.permissions import ANYONE, OPERATORS
 from chimera.kernel.http.schema import page_of, paged
 from swarm.actions import agents
 from swarm.models import AgentProfile
-from swarm.serializers import AgentShape, AgentWithKey, NewAgent, NewKey, Reason
+from swarm.serializers.agents import AgentShape, AgentWithKey, NewAgent, NewKey
+from swarm.serializers.basics import Reason
 
 
 class Agents(Door):

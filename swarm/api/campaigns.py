@@ -14,7 +14,8 @@ from chimera.kernel.http.schema import page_of, paged
 from chimera.kernel.http.versions import expected_version
 from swarm.actions import campaigns
 from swarm.models import Campaign as CampaignRow
-from swarm.serializers import CampaignChange, CampaignShape, NewCampaign, Reason
+from swarm.serializers.basics import Reason
+from swarm.serializers.campaigns import CampaignChange, CampaignShape, NewCampaign
 
 
 class Campaigns(Door):

@@ -19,7 +19,7 @@ from swarm import dispatch, liveness, shapes
 from swarm.actions import claims, progress, tasks
 from swarm.actions.results import NewResult
 from swarm.models import AgentProfile, Task
-from swarm.serializers import (
+from swarm.serializers.leases import (
     ClaimsShape,
     Heartbeat,
     HeartbeatShape,

@@ -15,7 +15,8 @@ from chimera.kernel.http.versions import expected_version
 from chimera.kernel.identity import Role
 from swarm.actions import sessions
 from swarm.models import SwarmSession
-from swarm.serializers import NewSession, Reason, SessionChange, SessionShape, choices
+from swarm.serializers.basics import Reason, choices
+from swarm.serializers.sessions import NewSession, SessionChange, SessionShape
 from swarm.states import SessionStatus
 
 CREATORS = OPERATORS | {Role.PLANNER}

@@ -18,7 +18,8 @@ from swarm.actions import tasks
 from swarm.actions.tasks import NewTask
 from swarm.api.sessions import CREATORS
 from swarm.models import Task as TaskRow
-from swarm.serializers import ROLES, NewTasks, NewTaskShape, Reason, TaskShape, TasksShape, choices
+from swarm.serializers.basics import ROLES, Reason, choices
+from swarm.serializers.tasks import NewTasks, NewTaskShape, TaskShape, TasksShape
 from swarm.states import TaskStatus
 
 

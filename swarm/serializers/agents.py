@@ -1,0 +1,41 @@
+"""Agents and their keys."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from chimera.kernel.http.parsing import (
+    JSONField,
+    StrictIntegerField,
+    StrictSerializer,
+    TextField,
+)
+from swarm.serializers.basics import ROLES, choices
+from swarm.states import AgentStatus
+
+
+class NewAgent(StrictSerializer):
+    name = TextField(max_length=80)
+    role = serializers.ChoiceField(choices=ROLES)
+    capabilities = serializers.ListField(child=TextField(max_length=64), required=False, default=list, max_length=50)
+    tools_config = JSONField(required=False, default=dict)
+    max_slots = StrictIntegerField(min_value=1, max_value=64, required=False, default=1)
+
+
+class AgentShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    role = serializers.ChoiceField(choices=ROLES)
+    status = serializers.ChoiceField(choices=choices(AgentStatus))
+    capabilities = serializers.ListField(child=serializers.CharField())
+    tools_config = serializers.DictField()
+    max_slots = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+
+
+class AgentWithKey(AgentShape):
+    key = serializers.CharField(help_text="Shown only now.")
+
+
+class NewKey(serializers.Serializer[Any]):
+    key = serializers.CharField(help_text="Shown only now; older keys of this agent end in 24 hours.")
