@@ -213,6 +213,11 @@ HEARTBEAT_TTL_SECONDS = 30  # three beats of ten seconds
 PARTITIONS_AHEAD_MONTHS = 12  # made ahead, so that no write ever waits for housekeeping
 PARTITIONS_AHEAD_WARN_MONTHS = 3  # /readyz warns below
 RELAY_BATCH = 500  # events read at once by a lane
+RETRY_BASE_SECONDS = 2  # a first retry waits half of it to the whole; each further one twice as long
+RETRY_MAX_SECONDS = 300  # five minutes: whoever repairs something wants to see it work again
+RETRY_AFTER_SECONDS_MAX = 24 * 3600  # what an agent may ask for; a day is as long as any quota lasts
+BULK_TASKS_MAX = 500  # tasks that one call cancels, retries or drops, each in a transaction of its own
+BULK_SECONDS_MAX = 10  # then such a call answers with what it did, though locks held it up; proxies cut it at thirty
 PROGRESS_FLUSH_SECONDS = 5
 
 # --- Policy defaults (docs/architecture.md); later versions come from data
