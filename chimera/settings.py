@@ -209,6 +209,8 @@ CARD_DUE = timedelta(hours=4)  # a card nobody decided by then fails closed
 RESUME_DEADLINE = timedelta(hours=24)  # an approved hold waits this long for its task to be claimed again
 IDEMPOTENCY_KEPT = timedelta(hours=24)  # as long as a client may still repeat a call
 FRAME_BYTES_MAX = 256 * 1024  # one WebSocket frame
+LOCK_TTL_SECONDS_MAX = 3600  # whoever needs a lock for longer renews it, and so shows that it lives
+LOCK_KEPT = timedelta(hours=24)  # an ended lock's row, so that its late owner hears what became of it
 HEARTBEAT_TTL_SECONDS = 30  # three beats of ten seconds
 PARTITIONS_AHEAD_MONTHS = 12  # made ahead, so that no write ever waits for housekeeping
 PARTITIONS_AHEAD_WARN_MONTHS = 3  # /readyz warns below

@@ -72,3 +72,9 @@ class AgentQuerySet(QuerySet[Any]):
         if found is None:
             raise not_found("agent")
         return found
+
+
+class LockQuerySet(QuerySet[Any]):
+    def held(self, at: datetime) -> Self:
+        """Neither released nor lapsed."""
+        return self.filter(released_at__isnull=True, expires_at__gt=at)

@@ -6,6 +6,7 @@ from swarm.api.agents import Agent, AgentKeys, Agents, AgentVerb
 from swarm.api.campaigns import Campaign, Campaigns, CampaignVerb
 from swarm.api.events import events
 from swarm.api.leases import ClaimResults, TaskHeartbeat, TaskResult
+from swarm.api.locks import LockRelease, LockRenewal, Locks
 from swarm.api.longpoll import claims
 from swarm.api.sessions import Session, Sessions, SessionVerb
 from swarm.api.tasks import Task, TaskBatch, TaskCancel, TaskRetry, Tasks
@@ -37,4 +38,7 @@ urlpatterns = [
     path("tasks/<uuid:task_id>/result", TaskResult.as_view()),
     path("claims", claims),
     path("claims/results", ClaimResults.as_view()),
+    path("locks", Locks.as_view()),
+    path("locks/renew", LockRenewal.as_view()),
+    path("locks/release", LockRelease.as_view()),
 ]

@@ -26,7 +26,7 @@ from commerce import events as commerce
 from memory import events as memory
 from memory.actions import vectors
 from safety import events as safety
-from swarm import dispatch
+from swarm import dispatch, lock_hints
 from swarm import events as swarm
 
 QUEUE = fast(dispatch.queue_ready)
@@ -61,6 +61,7 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     swarm.AgentResumed: [],
     swarm.AgentKilled: [slow("follow", stop_work.sweep_agent)],
     swarm.AgentKeyIssued: [],
+    swarm.LockRevoked: [fast(lock_hints.forget_revoked)],
     safety.ReviewOpened: [],
     safety.ReviewClaimed: [],
     safety.ReviewDecided: [],

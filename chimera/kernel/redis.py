@@ -37,8 +37,8 @@ def heartbeat(agent_id: UUID) -> str:
     return f"chimera:agent:{agent_id}:heartbeat"
 
 
-def resource_lock(resource: str) -> str:
-    return f"chimera:lock:resource:{resource}"
+def resource_lock(tenant: UUID, resource: str) -> str:
+    return f"chimera:lock:resource:{tenant}:{resource}"
 
 
 def spend(tenant: UUID, day: date) -> str:

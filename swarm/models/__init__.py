@@ -1,5 +1,6 @@
 from swarm.models.agent import AgentKey, AgentProfile
 from swarm.models.campaign import Campaign, SwarmSession
+from swarm.models.lock import ResourceLock
 from swarm.models.result import TaskArtifact, TaskProgress, TaskResult
 from swarm.models.task import ExternalId, Task, TaskDependency
 from swarm.models.tenant import Membership, PersonalToken, Tenant
@@ -11,6 +12,7 @@ __all__ = [
     "ExternalId",
     "Membership",
     "PersonalToken",
+    "ResourceLock",
     "SwarmSession",
     "Task",
     "TaskArtifact",

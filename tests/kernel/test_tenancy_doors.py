@@ -54,6 +54,9 @@ NAMING: dict[str, list[Callable[[World], dict[str, Any]]] | None] = {
     "transactions": [
         lambda w: {"task": w.ids["task_id"], "lease_token": w.lease_token, "amount_usd": "1", "asset_symbol": "USD"}
     ],
+    "locks": None,  # a name of theirs is another resource; see tests/swarm/test_locks.py
+    "locks/renew": None,
+    "locks/release": None,
     "budgets": [
         lambda w, scope=scope: {"scope": scope, "scope_id": w.ids[f"{scope}_id"], "day_usd": "1"}  # type: ignore[misc]
         for scope in ("campaign", "session", "agent", "task")

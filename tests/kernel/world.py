@@ -35,6 +35,7 @@ def made_by(acme: Stage, settle: Callable[[], None]) -> World:
     progress = {"phase": "reading", "percentage": 50, "message": "half"}
     acme.ada.post(f"tasks/{task['id']}/heartbeat", lease | {"progress": progress}).ok()
     acme.otto.post("campaigns", {"name": "kept for its key", "goal": "none"}, Idempotency_Key="one").ok(201)
+    acme.ada.post("locks", {"resource": "tide gate", "ttl_seconds": 600}).ok(201)
     flush_progress()
     _park(acme)
     settle()

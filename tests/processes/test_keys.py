@@ -46,7 +46,7 @@ KINDS = (
     Kind(f"chimera:queue:(high|normal|low):{TAG}:[a-z_]+", "list", None, redis.queue("high", ANY, "worker"), True),
     Kind(f"chimera:inflight:{TAG}", "zset", None, redis.inflight(ANY), True),
     Kind(f"chimera:agent:{ID}:heartbeat", "string", 30, redis.heartbeat(ANY), True),
-    Kind(r"chimera:lock:resource:.+", "string", HOUR, redis.resource_lock("printer")),
+    Kind(rf"chimera:lock:resource:{ID}:.+", "string", HOUR, redis.resource_lock(ANY, "printer"), True),
     Kind(rf"chimera:spend:{ID}:\d{{4}}-\d\d-\d\d", "string", DAY, redis.spend(ANY, date(2026, 1, 31)), True),
     Kind(f"chimera:session:{ID}:stream", "stream", HOUR, redis.stream(ANY), True),
     Kind(f"chimera:task:{ID}:progress", "hash", HOUR, redis.progress(ANY), True),
@@ -73,7 +73,7 @@ def house(db: None, tmp_path: Path) -> Iterator[House]:
 
 
 def work(stage: Stage) -> dict[str, Any]:
-    """Held, captured and waiting money; a task at work, one that is blocked, three that wait; progress and a heartbeat."""
+    """Held, captured and waiting money; a task at work, one that is blocked, three that wait; progress, a heartbeat, a lock."""
     stage.budget(day_usd="100", approval_threshold_usd="20")
     session = stage.session()
     one = claimed(stage, session)
@@ -86,6 +86,7 @@ def work(stage: Stage) -> dict[str, Any]:
     progress = {"phase": "reading", "percentage": 40, "message": "page 12 of 30"}
     beat = {"lease_token": one["lease_token"], "progress": progress}
     stage.ada.post(f"tasks/{one['task']['id']}/heartbeat", beat).ok()
+    stage.ada.post("locks", {"resource": "printer", "ttl_seconds": HOUR}).ok(201)
     return {"session": session["id"], "running": one["task"]["id"], "waiting": waiting}
 
 
@@ -145,6 +146,7 @@ def test_a_running_house_has_these_keys_and_no_others(acme: Stage, zenith: Stage
         expected = {redis.inflight(tenant_id), *(redis.queue(b, tenant_id, "worker") for b in redis.PRIORITIES)}
         expected |= {redis.heartbeat(UUID(stage.ada.id)), redis.stream(UUID(made[tenant_id]["session"]))}
         expected |= {redis.progress(UUID(made[tenant_id]["running"])), spent(stage)[0]}
+        expected |= {redis.resource_lock(tenant_id, "printer")}
         assert expected <= set(redis.client().scan_iter())
 
 
