@@ -81,6 +81,14 @@ class TaskCancelled(TaskFact):
     reason: str
 
 
+class TaskDropped(TaskFact):
+    """A dead letter was given up; `code` is what it died of. Its status is cancelled, and so is soon what waits for it."""
+
+    type: ClassVar[str] = "swarm.task.dropped"
+    code: str
+    reason: str
+
+
 class TaskProgressed(Fact):
     type: ClassVar[str] = "swarm.task.progressed"
     phase: str

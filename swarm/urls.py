@@ -2,7 +2,9 @@
 
 from django.urls import path
 
+from chimera.flows.bulk_tasks import BulkVerb
 from swarm.api.agents import Agent, AgentKeys, Agents, AgentVerb
+from swarm.api.bulk import TaskDrop, TasksBulk
 from swarm.api.campaigns import Campaign, Campaigns, CampaignVerb
 from swarm.api.events import events
 from swarm.api.leases import ClaimResults, TaskHeartbeat, TaskResult
@@ -31,9 +33,11 @@ urlpatterns = [
     path("sessions/<uuid:session_id>/events", events),
     path("tasks", Tasks.as_view()),
     path("tasks/batch", TaskBatch.as_view()),
+    *(path(f"tasks/{verb}", TasksBulk.as_view(verb=verb)) for verb in BulkVerb),
     path("tasks/<uuid:task_id>", Task.as_view()),
     path("tasks/<uuid:task_id>/cancel", TaskCancel.as_view()),
     path("tasks/<uuid:task_id>/retry", TaskRetry.as_view()),
+    path("tasks/<uuid:task_id>/drop", TaskDrop.as_view()),
     path("tasks/<uuid:task_id>/heartbeat", TaskHeartbeat.as_view()),
     path("tasks/<uuid:task_id>/result", TaskResult.as_view()),
     path("claims", claims),

@@ -43,6 +43,7 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     swarm.TaskCompleted: [*ENDED, fast(dispatch.release_dependents), slow("memory", remember_result.remember_result)],
     swarm.TaskFailed: [*ENDED],
     swarm.TaskCancelled: [*ENDED, slow("follow", cancel_task.cancel_below)],
+    swarm.TaskDropped: [slow("follow", cancel_task.cancel_below)],
     swarm.TaskProgressed: [],
     swarm.SessionCreated: [],
     swarm.SessionStarted: [],
