@@ -1,56 +1,22 @@
 """Cancel, retry and drop by filter: one task per transaction, bounded, within the caller's reach, whatever changes meanwhile."""
 
-import time
-from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-import psycopg
 import pytest
-from django.db.models import F
 
-from chimera.flows import bulk_tasks
-from chimera.flows.bulk_tasks import BulkVerb, change_each, change_matching
+from chimera.flows.bulk_tasks import BulkVerb
 from chimera.kernel import clock
 from commerce.models import Transaction
 from safety.models import ReviewCard
 from swarm.models import Task
-from swarm.selection import TaskFilter
-from swarm.states import TaskStatus
-from tests import cluster
 from tests.cast import Caller, Stage
-from tests.races.threads import InBackground, held_after
+from tests.swarm.letters import failed, many, statuses
 
 Settle = Callable[[], None]
-
-
-def statuses(stage: Stage) -> dict[str, int]:
-    with stage.bound():
-        return dict(Counter(Task.objects.values_list("status", flat=True)))
-
-
-def many(stage: Stage, session: str, number: int, **more: Any) -> list[str]:
-    """Created by Pia, in batches."""
-    body = {"session": session, "type": "research", "input_payload": {}} | more
-    made: list[str] = []
-    while len(made) < number:
-        batch = [body] * min(500, number - len(made))
-        made += [task["id"] for task in stage.pia.post("tasks/batch", {"tasks": batch}).ok(201)["tasks"]]
-    return made
-
-
-def failed(stage: Stage, session: str, number: int, code: str = "unreadable", **more: Any) -> list[str]:
-    """Dead letters, without the detour of claims."""
-    made = many(stage, session, number, **more)
-    error = {"code": code, "message": "It is a scanned picture.", "retryable": False}
-    with stage.bound():
-        Task.objects.filter(pk__in=made).update(
-            status="failed", error=error, attempt_count=3, completed_at=clock.now(), version=F("version") + 1
-        )
-    return made
 
 
 def change(who: Caller, verb: str, more: dict[str, Any] | None = None, /, **filters: Any) -> Any:
@@ -284,99 +250,3 @@ def test_money_cards_and_leases_of_cancelled_tasks_are_released(acme: Stage, set
     windows = acme.fay.get(f"budgets/{budget['id']}/usage").ok()["windows"]
     assert {Decimal(w["held_usd"]) for w in windows} == {Decimal(0)}
     acme.ada.finish(held).refused(409, "stale_lease")
-
-
-# ------------------------------------------------------------------ races
-
-
-def bulk(stage: Stage, verb: BulkVerb, task_ids: list[str]) -> bulk_tasks.Outcome:
-    return change_each(
-        tenant_id=stage.tenant_id, verb=verb, task_ids=[UUID(t) for t in task_ids], by=stage.otto.actor, reason=""
-    )
-
-
-def test_a_task_that_ended_meanwhile_is_reported_and_the_others_go_on(acme: Stage, settle: Settle) -> None:
-    made = many(acme, acme.session()["id"], 3)
-    settle()
-    claims = {c["task"]["id"]: c for c in acme.ada.claim(3)}
-    acme.ada.finish(claims[made[1]]).ok()  # after it was found, before its turn
-    outcome = bulk(acme, BulkVerb.CANCEL, made)
-    assert (outcome.matched, outcome.changed) == (3, 2)
-    assert [(str(f.task), f.code) for f in outcome.failed] == [(made[1], "task_completed")]
-    assert statuses(acme) == {"cancelled": 2, "completed": 1}
-
-
-def test_a_task_that_failed_meanwhile_is_not_dropped_by_a_cancel(acme: Stage) -> None:
-    letters = failed(acme, acme.session()["id"], 1)
-    assert [f.code for f in bulk(acme, BulkVerb.CANCEL, letters).failed] == ["task_failed"]
-    assert statuses(acme) == {"failed": 1}
-
-
-def test_a_dead_letter_that_was_retried_meanwhile_is_neither_dropped_nor_retried_again(acme: Stage) -> None:
-    letters = failed(acme, acme.session()["id"], 2)
-    acme.otto.post(f"tasks/{letters[0]}/retry").ok()
-    for verb in (BulkVerb.DROP, BulkVerb.RETRY):
-        outcome = bulk(acme, verb, letters[:1])
-        assert [f.code for f in outcome.failed] == ["task_queued"]
-    assert statuses(acme) == {"queued": 1, "failed": 1}
-
-
-def test_a_task_that_is_gone_is_reported(acme: Stage) -> None:
-    assert [f.code for f in bulk(acme, BulkVerb.CANCEL, [str(uuid4())]).failed] == ["not_found"]
-
-
-def _cancel_while_the_second_finishes(
-    acme: Stage, settle: Settle, monkeypatch: pytest.MonkeyPatch
-) -> tuple[bulk_tasks.Outcome, list[str]]:
-    """The bulk stands still after the first task, its list in hand, while the agent hands in the second's result."""
-    session = acme.session()["id"]
-    made = many(acme, session, 2)
-    settle()
-    claims = {c["task"]["id"]: c for c in acme.ada.claim(2)}
-    chosen = TaskFilter(session=UUID(session))
-    with held_after(monkeypatch, bulk_tasks, "cancel_task") as hold:
-        going = InBackground(
-            lambda: change_matching(
-                tenant_id=acme.tenant_id, verb=BulkVerb.CANCEL, chosen=chosen, by=acme.otto.actor, reason=""
-            )
-        )
-        hold.wait_reached()
-        assert acme.ada.finish(claims[made[1]]).ok()["outcome"] == "completed"
-        hold.release()
-        outcome = going.answer()
-    assert isinstance(outcome, bulk_tasks.Outcome), outcome
-    return outcome, made
-
-
-def test_a_result_that_comes_between_finding_and_cancelling_wins(
-    acme: Stage, settle: Settle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    outcome, made = _cancel_while_the_second_finishes(acme, settle, monkeypatch)
-    assert [(str(f.task), f.code) for f in outcome.failed] == [(made[1], "task_completed")]
-    assert statuses(acme) == {"cancelled": 1, "completed": 1}
-
-
-def test_control_without_the_guards_a_completed_task_is_cancelled(
-    acme: Stage, settle: Settle, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def unguarded(*, task_id: UUID, reason: str, by: Any) -> None:
-        Task.objects.filter(pk=task_id).update(
-            status=TaskStatus.CANCELLED, completed_at=clock.now(), lease_token=None, lease_expires_at=None
-        )
-
-    monkeypatch.setattr(bulk_tasks, "_check_still", lambda task_id, statuses: None)
-    monkeypatch.setattr(bulk_tasks, "cancel_task", unguarded)
-    outcome, _ = _cancel_while_the_second_finishes(acme, settle, monkeypatch)
-    assert outcome.failed == []
-    assert statuses(acme) == {"cancelled": 2}
-
-
-def test_a_task_that_somebody_holds_is_reported_as_busy_and_the_others_go_on(acme: Stage, settings: Any) -> None:
-    made = many(acme, acme.session()["id"], 3)
-    with psycopg.connect(cluster.postgres.urls.superuser) as elsewhere:
-        elsewhere.execute("SELECT 1 FROM swarm_task WHERE id = %s FOR UPDATE", [made[0]])
-        begun = time.monotonic()
-        said = change(acme.otto, "cancel", type="research")
-        assert time.monotonic() - begun >= settings.LOCK_TIMEOUT_MS / 1000
-    assert (said["changed"], [(f["task"], f["code"]) for f in said["failed"]]) == (2, [(made[0], "busy")])
-    assert change(acme.otto, "cancel", type="research")["changed"] == 1
