@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from chimera.kernel.errors import not_found
 from chimera.kernel.partitions import ByTime
-from swarm.states import TASK_OPEN, CampaignStatus, SessionStatus, TaskStatus
+from swarm.states import TASK_OPEN, CampaignStatus, RunStatus, ScheduleStatus, SessionStatus, TaskStatus
 
 CLAIMABLE_SESSIONS = (SessionStatus.CREATED, SessionStatus.RUNNING)
 CLAIMABLE_CAMPAIGNS = (CampaignStatus.PLANNING, CampaignStatus.ACTIVE)
@@ -78,3 +78,24 @@ class LockQuerySet(QuerySet[Any]):
     def held(self, at: datetime) -> Self:
         """Neither released nor lapsed."""
         return self.filter(released_at__isnull=True, expires_at__gt=at)
+
+
+class ScheduleQuerySet(QuerySet[Any]):
+    def get_or_refuse(self, schedule_id: UUID) -> Any:
+        found = self.filter(pk=schedule_id).first()
+        if found is None:
+            raise not_found("schedule")
+        return found
+
+    def due(self, at: datetime) -> Self:
+        return self.filter(status=ScheduleStatus.ACTIVE, next_run_at__lte=at)
+
+    def with_free_way(self) -> Self:
+        """Whose waiting run, where one waits, need not wait any longer: the task before it has ended, in an open house."""
+        before = apps.get_model("swarm", "Task").objects.open().filter(pk=OuterRef("current_task_id"))
+        return (
+            self.filter(runs__status=RunStatus.WAITING, campaign__status__in=CLAIMABLE_CAMPAIGNS)
+            .exclude(status=ScheduleStatus.PAUSED)
+            .exclude(session__status=SessionStatus.PAUSED)
+            .filter(~Exists(before))
+        )

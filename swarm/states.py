@@ -152,3 +152,51 @@ AGENT_STATES = Machine(
         edge(AgentStatus.SUSPENDED, AgentStatus.ACTIVE, HUMAN, why="let in again by a person"),
     ],
 )
+
+
+class ScheduleStatus(StrEnum):
+    ACTIVE = "active"
+    PAUSED = "paused"
+    ENDED = "ended"
+
+
+SCHEDULE = Machine(
+    "schedule",
+    start=ScheduleStatus.ACTIVE,
+    starts=[ScheduleStatus.PAUSED],
+    ends=[ScheduleStatus.ENDED],
+    edges=[
+        edge(ScheduleStatus.ACTIVE, ScheduleStatus.PAUSED, HUMAN, AGENT, why="paused: it does not fire"),
+        edge(ScheduleStatus.PAUSED, ScheduleStatus.ACTIVE, HUMAN, AGENT, why="resumed: fires from now on"),
+        edge(
+            ScheduleStatus.ACTIVE,
+            ScheduleStatus.ENDED,
+            HUMAN,
+            AGENT,
+            SYSTEM,
+            why="stopped, past its end, or its campaign is over",
+        ),
+        edge(ScheduleStatus.PAUSED, ScheduleStatus.ENDED, HUMAN, AGENT, SYSTEM, why="stopped, or its campaign is over"),
+    ],
+)
+
+
+class RunStatus(StrEnum):
+    CREATED = "created"
+    WAITING = "waiting"
+    SKIPPED = "skipped"
+    MISSED = "missed"
+    REPLACED = "replaced"
+
+
+RUN = Machine(
+    "schedule_run",
+    start=RunStatus.CREATED,
+    starts=[RunStatus.WAITING, RunStatus.SKIPPED, RunStatus.MISSED],
+    ends=[RunStatus.SKIPPED, RunStatus.MISSED, RunStatus.REPLACED],
+    edges=[
+        edge(RunStatus.WAITING, RunStatus.CREATED, SYSTEM, HUMAN, AGENT, why="the task before it ended"),
+        edge(RunStatus.WAITING, RunStatus.SKIPPED, HUMAN, AGENT, SYSTEM, why="its schedule ended, or the rule changed"),
+        edge(RunStatus.CREATED, RunStatus.REPLACED, SYSTEM, HUMAN, AGENT, why="cancelled for the next run"),
+    ],
+)

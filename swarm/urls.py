@@ -10,6 +10,7 @@ from swarm.api.events import events
 from swarm.api.leases import ClaimResults, TaskHeartbeat, TaskResult
 from swarm.api.locks import LockRelease, LockRenewal, Locks
 from swarm.api.longpoll import claims
+from swarm.api.schedules import CampaignSchedules, Schedule, ScheduleRunNow, Schedules, ScheduleVerb
 from swarm.api.sessions import Session, Sessions, SessionVerb
 from swarm.api.tasks import Task, TaskBatch, TaskCancel, TaskRetry, Tasks
 
@@ -23,6 +24,14 @@ urlpatterns = [
     *(
         path(f"campaigns/<uuid:campaign_id>/{verb}", CampaignVerb.as_view(verb=verb))
         for verb in ("pause", "resume", "complete", "stop")
+    ),
+    path("campaigns/<uuid:campaign_id>/schedules", CampaignSchedules.as_view()),
+    path("schedules", Schedules.as_view()),
+    path("schedules/<uuid:schedule_id>", Schedule.as_view()),
+    path("schedules/<uuid:schedule_id>/run", ScheduleRunNow.as_view()),
+    *(
+        path(f"schedules/<uuid:schedule_id>/{verb}", ScheduleVerb.as_view(verb=verb))
+        for verb in ("pause", "resume", "stop")
     ),
     path("sessions", Sessions.as_view()),
     path("sessions/<uuid:session_id>", Session.as_view()),

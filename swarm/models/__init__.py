@@ -2,6 +2,7 @@ from swarm.models.agent import AgentKey, AgentProfile
 from swarm.models.campaign import Campaign, SwarmSession
 from swarm.models.lock import ResourceLock
 from swarm.models.result import TaskArtifact, TaskProgress, TaskResult
+from swarm.models.schedule import Schedule, ScheduleRun
 from swarm.models.task import ExternalId, Task, TaskDependency
 from swarm.models.tenant import Membership, PersonalToken, Tenant
 
@@ -13,6 +14,8 @@ __all__ = [
     "Membership",
     "PersonalToken",
     "ResourceLock",
+    "Schedule",
+    "ScheduleRun",
     "SwarmSession",
     "Task",
     "TaskArtifact",

@@ -54,12 +54,16 @@ def real(acme: Stage, settle: Callable[[], None]) -> dict[str, str]:
     acme.task(session)
     manual = acme.task(session, execution_mode="manual")
     (review,) = acme.rita.get("reviews", task=manual["id"]).ok()["results"]
+    template = {"type": "report", "input_payload": {}}
+    schedule = {"name": "nightly", "cron": "0 3 * * *", "overlap": "queue", "task": template}
+    scheduled = acme.otto.post(f"campaigns/{campaign['id']}/schedules", schedule).ok(201)
     settle()
     (claim,) = acme.ada.claim()
     hold = acme.ada.spend(claim, "0.50").ok(201)
     memory = acme.ada.post("memories", {"content": "The ferry leaves at nine."}).ok(201)
     return {
         "campaign_id": campaign["id"],
+        "schedule_id": scheduled["id"],
         "session_id": session["id"],
         "session": session["id"],
         "task_id": claim["task"]["id"],

@@ -9,7 +9,7 @@ from django.urls import URLPattern, get_resolver
 
 from chimera.kernel import tenancy
 from tests.cast import Caller, Said, Stage
-from tests.kernel.world import World, made_by
+from tests.kernel.world import SCHEDULE, World, made_by
 
 API = "api/v1/"
 ROLES = {
@@ -26,6 +26,8 @@ MEMORY = {"content": "The gate is shut."}
 # What a call to a detail door says, so that nothing else can be the reason of its refusal; {} unless told.
 BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "PATCH campaigns/<uuid:campaign_id>": lambda w: {"goal": "another"},
+    "POST campaigns/<uuid:campaign_id>/schedules": lambda w: SCHEDULE,
+    "PATCH schedules/<uuid:schedule_id>": lambda w: {"name": "another"},
     "PATCH sessions/<uuid:session_id>": lambda w: {"name": "another"},
     "POST tasks/<uuid:task_id>/heartbeat": lambda w: {"lease_token": w.lease_token},
     "POST tasks/<uuid:task_id>/result": lambda w: {

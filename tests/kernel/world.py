@@ -10,6 +10,14 @@ from chimera.kernel.relay import parking
 from tests.cast import Stage
 
 
+SCHEDULE = {
+    "name": "nightly",
+    "cron": "0 3 * * *",
+    "overlap": "skip",
+    "task": {"type": "research", "input_payload": {"question": "why"}},
+}
+
+
 @dataclass(frozen=True)
 class World:
     """Ids by the names that addresses use, and Ada's lease of `task_id`."""
@@ -32,6 +40,7 @@ def made_by(acme: Stage, settle: Callable[[], None]) -> World:
     memory = acme.ada.post("memories", {"content": "The tide gate opens at six.", "task": task["id"]}).ok(201)
     lease = {"lease_token": claim["lease_token"]}
     acme.ada.post("memories/search", {"query": "tide", "task": task["id"]} | lease).ok()
+    schedule = acme.otto.post(f"campaigns/{campaign['id']}/schedules", SCHEDULE).ok(201)
     progress = {"phase": "reading", "percentage": 50, "message": "half"}
     acme.ada.post(f"tasks/{task['id']}/heartbeat", lease | {"progress": progress}).ok()
     acme.otto.post("campaigns", {"name": "kept for its key", "goal": "none"}, Idempotency_Key="one").ok(201)
@@ -44,6 +53,7 @@ def made_by(acme: Stage, settle: Callable[[], None]) -> World:
             "agent_id": acme.ada.id,
             "campaign_id": campaign["id"],
             "session_id": session["id"],
+            "schedule_id": schedule["id"],
             "task_id": task["id"],
             "transaction_id": spend["id"],
             "budget_id": budget["id"],
