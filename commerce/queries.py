@@ -1,6 +1,6 @@
 """What can be asked about money. Every QuerySet here is bound to the tenant by row-level security."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Self
@@ -68,6 +68,13 @@ class TransactionQuerySet(ByTime):
     def of_task(self, task_id: UUID) -> Self:
         """Bounded by the task's own id, which prunes the months before the task."""
         return self.filter(task_id=task_id, pk__gte=ids.first_of(ids.time_of(task_id) - CLOCK_SLACK))
+
+    def of_tasks(self, task_ids: Collection[UUID]) -> Self:
+        """The same for several; none for none."""
+        if not task_ids:
+            return self.none()
+        first = min(ids.time_of(task_id) for task_id in task_ids)
+        return self.filter(task_id__in=task_ids, pk__gte=ids.first_of(first - CLOCK_SLACK))
 
     def open(self) -> Self:
         return self.filter(status__in=MONEY_OPEN)

@@ -38,9 +38,8 @@ def claim_tasks(
     if limit == 0:
         return []
     chosen = claims.queued_for(agent, limit=limit, popped=popped, redis_away=redis_away, types=types)
-    resumes = {t.pk: t.resume for t in Task.objects.filter(pk__in=chosen, resume__isnull=False)}
     leased = claims.lease(agent=agent, task_ids=chosen, by=by)
-    return [Claim(task=task, resume=_resume(task, resumes.get(task.pk), by)) for task in leased]
+    return [Claim(task=task, resume=_resume(task, resume, by)) for task, resume in leased]
 
 
 def _resume(task: Task, resume: dict[str, Any] | None, by: Actor) -> dict[str, Any] | None:

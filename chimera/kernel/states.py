@@ -1,8 +1,11 @@
 """State machines as data that checks itself at import. Status changes only through `advance` and `advance_all`."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import reduce
+from operator import or_
 from typing import Any
 from uuid import UUID
 
@@ -78,18 +81,30 @@ class Machine:
 
         Guards status and version; raises Stale unless exactly one row changed, ValueError for an edge that is not there.
         """
-        source = self.states(row.status)
-        if (source, to) not in self._allowed:
-            raise Stale(
-                f"This {self.name} is {source}; it cannot become {to}.",
-                code=f"{self.name}_{source}",
-                status_now=str(source),
-            )
-        guarded = type(row)._base_manager.filter(pk=row.pk, status=source, version=row.version)
-        if guarded.update(status=to, version=F("version") + 1, **changes) != 1:
+        self.advance_each([row], to=to, **changes)
+
+    def advance_each(self, rows: Sequence[Any], *, to: StrEnum, **changes: Any) -> None:
+        """The same for several rows of one table with the same changes, in one statement: all of them, or Stale."""
+        for row in rows:
+            source = self.states(row.status)
+            if (source, to) not in self._allowed:
+                raise Stale(
+                    f"This {self.name} is {source}; it cannot become {to}.",
+                    code=f"{self.name}_{source}",
+                    status_now=str(source),
+                )
+        if not rows:
+            return
+        alike: dict[tuple[str, int], list[Any]] = defaultdict(list)
+        for row in rows:
+            alike[(str(row.status), row.version)].append(row.pk)
+        guard = reduce(or_, (Q(pk__in=pks, status=status, version=v) for (status, v), pks in alike.items()))
+        changed = type(rows[0])._base_manager.filter(guard).update(status=to, version=F("version") + 1, **changes)
+        if changed != len(rows):
             raise Stale(f"This {self.name} changed while you were at it; read it again.")
-        for name, value in (changes | {"status": to, "version": row.version + 1}).items():
-            setattr(row, name, value)
+        for row in rows:
+            for name, value in (changes | {"status": to, "version": row.version + 1}).items():
+                setattr(row, name, value)
 
     def advance_all(
         self, rows: QuerySet[Any], *, to: StrEnum, returning: tuple[str, ...] = ("id",), **changes: Any

@@ -4,7 +4,7 @@ They lock windows by id, then transactions by id (docs/locking.md), and move bot
 """
 
 from commerce.actions.keeping import deny_review, keep_by_card, rebind, release_to_resume
-from commerce.actions.settlement import capture, capture_all, expire_due, locked, void, void_all
+from commerce.actions.settlement import capture, capture_all, expire_due, locked, void, void_all, with_open_money
 from commerce.actions.spending import Outcome, Place, Purchase, Refusal, reserve
 
 __all__ = [
@@ -23,4 +23,5 @@ __all__ = [
     "reserve",
     "void",
     "void_all",
+    "with_open_money",
 ]

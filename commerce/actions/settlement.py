@@ -1,6 +1,6 @@
 """The ends of a hold: captured, voided, expired. The windows move with it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -78,6 +78,11 @@ def refuse_reviewed(*, transaction: Transaction, code: DeniedCode, reason: str, 
     _settle(transaction, MoneyStatus.DENIED, denied_code=code, denied_reason=reason[:500])
     windows.release(transaction.windows, transaction.amount_usd)
     tell(SpendDenied.about(transaction, code=str(code), reason=reason[:500]), by=by)
+
+
+def with_open_money(task_ids: Collection[UUID]) -> set[UUID]:
+    """Which of these tasks have holds or spends in review. Believed only under the tasks' locks."""
+    return set(Transaction.objects.of_tasks(task_ids).open().values_list("task_id", flat=True))
 
 
 def capture_all(*, task_id: UUID, by: Actor) -> list[Transaction]:

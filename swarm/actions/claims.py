@@ -63,11 +63,16 @@ def still_queued(task_ids: Sequence[UUID]) -> Any:
     return Task.objects.filter(pk__in=task_ids, status=TaskStatus.QUEUED)
 
 
-def lease(*, agent: AgentProfile, task_ids: Sequence[UUID], by: Actor) -> list[Task]:
-    """QUEUED → RUNNING with a new lease token each, where still QUEUED; a resumed task uses up no attempt."""
+def lease(*, agent: AgentProfile, task_ids: Sequence[UUID], by: Actor) -> list[tuple[Task, dict[str, Any] | None]]:
+    """QUEUED → RUNNING with a new lease token each, where still QUEUED; a resumed task uses up no attempt.
+
+    Answers each task with what it resumes after, if anything.
+    """
+    if not task_ids:
+        return []
     at = clock.now()
+    resumes = dict(still_queued(task_ids).values_list("pk", "resume"))
     session = SwarmSession.objects.filter(pk=OuterRef("session_id"))
-    resumed = set(Task.objects.filter(pk__in=task_ids, resume__isnull=False).values_list("pk", flat=True))
     still_queued(task_ids).update(
         status=TaskStatus.RUNNING,
         version=F("version") + 1,
@@ -86,8 +91,14 @@ def lease(*, agent: AgentProfile, task_ids: Sequence[UUID], by: Actor) -> list[T
             "-priority", "pk"
         )
     )
-    tell(*(TaskClaimed.about(task, attempt=task.attempt_count, resumed=task.pk in resumed) for task in claimed), by=by)
-    return claimed
+    tell(
+        *(
+            TaskClaimed.about(task, attempt=task.attempt_count, resumed=resumes.get(task.pk) is not None)
+            for task in claimed
+        ),
+        by=by,
+    )
+    return [(task, resumes.get(task.pk)) for task in claimed]
 
 
 def _until(at: datetime) -> Any:

@@ -1,6 +1,6 @@
 """Results: kept once per (task, lease token), whether or not they are applied."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -25,18 +25,53 @@ class NewResult:
     error: dict[str, Any] | None = None  # {code, message, retryable}
 
 
+@dataclass(frozen=True)
+class Made:
+    """A result and how it was taken."""
+
+    task: Task
+    lease_token: UUID
+    new: NewResult
+    outcome: str
+    applied: bool
+
+
 def earlier(task_id: UUID, lease_token: UUID) -> TaskResult | None:
     """The result already handed in under this lease; a repeated call is answered from it."""
     return TaskResult.objects.filter(task_id=task_id, lease_token=lease_token).first()
 
 
+def leases_with_one(task_ids: Iterable[UUID]) -> set[UUID]:
+    """The lease tokens under which a result of these tasks was handed in."""
+    return set(TaskResult.objects.filter(task_id__in=list(task_ids)).values_list("lease_token", flat=True))
+
+
 def record(*, task: Task, lease_token: UUID, new: NewResult, outcome: str, applied: bool) -> TaskResult:
     """Keep a result made under the task's present lease. Call before the status changes: it names agent and attempt."""
+    (result,) = record_all([Made(task, lease_token, new, outcome, applied)])
+    return result
+
+
+def record_all(made: Sequence[Made]) -> list[TaskResult]:
+    """The same for results of several tasks, in two statements."""
+    found = TaskResult.objects.bulk_create([_row(one) for one in made])
+    artifacts = [
+        TaskArtifact(task=one.task, result_id=result.id, type=a["type"], content=a.get("content"), uri=a.get("uri", ""))
+        for one, result in zip(made, found, strict=True)
+        for a in one.new.artifacts
+    ]
+    if artifacts:
+        TaskArtifact.objects.bulk_create(artifacts)
+    return found
+
+
+def _row(one: Made) -> TaskResult:
+    task, new = one.task, one.new
     if task.status != TaskStatus.RUNNING or task.agent_id is None:
         raise StaleLease
-    result = TaskResult.objects.create(
+    return TaskResult(
         task=task,
-        lease_token=lease_token,
+        lease_token=one.lease_token,
         agent_id=task.agent_id,
         attempt=task.attempt_count,
         status=new.status,
@@ -46,16 +81,9 @@ def record(*, task: Task, lease_token: UUID, new: NewResult, outcome: str, appli
         reasoning=new.reasoning,
         evidence=new.evidence,
         metrics=new.metrics,
-        outcome=outcome,
-        applied=applied,
+        outcome=one.outcome,
+        applied=one.applied,
     )
-    TaskArtifact.objects.bulk_create(
-        [
-            TaskArtifact(task=task, result_id=result.id, type=a["type"], content=a.get("content"), uri=a.get("uri", ""))
-            for a in new.artifacts
-        ]
-    )
-    return result
 
 
 def settle(

@@ -5,10 +5,12 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 
 from chimera.flows.claim_tasks import Claim, claim_tasks
-from chimera.flows.finish_task import Finished, finish_task
+from chimera.flows.finish_many import finish_many
+from chimera.flows.finish_task import Finished, Handed, finish_task
 from chimera.kernel import tenancy
 from chimera.kernel.errors import forbidden
 from chimera.kernel.http import problem
@@ -135,19 +137,23 @@ class TaskResult(Door):
     def post(self, request: Call, task_id: UUID) -> Response:
         said = ResultFields(data=request.data)
         said.is_valid(raise_exception=True)
-        finished = _finish(request, task_id, said.validated_data)
+        finished = finish_task(_handed(request, task_id, said.validated_data))
         return Response({"task": shapes.task(finished.task), "outcome": finished.outcome, "review": finished.review_id})
 
 
-def _finish(request: Call, task_id: UUID, said: dict[str, Any]) -> Finished:
+def _handed(request: Call, task_id: UUID, said: dict[str, Any]) -> Handed:
     new = NewResult(**{name: value for name, value in said.items() if name != "lease_token"})
-    return finish_task(
-        task_id=task_id, lease_token=said["lease_token"], agent_id=request.user.agent_id, new=new, by=request.user.actor
+    return Handed(
+        task_id=task_id,
+        lease_token=said["lease_token"],
+        agent_id=request.user.agent_id,
+        new=new,
+        by=request.user.actor,
     )
 
 
 class ClaimResults(Door):
-    """Many results, each settled or refused on its own, in a transaction of its own."""
+    """Many results, each settled or refused on its own."""
 
     allow: ClassVar = {"POST": AGENTS}
     own_transactions = True
@@ -164,19 +170,28 @@ class ClaimResults(Door):
     def post(self, request: Call) -> Response:
         said = ManyResults(data=request.data)
         said.is_valid(raise_exception=True)
-        return Response({"outcomes": [self._one(request, item) for item in said.validated_data["results"]]})
+        items: list[dict[str, Any]] = said.validated_data["results"]
+        read = [_read(request, item) for item in items]
+        settled = iter(finish_many(request.user.tenant_id, [one for one in read if isinstance(one, Handed)]))
+        answers = [next(settled) if isinstance(one, Handed) else one for one in read]
+        return Response({"outcomes": [_outcome(item, answer) for item, answer in zip(items, answers, strict=True)]})
 
-    def _one(self, request: Call, item: dict[str, Any]) -> dict[str, Any]:
-        shown = {"task": str(item.get("task"))[:60]}
-        try:
-            named = OneResult(data=item)
-            named.is_valid(raise_exception=True)
-            said = dict(named.validated_data)
-            with tenancy.bound(request.user.tenant_id):
-                finished = _finish(request, said.pop("task"), said)
-        except Exception as exc:
-            refusal = problem.as_refusal(exc)
-            if refusal is None:
-                raise
-            return shown | {"error": problem.body(refusal)}
-        return shown | {"status": finished.outcome, "review": finished.review_id}
+
+def _read(request: Call, item: dict[str, Any]) -> Handed | Exception:
+    named = OneResult(data=item)
+    try:
+        named.is_valid(raise_exception=True)
+    except ValidationError as refusal:
+        return refusal
+    said = dict(named.validated_data)
+    return _handed(request, said.pop("task"), said)
+
+
+def _outcome(item: dict[str, Any], answer: Finished | Exception) -> dict[str, Any]:
+    shown = {"task": str(item.get("task"))[:60]}
+    if isinstance(answer, Finished):
+        return shown | {"status": answer.outcome, "review": answer.review_id}
+    refusal = problem.as_refusal(answer)
+    if refusal is None:
+        raise answer
+    return shown | {"error": problem.body(refusal)}
