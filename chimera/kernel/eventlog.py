@@ -8,6 +8,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from json.encoder import encode_basestring
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
@@ -74,9 +76,9 @@ class Position:
 START = Position(0, 0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Recorded:
-    """A fact as the log holds it."""
+    """A fact as the log holds it. Its payload is parsed for those alone who look into it; most readers only hand it on."""
 
     position: Position
     tenant_id: UUID
@@ -86,7 +88,12 @@ class Recorded:
     at: datetime
     actor: str
     trace_id: str
-    payload: dict[str, Any]
+    payload_text: str  # a JSON object
+
+    @cached_property
+    def payload(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.payload_text)
+        return found
 
     def fact(self) -> Fact:
         return Fact.registry[self.type].model_validate(self.payload)
@@ -103,6 +110,18 @@ class Recorded:
             "task": str(self.task_id) if self.task_id else None,
             "payload": self.payload,
         }
+
+    def text(self) -> str:
+        """The JSON of `shape`."""
+        return (
+            f'{{"position":"{self.position}","type":{encode_basestring(self.type)},"at":"{self.at.isoformat()}",'
+            f'"actor":{encode_basestring(self.actor)},"trace_id":{encode_basestring(self.trace_id)},'
+            f'"session":{_id_text(self.session_id)},"task":{_id_text(self.task_id)},"payload":{self.payload_text}}}'
+        )
+
+
+def _id_text(id: UUID | None) -> str:
+    return f'"{id}"' if id else "null"
 
 
 class Event(models.Model):
@@ -140,62 +159,57 @@ class Event(models.Model):
         return f"{self.type} at {self.xid}-{self.seq}"
 
 
+_TOLD = "id, tenant_id, session_id, task_id, aggregate_id, aggregate_version, type, payload, actor, trace_id, at"
+
+
 def tell(*facts: Fact, by: Actor) -> None:
     """Append facts in the present transaction, for the bound tenant. They become visible with its commit."""
+    tell_all([(fact, by) for fact in facts])
+
+
+def tell_all(facts: Sequence[tuple[Fact, Actor]]) -> None:
+    """The same for facts that are several actors' doing, in one statement."""
+    if not facts:
+        return
     at, trace, tenant = clock.now(), current_trace(), tenancy.current()
-    Event.objects.bulk_create(
-        [
-            Event(
-                id=ids.uuid7(),
-                tenant_id=tenant,
-                session_id=fact.session_id,
-                task_id=fact.task_id,
-                aggregate_id=fact.aggregate_id,
-                aggregate_version=fact.aggregate_version,
-                type=fact.full_type(),
-                payload=fact.model_dump(mode="json"),
-                actor=str(by),
-                trace_id=trace,
-                at=at,
-            )
-            for fact in facts
-        ]
-    )
+    rows = [
+        (
+            ids.uuid7(),
+            tenant,
+            fact.session_id,
+            fact.task_id,
+            fact.aggregate_id,
+            fact.aggregate_version,
+            fact.full_type(),
+            fact.model_dump_json(),
+            str(by),
+            trace,
+            at,
+        )
+        for fact, by in facts
+    ]
+    row = f"({', '.join(['%s'] * len(rows[0]))})"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO kernel_event ({_TOLD}) VALUES {', '.join([row] * len(rows))}",
+            [value for values in rows for value in values],
+        )
 
 
-_COLUMNS = "xid, seq, tenant_id, session_id, task_id, type, at, actor, trace_id, payload"
+COLUMNS = "xid, seq, tenant_id, session_id, task_id, type, at, actor, trace_id, payload::text AS payload_text"
 _BASE = "(SELECT base FROM kernel_xidbase)"
-_SETTLED = f"xid < {_BASE} + pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+SETTLED_BELOW = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"  # plus the base
+_SETTLED = f"xid < {_BASE} + {SETTLED_BELOW}"
 
 
 def read(after: Position, *, limit: int, session_id: UUID | None = None) -> list[Recorded]:
     """Settled facts after a position, in order of position; what row-level security lets this transaction see."""
     where = "AND session_id = %s" if session_id else ""
     params: list[Any] = [after.xid, after.seq, *([session_id] if session_id else []), limit]
-    sql = f"SELECT {_COLUMNS} FROM kernel_event WHERE (xid, seq) > (%s, %s) AND {_SETTLED} {where} ORDER BY xid, seq LIMIT %s"
+    sql = f"SELECT {COLUMNS} FROM kernel_event WHERE (xid, seq) > (%s, %s) AND {_SETTLED} {where} ORDER BY xid, seq LIMIT %s"
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        return [_recorded(row) for row in cursor.fetchall()]
-
-
-def previous_positions(firsts: dict[UUID, Position]) -> dict[UUID, Position]:
-    """For each session the position of its last fact before the given one; START where there is none."""
-    if not firsts:
-        return {}
-    sql = """
-        SELECT f.session_id, p.xid, p.seq
-        FROM unnest(%s::uuid[], %s::bigint[], %s::bigint[]) AS f(session_id, xid, seq)
-        CROSS JOIN LATERAL (
-            SELECT e.xid, e.seq FROM kernel_event e
-            WHERE e.session_id = f.session_id AND (e.xid, e.seq) < (f.xid, f.seq)
-            ORDER BY e.xid DESC, e.seq DESC LIMIT 1
-        ) p
-    """
-    sessions = list(firsts)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [sessions, [firsts[s].xid for s in sessions], [firsts[s].seq for s in sessions]])
-        found = {row[0]: Position(row[1], row[2]) for row in cursor.fetchall()}
-    return {session: found.get(session, START) for session in sessions}
+        return [recorded(row) for row in cursor.fetchall()]
 
 
 def last_settled() -> Position:
@@ -221,19 +235,9 @@ def check_not_ahead(after: Position) -> None:
         )
 
 
-def _recorded(row: Sequence[Any]) -> Recorded:
-    xid, seq, tenant, session, task, type_, at, actor, trace, payload = row
-    return Recorded(
-        Position(xid, seq),
-        tenant,
-        session,
-        task,
-        type_,
-        at,
-        actor,
-        trace,
-        payload if isinstance(payload, dict) else json.loads(payload),
-    )
+def recorded(row: Sequence[Any]) -> Recorded:
+    """From a row of COLUMNS."""
+    return Recorded(Position(row[0], row[1]), *row[2:])
 
 
 POSITION_SQL = """

@@ -10,7 +10,7 @@ from django.conf import settings
 from chimera.kernel import eventlog, tenancy
 from chimera.kernel.errors import Refused
 from chimera.kernel.eventlog import START, Position
-from chimera.kernel.relay import cursor
+from chimera.kernel.relay import chains, cursor
 from chimera.kernel.relay.blockers import eventlog_blockers
 from tests import cluster
 from tests.kernel.log import TENANT, Writer, log, note, texts
@@ -151,8 +151,7 @@ def test_previous_positions_are_those_of_the_same_session() -> None:
     note("2", session=other)
     note("3", session=one)
     first, second, third = log()
-    with tenancy.system():
-        found = eventlog.previous_positions({one: third.position, other: second.position})
+    found = chains.positions_before({one: third.position, other: second.position})
     assert found == {one: first.position, other: START}
 
 

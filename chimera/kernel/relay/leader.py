@@ -10,16 +10,12 @@ from typing import Any
 
 import psycopg
 import structlog
-from django.conf import settings
+
+from chimera.kernel.relay import direct
 
 log = structlog.get_logger()
 CHECK_SECONDS = 1.0  # how long we may believe in a lock whose connection is gone
 STANDBY_SECONDS = 0.2  # how often a standby asks; asking holds no snapshot, waiting in the lock would hold back VACUUM
-# The lock is to outlive no machine that fell silent, and no timeout may end a leader who has nothing to do.
-_OPTIONS = (
-    "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
-    " -c idle_session_timeout=0 -c statement_timeout=5000 -c lock_timeout=0"
-)
 
 
 class Leadership:
@@ -40,7 +36,7 @@ class Leadership:
         if was:
             log.warning("leadership_lost", lane=self.lane)
         if self._connection is None:
-            self._connection = _connect(f"chimera-relay-{self.lane}")
+            self._connection = direct.connect(f"chimera-relay-{self.lane}", options=direct.KEPT_ALIVE)
         row = self._ask("SELECT pg_try_advisory_lock(%s)", [self.key])
         self._held, self._checked = bool(row and row[0]), time.monotonic()
         if self._held:
@@ -74,27 +70,3 @@ class Leadership:
 def _key(lane: str) -> int:
     """A signed 64-bit key of our own, so that no other program's advisory lock meets it by accident."""
     return int.from_bytes(hashlib.sha256(f"chimera:lane:{lane}".encode()).digest()[:8], "big", signed=True)
-
-
-def _connect(application_name: str) -> psycopg.Connection[Any]:
-    database = settings.DATABASES["default"]
-    found = psycopg.connect(
-        host=database.get("HOST") or None,
-        port=database.get("PORT") or None,
-        dbname=database["NAME"],
-        user=database.get("USER") or None,
-        password=database.get("PASSWORD") or None,
-        application_name=application_name,
-        options=_OPTIONS,
-        connect_timeout=3,
-        autocommit=True,
-        prepare_threshold=None,
-        **_transport(database.get("OPTIONS", {})),
-    )
-    return found
-
-
-def _transport(options: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: value for name, value in options.items() if name.startswith(("ssl", "target_session", "channel_binding"))
-    }

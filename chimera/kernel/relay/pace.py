@@ -11,22 +11,27 @@ from chimera.kernel.loop import Stop
 
 log = structlog.get_logger()
 IDLE_SECONDS = 0.5  # polling is only the fallback: a nudge wakes a lane at once
-WITHHELD_SECONDS = 0.02  # rows wait for a running writer, which commits in milliseconds
-WITHHELD_LONG_SECONDS = 0.2  # unless it does not: then look less often
+WITHHELD_SECONDS_MIN = 0.002  # rows wait for a running writer, which commits in milliseconds
+WITHHELD_SECONDS = 0.02  # unless a nudge tells that somebody did
+WITHHELD_LONG_SECONDS = 0.2  # one that does not commit for long is looked after less often
+SLOW_REST_SECONDS = 0.05  # of lanes that do late work: what comes in between, they see together
 WITHHELD_PATIENCE_SECONDS = 2.0
 LISTEN_SECONDS = 0.5  # how long one wait for a nudge may hold up the stop
 
 
 class Pace(Enum):
     MORE = "more"
+    DONE = "done"  # there was work, and no more of it when it was done
     WITHHELD = "withheld"
     IDLE = "idle"
 
 
 class Waiter:
-    """One lane's wait between steps."""
+    """One lane's wait between steps. A lane that nobody waits for rests: it looks at most every so many seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, rest_seconds: float = 0.0) -> None:
+        self._rest_seconds = rest_seconds
+        self._began = 0.0
         self._woken = threading.Event()
         self._withheld_since: float | None = None
 
@@ -39,13 +44,20 @@ class Waiter:
             case Pace.MORE:
                 self._withheld_since = None
             case Pace.WITHHELD:
-                since = self._withheld_since = self._withheld_since or time.monotonic()
-                long = time.monotonic() - since > WITHHELD_PATIENCE_SECONDS
-                time.sleep(WITHHELD_LONG_SECONDS if long else WITHHELD_SECONDS)
-            case Pace.IDLE:
+                self._await_writer()
+            case Pace.IDLE | Pace.DONE:
                 self._withheld_since = None
                 self._woken.wait(IDLE_SECONDS)
+                time.sleep(max(0.0, self._began + self._rest_seconds - time.monotonic()))
         self._woken.clear()
+        self._began = time.monotonic()
+
+    def _await_writer(self) -> None:
+        """Its commit may come with a nudge, or without."""
+        since = self._withheld_since = self._withheld_since or time.monotonic()
+        time.sleep(max(WITHHELD_SECONDS_MIN, self._rest_seconds))
+        long = time.monotonic() - since > WITHHELD_PATIENCE_SECONDS
+        self._woken.wait(WITHHELD_LONG_SECONDS if long else WITHHELD_SECONDS)
 
 
 class Nudges(threading.Thread):

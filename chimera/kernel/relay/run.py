@@ -11,10 +11,10 @@ from django.db import connections
 
 from chimera.kernel import redis
 from chimera.kernel.loop import Stop
-from chimera.kernel.relay import cursor, reactions
+from chimera.kernel.relay import cursor, direct, reactions
 from chimera.kernel.relay.clock_lane import ClockLane
 from chimera.kernel.relay.leader import STANDBY_SECONDS, Leadership
-from chimera.kernel.relay.pace import Nudges, Pace, Waiter
+from chimera.kernel.relay.pace import SLOW_REST_SECONDS, Nudges, Pace, Waiter
 from chimera.kernel.relay.reactions import CLOCK, registry
 from chimera.kernel.relay.redis_lane import RedisLane
 from chimera.kernel.relay.slow_lane import SlowLane, is_outage
@@ -33,7 +33,8 @@ class Steps(Protocol):
 class LaneThread(threading.Thread):
     def __init__(self, lane: Steps, stop: Stop) -> None:
         super().__init__(name=f"relay-{lane.name}", daemon=True)
-        self.lane, self._stop_signal, self.waiter = lane, stop, Waiter()
+        self.lane, self._stop_signal = lane, stop
+        self.waiter = Waiter(rest_seconds=SLOW_REST_SECONDS if isinstance(lane, SlowLane) else 0.0)
         self._leadership = Leadership(lane.name)
         self._failures = 0
 
@@ -43,6 +44,7 @@ class LaneThread(threading.Thread):
                 self._turn()
         finally:
             self._leadership.release()
+            direct.close()
             connections.close_all()
 
     def _turn(self) -> None:
@@ -74,6 +76,7 @@ class LaneThread(threading.Thread):
             error=repr(fault),
             exc_info=None if expected else fault,
         )
+        direct.close()
         connections.close_all()  # the pool checks what it hands out next
         self._stop_signal.wait(pause)
 

@@ -1,5 +1,7 @@
 """A slow lane: event by event, outside any transaction; what keeps failing is parked, and the lane goes on."""
 
+import time
+
 import structlog
 from django.db import InterfaceError, OperationalError
 
@@ -15,29 +17,39 @@ from chimera.kernel.relay.tables import ParkedEvent
 log = structlog.get_logger()
 PAUSES_SECONDS = (0.1, 0.5, 2.0)  # between tries of one event: most faults of a neighbour pass in seconds
 ATTEMPTS_MAX = len(PAUSES_SECONDS) + 1
+PASS_BY_SECONDS = 1.0  # a write for what is none of a lane's business; whoever leads next looks through it once more
 
 
 class SlowLane:
+    """Reads the facts of its own types alone. Past the others the cursor moves about once a second, if at all."""
+
     def __init__(self, name: str, stop: Stop) -> None:
         self.name, self._stop = name, stop
+        self._looked: cursor.Looked | None = None
+        self._moved = 0.0  # when the cursor was last moved past what is others'
 
     def step(self) -> Pace:
-        if parked := parking.next_to_retry(self.name):
+        types = sorted(registry().slow.get(self.name, {}))
+        batch = cursor.next_batch(self.name, types=types, looked=self._looked)
+        if batch.retrying and (parked := parking.next_to_retry(self.name)):
             self._retry(parked)
             return Pace.MORE
-        batch = cursor.next_batch(self.name)
-        if not batch.events:
-            return Pace.WITHHELD if batch.withheld else Pace.IDLE
         at = batch.start
         for event in batch.events:
-            if self._fns(event):
-                at = self._handle(event, at)
+            at = self._handle(event, at)
             if self._stop:
                 return Pace.MORE
-        if at != batch.end:
-            with tenancy.system():
-                cursor.advance(self.name, frm=at, to=batch.end)
-        return Pace.MORE
+        self._pass_by(at, batch)
+        if batch.events or batch.is_cut:
+            return Pace.MORE
+        return Pace.WITHHELD if batch.withheld else Pace.IDLE
+
+    def _pass_by(self, at: Position, batch: cursor.Batch) -> None:
+        """What is left of the batch is others': remembered at once, recorded now and then."""
+        self._looked = cursor.Looked(at, batch.end)
+        if at != batch.end and time.monotonic() - self._moved >= PASS_BY_SECONDS:
+            cursor.move(self.name, frm=at, to=batch.end)
+            self._looked, self._moved = None, time.monotonic()
 
     def _fns(self, event: Recorded) -> tuple[object, ...]:
         return registry().slow.get(self.name, {}).get(event.type, ())
@@ -45,11 +57,13 @@ class SlowLane:
     def _handle(self, event: Recorded, at: Position) -> Position:
         """Run the reactions of one event, then record it as done or parked, together with the cursor."""
         attempts, fault = self._try(event)
-        if fault and self._stop:
+        if fault is None:
+            cursor.move(self.name, frm=at, to=event.position)
+            return event.position
+        if self._stop:
             return at  # Not given the tries it is due: it is read again by whoever leads next.
         with tenancy.system():
-            if fault:
-                parking.park(event, lane=self.name, attempts=attempts, fault=fault)
+            parking.park(event, lane=self.name, attempts=attempts, fault=fault)
             cursor.advance(self.name, frm=at, to=event.position)
         return event.position
 

@@ -1,5 +1,6 @@
 """The relay's two tables: where each lane stands, and what a slow lane put aside."""
 
+import json
 from enum import StrEnum
 
 from django.db import models
@@ -107,5 +108,5 @@ class ParkedEvent(Versioned, TenantOwned):
             at=self.at,
             actor=self.actor,
             trace_id=self.trace_id,
-            payload=self.payload,
+            payload_text=json.dumps(self.payload, ensure_ascii=False),
         )

@@ -29,7 +29,7 @@ class Frame:
 
     @classmethod
     def of_event(cls, event: Recorded) -> Self:
-        return cls("event", _as_frame(text_of(event)), event.position)
+        return cls("event", _as_frame(event.text()), event.position)
 
     @classmethod
     def told(cls, kind: str, **more: str | None) -> Self:
@@ -56,7 +56,7 @@ def append(events: Sequence[Recorded], previous: Mapping[UUID, Position], pipe: 
     for event in events:
         if event.session_id is None:
             continue
-        fields = {"event": text_of(event), "prev": str(last.get(event.session_id, START))}
+        fields = {"event": event.text(), "prev": str(last.get(event.session_id, START))}
         key, position = redis.stream(event.session_id), str(event.position)
         pipe.xadd(key, fields, id=position, maxlen=settings.STREAM_EVENTS_MAX, approximate=True)
         last[event.session_id] = event.position
@@ -67,10 +67,6 @@ def append(events: Sequence[Recorded], previous: Mapping[UUID, Position], pipe: 
 def is_repetition(error: Exception) -> bool:
     """Whether an XADD was refused because its id, or a later one, is there already."""
     return _REPEATED in str(error)
-
-
-def text_of(event: Recorded) -> str:
-    return json.dumps(event.shape(), separators=(",", ":"), ensure_ascii=False)
 
 
 def _as_frame(event: str) -> str:
