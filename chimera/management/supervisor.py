@@ -64,7 +64,14 @@ class Child:
 
     def _start(self) -> None:
         spec = self.spec
-        self.process = Process(spec.command, log=spec.log, environment=spec.environment, folder=spec.folder)
+        self.process = Process(
+            spec.command,
+            log=spec.log,
+            environment=spec.environment,
+            folder=spec.folder,
+            # When we are killed the servers go too, and whoever wants to say good-bye to them would wait in vain.
+            death_signal=signal.SIGKILL,
+        )
         self._started_at = time.monotonic()
         self._told = False
 

@@ -29,7 +29,7 @@ def pool(db: None) -> Iterator[None]:
 
 
 def _close() -> None:
-    connections["default"].close()
+    connections.close_all()  # the owner's connection has no pool that would notice its end
     connections["default"].close_pool()
 
 
