@@ -6,6 +6,7 @@ from procrastinate.contrib.django import app
 
 from chimera.kernel import idempotency, partitions, tenancy
 from memory.actions import vectors
+from swarm.actions import locks
 
 log = structlog.get_logger()
 
@@ -24,6 +25,14 @@ def sweep_answers(timestamp: int) -> None:
     """Forget answers to Idempotency-Keys that nobody may ask for any more."""
     with tenancy.system():
         idempotency.sweep()
+
+
+@app.periodic(cron="7 * * * *")
+@app.task(queueing_lock="sweep_locks", retry=5)
+def sweep_locks(timestamp: int) -> None:
+    """Forget locks that ended long ago; their fencing numbers are not used again."""
+    with tenancy.system():
+        locks.sweep()
 
 
 @app.periodic(cron="*/5 * * * *")

@@ -9,7 +9,7 @@ from chimera.kernel.eventlog import Event
 from chimera.kernel.relay.tables import ParkedEvent
 from commerce.models import BudgetConfig, Transaction
 from memory.models import MemoryRecord
-from swarm.models import Membership
+from swarm.models import Membership, ResourceLock
 from tests.cast import Stage
 from tests.console.desk import Desk
 from tests.scene import Scene, play
@@ -56,6 +56,7 @@ def scene(acme: Stage, settle: Callable[[], None]) -> Scene:
 @pytest.fixture
 def rows(acme: Stage, scene: Scene) -> dict[str, str]:
     """The id of a row of each noun of tests.console.places."""
+    acme.ada.post("locks", {"resource": "tide gate", "ttl_seconds": 600}).ok(201)
     with acme.bound():
         found = {
             "card": scene.card,
@@ -63,6 +64,7 @@ def rows(acme: Stage, scene: Scene) -> dict[str, str]:
             "task": scene.failed,
             "campaign": scene.campaign,
             "agent": acme.ada.id,
+            "lock": ResourceLock.objects.get().pk,
             "memory": MemoryRecord.objects.first().pk,
             "budget": BudgetConfig.objects.get(scope="tenant").pk,
             "transaction": Transaction.objects.first().pk,

@@ -14,7 +14,7 @@ from commerce.states import Currency, Scope
 from memory import actions as memory
 from memory.actions.records import NewMemory
 from safety import actions as safety
-from swarm.actions import agents, campaigns, sessions, tasks, tenants
+from swarm.actions import agents, campaigns, locks, sessions, tasks, tenants
 from swarm.actions.tasks import NewTask
 from swarm.models import AgentProfile, Task
 from tests.cast import Stage
@@ -35,6 +35,7 @@ def _one(number: int) -> None:
     agent, _ = agents.register(
         name=f"agent {number}", role="worker", capabilities=[], tools_config={}, max_slots=1, by=SYSTEM
     )
+    locks.acquire(resource=f"berth {number}", ttl_seconds=600, seems_held=False, by=Actor.agent(agent.pk, agent.name))
     redis.client().set(redis.heartbeat(agent.pk), json.dumps({"at": clock.now().isoformat()}), ex=60)
     (task,) = tasks.create(
         session=session, tasks=[NewTask(session_id=session.pk, type="write", input_payload={})], by=SYSTEM

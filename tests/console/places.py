@@ -32,6 +32,7 @@ NOUNS = {
     "task": _noun("swarm/task", "otto anna boss", "cancel retry", "otto boss"),
     "campaign": _noun("swarm/campaign", "otto anna boss", "pause resume complete stop", "otto boss"),
     "agent": _noun("swarm/agentprofile", "otto anna boss", "pause resume rotate_key kill", "otto boss"),
+    "lock": _noun("swarm/resourcelock", "otto anna boss", "release", "otto boss"),
     "memory": _noun("memory/memoryrecord", "otto anna boss", "forget", "otto boss"),
     "budget": _noun("commerce/budgetconfig", "fay anna boss", "change", "fay boss"),
     "transaction": _noun("commerce/transaction", "fay anna boss"),

@@ -16,6 +16,7 @@ OWN = {  # queries of a list beyond the frame: its page, the filters' choices, a
     "task": 2,
     "campaign": 1,
     "agent": 2,
+    "lock": 1,
     "memory": 2,
     "budget": 4,
     "transaction": 4,
