@@ -67,6 +67,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _item("Sessions", "play_circle", "swarm_swarmsession_changelist"),
                     _item("Tasks", "task_alt", "swarm_task_changelist"),
+                    _item("Dead letters", "mark_email_unread", "swarm_deadletter_changelist"),
                     _item("Campaigns", "flag", "swarm_campaign_changelist"),
                     _item("Agents", "smart_toy", "swarm_agentprofile_changelist"),
                     _item("Locks", "lock", "swarm_resourcelock_changelist"),

@@ -62,6 +62,7 @@ def rows(acme: Stage, scene: Scene) -> dict[str, str]:
             "card": scene.card,
             "session": scene.session,
             "task": scene.failed,
+            "dead": scene.failed,
             "campaign": scene.campaign,
             "agent": acme.ada.id,
             "lock": ResourceLock.objects.get().pk,

@@ -65,6 +65,7 @@ def _one(number: int) -> None:
         by=Actor.person(user.pk, user.username),
     )
     _refused(task, agent)
+    _dead(session)
     parked(number)
 
 
@@ -73,6 +74,15 @@ def _run(task: Any, agent: AgentProfile) -> None:
     running = {"status": "running", "agent": agent, "lease_token": token, "lease_expires_at": clock.now()}
     Task.objects.filter(pk=task.pk).update(**running)
     task.refresh_from_db()
+
+
+def _dead(session: Any) -> None:
+    (task,) = tasks.create(
+        session=session, tasks=[NewTask(session_id=session.pk, type="write", input_payload={})], by=SYSTEM
+    )
+    Task.objects.filter(pk=task.pk).update(
+        status="failed", completed_at=clock.now(), error={"code": "odd", "message": "It is odd.", "retryable": False}
+    )
 
 
 def _refused(task: Any, agent: AgentProfile) -> None:

@@ -30,6 +30,7 @@ NOUNS = {
     ),
     "session": _noun("swarm/swarmsession", "otto anna boss", "pause resume complete stop", "otto boss"),
     "task": _noun("swarm/task", "otto anna boss", "cancel retry", "otto boss"),
+    "dead": _noun("swarm/deadletter", "otto anna boss", "retry drop", "otto boss"),
     "campaign": _noun("swarm/campaign", "otto anna boss", "pause resume complete stop", "otto boss"),
     "agent": _noun("swarm/agentprofile", "otto anna boss", "pause resume rotate_key kill", "otto boss"),
     "lock": _noun("swarm/resourcelock", "otto anna boss", "release", "otto boss"),

@@ -14,6 +14,7 @@ OWN = {  # queries of a list beyond the frame: its page, the filters' choices, a
     "card": 3,
     "session": 3,
     "task": 2,
+    "dead": 5,
     "campaign": 1,
     "agent": 2,
     "lock": 1,
