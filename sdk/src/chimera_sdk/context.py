@@ -1,0 +1,162 @@
+"""What a handler may do while it works on a task."""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from chimera_sdk import outcome
+from chimera_sdk.client import AsyncClient
+from chimera_sdk.errors import Json
+from chimera_sdk.exchange import Call
+from chimera_sdk.outcome import Result
+from chimera_sdk.spending import Hold, Spend, amount_text
+from chimera_sdk.work import Task, Work
+
+
+class Resume:
+    """What a person decided before the task came back: a note, and the money that was approved and is held for us."""
+
+    def __init__(self, said: Json, transactions: "list[Hold]") -> None:
+        self.review: str = said["review"]
+        self.note: str = said.get("note") or ""
+        self.transactions = transactions
+
+
+class Context:
+    """Every call but `result`, `failed` and `artifact` raises StaleLease once the lease is over."""
+
+    __slots__ = ("_note", "_work", "api", "artifacts")
+
+    def __init__(self, work: Work, note: Callable[[Work, Json], None], api: AsyncClient) -> None:
+        self._work, self._note = work, note
+        self.api = api  # the rest of the API
+        self.artifacts: list[Json] = []
+
+    @property
+    def task(self) -> Task:
+        return self._work.task
+
+    @property
+    def lease_token(self) -> str:
+        """For calls of the API that ask for it."""
+        return self._work.token
+
+    @property
+    def attempt(self) -> int:
+        return self._work.attempt
+
+    @property
+    def resume(self) -> Resume | None:
+        """None, unless the task comes back from a person. Asking again for what was approved gives the same hold."""
+        said = self._work.resume
+        if not said:
+            return None
+        return Resume(said, [Hold(self.api, self._work, t) for t in said.get("transactions") or []])
+
+    @property
+    def cancelled(self) -> bool:
+        """The lease is over, or the task was stopped."""
+        return self._work.lost is not None
+
+    @property
+    def paused(self) -> bool:
+        """The session, the campaign or this agent is paused: go on if that is cheap, wait if it is not."""
+        return self._work.paused
+
+    def check(self) -> None:
+        """Raises StaleLease when there is no point in going on."""
+        if self._work.lost:
+            raise self._work.lost
+
+    async def progress(
+        self,
+        phase: str,
+        percentage: float | None = None,
+        message: str = "",
+        *,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Tell how far we are. Sent soon, and not waited for; of several that come at once the last is sent."""
+        self.check()
+        note: Json = {"phase": phase}
+        if percentage is not None:
+            note["percentage"] = percentage
+        if message:
+            note["message"] = message
+        if metadata:
+            note["metadata"] = dict(metadata)
+        self._note(self._work, note)
+
+    async def recall(self, query: str, **filters: Any) -> list[Json]:
+        """[{memory, score, parts}], best first; kept with the task as what it knew.
+
+        Filters: limit, mode, category, session, agent_role, persona, since, as_of.
+        """
+        self.check()
+        body = {"query": query, "task": self.task.id, "lease_token": self._work.token} | filters
+        found = await self.api.send(Call.post("memories/search", body))
+        results: list[Json] = found["results"]
+        return results
+
+    async def remember(self, content: str, *, once: str | None = None, **fields: Any) -> Json:
+        """The memory as it was kept, of this session and task unless `fields` say otherwise.
+
+        Fields: category, importance_score, persona, source, visibility, valid_from, valid_until, session, task.
+        """
+        self.check()
+        about = {"session": self.task.session, "task": self.task.id}
+        return await self.api.memories.create(content, once=once, **(about | fields))
+
+    def spend(
+        self,
+        amount_usd: str | Decimal | int,
+        *,
+        payee: str = "",
+        category: str = "",
+        asset: str = "USD",
+        metadata: Mapping[str, Any] | None = None,
+        once: str | None = None,
+    ) -> Spend:
+        """Hold money: `async with` it, or await it. `once` names the purchase, so that it is made once however often it is asked for."""
+        body: Json = {
+            "task": self.task.id,
+            "lease_token": self._work.token,
+            "amount_usd": amount_text(amount_usd),
+            "asset_symbol": asset,
+            "payee": payee,
+            "category": category,
+        }
+        if metadata:
+            body["metadata"] = dict(metadata)
+        return Spend(self.api, self._work, body, once=once)
+
+    def artifact(self, type: str, *, content: Any = None, uri: str | None = None) -> None:
+        """Add one to the result: its `content`, or the `uri` where it lies."""
+        if (content is None) == (uri is None):
+            raise ValueError("An artifact has either `content` or `uri`.")
+        self.artifacts.append({"type": type, "content": content} if uri is None else {"type": type, "uri": uri})
+
+    def result(
+        self,
+        output: Mapping[str, Any] | None = None,
+        *,
+        confidence: float | None = None,
+        reasoning: str = "",
+        evidence: Sequence[Any] = (),
+        metrics: Mapping[str, Any] | None = None,
+    ) -> Result:
+        """A success, to be returned. `confidence` is from 0 to 1; without one a person may have to look at it."""
+        return outcome.succeeded(
+            output,
+            confidence=confidence,
+            reasoning=reasoning,
+            evidence=evidence,
+            artifacts=self.artifacts,
+            metrics=metrics,
+        )
+
+    def failed(
+        self, message: str, *, code: str = "failed", retryable: bool = False, metrics: Mapping[str, Any] | None = None
+    ) -> Result:
+        """A failure without an exception, to be returned."""
+        return outcome.failed(message, code=code, retryable=retryable, metrics=metrics)

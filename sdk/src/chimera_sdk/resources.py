@@ -1,0 +1,214 @@
+"""The nouns of the API, once for both clients: `R` is what a call gives (a dict, or one to be awaited), `P` what a list gives.
+
+Thin on purpose: arguments are the fields of /api/docs/, answers the dicts it shows. What has no method here is reached
+with `get`, `post`, `patch` and `all` of the client itself.
+"""
+
+from typing import Any, ClassVar, Generic, TypeVar
+
+from chimera_sdk.errors import Json
+from chimera_sdk.exchange import Call
+
+R = TypeVar("R")
+P = TypeVar("P")
+
+
+class Resources(Generic[R, P]):
+    """What both clients have in common; they say how a call is sent and how pages are read."""
+
+    def __init__(self) -> None:
+        self.tasks, self.sessions, self.campaigns = Tasks(self), Sessions(self), Campaigns(self)
+        self.agents, self.memories, self.locks = Agents(self), Memories(self), Locks(self)
+        self.budgets, self.transactions, self.reviews = Budgets(self), Transactions(self), Reviews(self)
+
+    def send(self, call: Call) -> R:
+        raise NotImplementedError
+
+    def pages(self, path: str, params: Json, *, cursor: str = "cursor") -> P:
+        raise NotImplementedError
+
+    def get(self, path: str, **params: Any) -> R:
+        return self.send(Call("GET", path, params=_given(params)))
+
+    def post(self, path: str, body: Any = None, *, once: str | None = None) -> R:
+        """`once` names the call, so that the same call made again, even by another process, is answered and not done."""
+        return self.send(Call.post(path, body, once=once))
+
+    def patch(self, path: str, body: Json) -> R:
+        return self.send(Call("PATCH", path, body=body))
+
+    def all(self, path: str, **params: Any) -> P:
+        """Every row of a list, page after page."""
+        return self.pages(path, _given({"limit": 100} | params))
+
+
+class Noun(Generic[R, P]):
+    path: ClassVar[str]
+
+    def __init__(self, client: Resources[R, P]) -> None:
+        self._client = client
+
+    def get(self, id: str) -> R:
+        return self._client.get(f"{self.path}/{id}")
+
+    def list(self, **filters: Any) -> P:
+        """Newest first. `limit` is the size of a page, not of the list."""
+        return self._client.all(self.path, **filters)
+
+    def _create(self, body: Json, once: str | None) -> R:
+        return self._client.post(self.path, _given(body), once=once)
+
+    def _do(self, id: str, verb: str, **body: Any) -> R:
+        return self._client.post(f"{self.path}/{id}/{verb}", _given(body))
+
+
+class Tasks(Noun[R, P]):
+    path = "tasks"
+
+    def create(self, *, session: str, type: str, input: Json, once: str | None = None, **fields: Any) -> R:
+        return self._create({"session": session, "type": type, "input_payload": input} | fields, once)
+
+    def batch(self, tasks: "list[Json]", *, once: str | None = None) -> R:
+        """{tasks: […]}: at most 500, all of them or none."""
+        return self._client.post("tasks/batch", {"tasks": tasks}, once=once)
+
+    def cancel(self, id: str, reason: str | None = None) -> R:
+        return self._do(id, "cancel", reason=reason)
+
+    def retry(self, id: str, reason: str | None = None) -> R:
+        return self._do(id, "retry", reason=reason)
+
+
+class _House(Noun[R, P]):
+    """Sessions and campaigns: opened, changed, paused, ended."""
+
+    def change(self, id: str, **fields: Any) -> R:
+        """With `state_version`, the change is refused unless it is still that version."""
+        return self._client.patch(f"{self.path}/{id}", fields)
+
+    def pause(self, id: str, reason: str | None = None) -> R:
+        return self._do(id, "pause", reason=reason)
+
+    def resume(self, id: str, reason: str | None = None) -> R:
+        return self._do(id, "resume", reason=reason)
+
+    def complete(self, id: str, reason: str | None = None) -> R:
+        return self._do(id, "complete", reason=reason)
+
+    def stop(self, id: str, reason: str | None = None) -> R:
+        """Cancels its open tasks at once."""
+        return self._do(id, "stop", reason=reason)
+
+
+class Sessions(_House[R, P]):
+    path = "sessions"
+
+    def create(self, *, name: str = "", campaign: str | None = None, once: str | None = None, **fields: Any) -> R:
+        return self._create({"name": name, "campaign": campaign} | fields, once)
+
+    def events(self, id: str, *, after: str | None = None) -> P:
+        """What has happened, in order, up to the present; each event's `position` is an `after` to go on from."""
+        return self._client.pages(f"sessions/{id}/events", _given({"after": after, "limit": 100}), cursor="after")
+
+
+class Campaigns(_House[R, P]):
+    path = "campaigns"
+
+    def create(self, *, name: str, goal: str, context: Json | None = None, once: str | None = None) -> R:
+        return self._create({"name": name, "goal": goal, "context": context}, once)
+
+
+class Agents(Noun[R, P]):
+    path = "agents"
+
+    def create(self, *, name: str, role: str, max_slots: int = 1, once: str | None = None, **fields: Any) -> R:
+        """Its `key` is shown only in this answer."""
+        return self._create({"name": name, "role": role, "max_slots": max_slots} | fields, once)
+
+    def new_key(self, id: str) -> R:
+        return self._do(id, "keys")
+
+    def pause(self, id: str, reason: str | None = None) -> R:
+        return self._do(id, "pause", reason=reason)
+
+    def resume(self, id: str, reason: str | None = None) -> R:
+        return self._do(id, "resume", reason=reason)
+
+    def kill(self, id: str, reason: str | None = None) -> R:
+        return self._do(id, "kill", reason=reason)
+
+
+class Budgets(Noun[R, P]):
+    """Amounts are decimal strings."""
+
+    path = "budgets"
+
+    def create(self, *, scope: str, scope_id: str | None = None, once: str | None = None, **limits: Any) -> R:
+        return self._create({"scope": scope, "scope_id": scope_id} | limits, once)
+
+    def change(self, id: str, **fields: Any) -> R:
+        """A limit of None is no limit."""
+        return self._client.patch(f"budgets/{id}", fields)
+
+    def usage(self, id: str) -> R:
+        return self._client.get(f"budgets/{id}/usage")
+
+
+class Transactions(Noun[R, P]):
+    """Agents spend with `ctx.spend`; here the ledger is read."""
+
+    path = "transactions"
+
+
+class Reviews(Noun[R, P]):
+    """People only."""
+
+    path = "reviews"
+
+    def claim(self, id: str) -> R:
+        return self._do(id, "claim")
+
+    def decide(self, id: str, decision: str, *, note: str | None = None, edited_payload: Json | None = None) -> R:
+        """`decision` is approve, reject or request_changes."""
+        return self._do(id, "decision", decision=decision, note=note, edited_payload=edited_payload)
+
+
+class Memories(Noun[R, P]):
+    path = "memories"
+
+    def create(self, content: str, *, once: str | None = None, **fields: Any) -> R:
+        return self._create({"content": content} | fields, once)
+
+    def search(self, query: str, **filters: Any) -> R:
+        """{results: [{memory, score, parts}], …}, best first."""
+        return self._client.send(
+            Call("POST", "memories/search", body=_given({"query": query} | filters), harmless=True)
+        )
+
+    def supersede(self, id: str, **fields: Any) -> R:
+        return self._do(id, "supersede", **fields)
+
+    def forget(self, id: str, reason: str) -> R:
+        return self._do(id, "forget", reason=reason)
+
+
+class Locks(Noun[R, P]):
+    """Fenced: give `fencing_number` along to whoever is written to, who refuses smaller ones than it has seen."""
+
+    path = "locks"
+
+    def acquire(self, resource: str, *, ttl_seconds: int, once: str | None = None) -> R:
+        """{owner_token, fencing_number, expires_at, …}; ProblemError `lock_held` when somebody has it."""
+        return self._create({"resource": resource, "ttl_seconds": ttl_seconds}, once)
+
+    def renew(self, resource: str, owner_token: str, *, ttl_seconds: int) -> R:
+        """From now on; ProblemError `lock_lost` once it has lapsed."""
+        said = {"resource": resource, "owner_token": owner_token, "ttl_seconds": ttl_seconds}
+        return self._client.post("locks/renew", said)
+
+    def release(self, resource: str, owner_token: str) -> R:
+        return self._client.post("locks/release", {"resource": resource, "owner_token": owner_token})
+
+
+def _given(fields: Json) -> Json:
+    return {name: value for name, value in fields.items() if value is not None}

@@ -1,0 +1,265 @@
+"""The agent socket: tasks are pushed, results and heartbeats go out in frames, and a lost connection is taken up again."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus
+
+from chimera_sdk.access import Access
+from chimera_sdk.backoff import Backoff
+from chimera_sdk.client import AsyncClient
+from chimera_sdk.errors import Away, Json, ProblemError, problem_of
+from chimera_sdk.exchange import Call
+from chimera_sdk.lines import NoSocket
+from chimera_sdk.outbox import Beat, Item, Outbox
+from chimera_sdk.work import Work
+from chimera_sdk.workshop import Workshop
+
+log = logging.getLogger("chimera_sdk")
+
+FRAME_IN_BYTES_MAX = 16 * 1024 * 1024  # the server's frames carry payloads of up to 256 KiB each
+HELLO_SECONDS = 10.0
+CLOSE_SECONDS = 2.0
+STEADY_SECONDS = 10.0  # a connection that lasted so long was a good one: the next pause is short again
+KEY_IS_NO_GOOD = {4401: 401, 4403: 403}  # close codes, as statuses of HTTP
+NO_SUCH_SOCKET = 4404
+AGAIN = frozenset({"busy", "internal", "away", "unavailable", "timeout"})  # the server's trouble, not the result's
+AGAIN_SECONDS = 1.0
+
+
+class SocketLine:
+    def __init__(self, workshop: Workshop, access: Access, api: AsyncClient) -> None:
+        self.workshop, self.access, self.api = workshop, access, api
+        self.outbox = Outbox()
+        self._wake = asyncio.Event()
+        self._open = False
+        self._aside: set[asyncio.Task[None]] = set()
+
+    # --- what is said
+
+    def report(self, work: Work) -> None:
+        """While the connection is away it waits in `work.said`, and `_greet` sends it."""
+        assert work.said is not None
+        if not self.outbox.fits(work.said):
+            self._besides(self._report_by_http(work))
+        elif self._open:
+            self.outbox.result(work)
+            self._wake.set()
+
+    def note(self, work: Work, note: Json) -> None:
+        if self._open:
+            self.outbox.note(work, note)
+            self._wake.set()
+
+    def beat(self, works: Sequence[Work]) -> None:
+        if self._open:
+            self.outbox.beat(list(works))
+            self._wake.set()
+
+    def refill(self) -> None:
+        if self._open:
+            types = self.workshop.types
+            self.outbox.put("ready", {"slots": self.workshop.wanted} | ({} if types is None else {"types": types}))
+            self._wake.set()
+
+    # --- the connection
+
+    async def serve(self) -> None:
+        """Connect, and connect again. Raises NoSocket, or ProblemError when the key is no good."""
+        pauses = Backoff()
+        while True:
+            began = time.monotonic()
+            try:
+                await self._connected()
+            except (OSError, InvalidMessage, TimeoutError, ConnectionClosed) as error:
+                log.warning("the socket is away: %s: %s", type(error).__name__, error)
+            finally:
+                self._open = False
+            if time.monotonic() - began > STEADY_SECONDS:
+                pauses.reset()
+            await asyncio.sleep(pauses.next())
+
+    async def _connected(self) -> None:
+        try:
+            socket = await self._handshake()
+        except InvalidStatus as error:
+            raise _of_status(error) from error
+        except InvalidMessage:
+            raise  # the connection broke off in the handshake
+        except InvalidHandshake as error:
+            raise NoSocket(str(error)) from error
+        try:
+            self._greet(await asyncio.wait_for(self._hello(socket), HELLO_SECONDS))
+            await _first_end(self._read(socket), self._write(socket))
+        except ConnectionClosed as error:
+            raise _of_closing(error) from error
+        finally:
+            await socket.close()
+
+    async def _handshake(self) -> ClientConnection:
+        return await connect(
+            self.access.socket,
+            additional_headers=self.access.headers,
+            compression=None,  # it costs more CPU than these frames are worth
+            max_size=FRAME_IN_BYTES_MAX,
+            open_timeout=HELLO_SECONDS,
+            close_timeout=CLOSE_SECONDS,
+        )
+
+    async def _hello(self, socket: ClientConnection) -> Json:
+        while True:
+            for frame in _frames(await socket.recv()):
+                if frame.get("kind") == "hello":
+                    return frame
+
+    def _greet(self, hello: Json) -> None:
+        self.outbox.forget()
+        self.outbox.frame_bytes_max = int(hello.get("frame_bytes_max", self.outbox.frame_bytes_max))
+        self.outbox.unanswered_max = int(hello.get("unanswered_max", self.outbox.unanswered_max))
+        self.workshop.learn(float(hello["lease_seconds"]), float(hello["heartbeat_seconds"]))
+        log.info("connected as %s (%s)", hello.get("name"), hello.get("role"))
+        self._open = True
+        for work in self.workshop.works.values():
+            work.note = None
+        self.workshop.meet(hello.get("leases") or [])
+        for work in self.workshop.unanswered():
+            self.report(work)
+        self.refill()
+
+    async def _write(self, socket: ClientConnection) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self.outbox:
+                await socket.send(self.outbox.frame())
+
+    async def _read(self, socket: ClientConnection) -> None:
+        async for raw in socket:
+            for frame in _frames(raw):
+                self._heard(frame)
+            if self.outbox:
+                self._wake.set()  # answers make room for what waits
+
+    # --- what is heard
+
+    def _heard(self, frame: Json) -> None:
+        match frame.get("kind"):
+            case "task":
+                self.workshop.take(frame)
+            case "ack":
+                self._acknowledged(frame)
+            case "error":
+                self._refused(frame)
+            case "command":
+                self._commanded(frame)
+            case _:
+                pass  # kinds may be added
+
+    def _acknowledged(self, frame: Json) -> None:
+        item = self.outbox.waiting.pop(frame.get("ref"), None)  # type: ignore[arg-type]
+        match item:
+            case Item(kind="result", about=Work() as work):
+                self.workshop.answered(work, str(frame.get("outcome")))
+            case Item(about=Beat(works)):
+                for said in frame.get("leases") or []:
+                    if beaten := works.get(said.get("task")):
+                        self.workshop.beaten(beaten, said)
+
+    def _refused(self, frame: Json) -> None:
+        item = self.outbox.waiting.pop(frame.get("ref"), None)  # type: ignore[arg-type]
+        code, detail = str(frame.get("code")), str(frame.get("detail"))
+        match item:
+            case Item(kind="result", about=Work() as work) if code in AGAIN:
+                self._besides(self._report_later(work))
+            case Item(kind="result", about=Work() as work):
+                self.workshop.refused(work, code, detail)
+            case Item(kind="progress", about=Work() as work) if code == "stale_lease":
+                self.workshop.beaten(work, {"error": {"code": code, "detail": detail}})
+            case _:
+                log.warning("refused: %s: %s: %s", item.kind if item else "a frame", code, detail)
+
+    def _commanded(self, frame: Json) -> None:
+        for work in list(self.workshop.works.values()):
+            if work.task.fields["id"] == frame.get("task"):
+                self.workshop.command(str(frame.get("name")), work)
+
+    # --- besides
+
+    def _besides(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
+
+    async def _report_later(self, work: Work) -> None:
+        await asyncio.sleep(AGAIN_SECONDS)
+        if work.token in self.workshop.works:
+            self.report(work)
+
+    async def _report_by_http(self, work: Work) -> None:
+        """A result that is too large for a frame."""
+        assert work.said is not None
+        content = b'{"results":[' + work.said.encode() + b"]}"
+        try:
+            answer = await self.api.send(Call("POST", "claims/results", content=content, harmless=True))
+        except ProblemError as error:
+            self.workshop.refused(work, error.code, error.detail)
+        except Away as error:
+            log.warning("%r: not reported yet: %s", work.task, error)
+            await self._report_later(work)
+        else:
+            settle(self.workshop, work, answer["outcomes"][0])
+
+
+def settle(workshop: Workshop, work: Work, said: Json) -> None:
+    """One outcome of POST /claims/results: {status} or {error}."""
+    if error := said.get("error"):
+        workshop.refused(work, str(error.get("code")), str(error.get("detail")))
+    else:
+        workshop.answered(work, str(said.get("status")))
+
+
+def _frames(raw: str | bytes) -> list[Json]:
+    """What a frame says; what cannot be read is nothing."""
+    try:
+        said = json.loads(raw)
+    except ValueError:
+        log.warning("a frame that is no JSON was ignored")
+        return []
+    return [frame for frame in (said if isinstance(said, list) else [said]) if isinstance(frame, dict)]
+
+
+def _of_status(error: InvalidStatus) -> ProblemError | NoSocket:
+    status, body = error.response.status_code, error.response.body or b""
+    if status not in {401, 403}:
+        return NoSocket(f"HTTP {status} instead of a socket")
+    try:
+        said = json.loads(body)
+    except ValueError:
+        said = {}
+    return problem_of(status, said if isinstance(said, dict) else {})
+
+
+def _of_closing(error: ConnectionClosed) -> Exception:
+    code, reason = (error.rcvd.code, error.rcvd.reason) if error.rcvd else (1006, "")
+    if status := KEY_IS_NO_GOOD.get(code):
+        detail = reason or "The key is not known, is no agent's, or its agent was suspended."
+        return ProblemError(status, {"code": "unauthenticated" if status == 401 else "forbidden", "detail": detail})
+    return NoSocket(f"closed with {code}") if code == NO_SUCH_SOCKET else error
+
+
+async def _first_end(*coroutines: Coroutine[Any, Any, None]) -> None:
+    """Run them together; the first that ends or fails ends the others."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,253 @@
+"""The works in hand: begun, lost, reported, and brought to an end at shutdown. It knows nothing of how they came."""
+
+import asyncio
+import inspect
+import logging
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from chimera_sdk import outcome
+from chimera_sdk.client import AsyncClient, Client
+from chimera_sdk.context import Context
+from chimera_sdk.errors import Json, StaleLease, Stopped, UnderReview
+from chimera_sdk.lines import Line
+from chimera_sdk.threaded import ThreadContext
+from chimera_sdk.threads import Threads
+from chimera_sdk.work import Work
+
+log = logging.getLogger("chimera_sdk")
+
+Handler = Callable[..., Any]
+ANY = "*"  # the handler of types that have none of their own
+LEASE_SECONDS = 60.0  # until the server says otherwise
+BEAT_SECONDS_MAX = 10.0
+BEATS_PER_LEASE = 3
+
+
+class Workshop:
+    """At most `slots` works at once; `line` brings them and takes their results. All of it in one event loop."""
+
+    line: Line
+
+    def __init__(self, handlers: dict[str, Handler], *, api: AsyncClient, slots: int) -> None:
+        self.handlers, self.api, self.slots = handlers, api, slots
+        self.works: dict[str, Work] = {}  # by lease token, until their result is answered
+        self.draining = False
+        self.lease_seconds = LEASE_SECONDS
+        self._learnt = False
+        self.beat_seconds = BEAT_SECONDS_MAX
+        self.changed = asyncio.Event()  # a work has gone
+        self._paced = asyncio.Event()  # there is a new `beat_seconds`
+        self._plain = {type: not _waits(handler) for type, handler in handlers.items()}
+        self._threads = Threads()
+        self._client: Client | None = None
+
+    @property
+    def wanted(self) -> int:
+        """How many tasks to hold at once."""
+        return 0 if self.draining else self.slots
+
+    @property
+    def free(self) -> int:
+        return max(0, self.wanted - len(self.works))
+
+    @property
+    def types(self) -> list[str] | None:
+        """What we can work on; None: anything."""
+        return None if ANY in self.handlers else list(self.handlers)
+
+    def learn(self, lease_seconds: float, beat_seconds: float = BEAT_SECONDS_MAX) -> None:
+        self.lease_seconds = lease_seconds
+        pace = min(beat_seconds, lease_seconds / BEATS_PER_LEASE)
+        if pace != self.beat_seconds:
+            self.beat_seconds = pace
+            self._paced.set()
+
+    # --- works come and go
+
+    def take(self, claim: Json) -> None:
+        """Begin, unless it is in hand already. While draining nothing is begun, and the line gives it back."""
+        token = claim["lease_token"]
+        if token in self.works or self.draining:
+            return
+        work = self.works[token] = Work(claim)
+        work.running = asyncio.get_running_loop().create_task(self._work(work))
+
+    def learn_from(self, claim: Json) -> None:
+        """How long leases are, where nobody says so: from one that neither a timeout nor a deadline shortens, or the first."""
+        task = claim["task"]
+        if not self._learnt or not (task.get("timeout_seconds") or task.get("deadline_at")):
+            self._learnt = True
+            self.learn(Work(claim).given_seconds() or self.lease_seconds)
+
+    def meet(self, leases: Iterable[Json]) -> None:
+        """What the server holds for us after a reconnection: go on with what is known, begin what is new, lose the rest.
+
+        A work that has its result is kept all the same: its answer may be what was lost.
+        """
+        claims = {claim["lease_token"]: claim for claim in leases}
+        for work in list(self.works.values()):
+            claim = claims.get(work.token)
+            if claim is None and work.said is None:
+                self.lose(work, StaleLease(detail="The task went to somebody else while the connection was away."))
+            elif claim is not None:
+                work.renewed(claim["lease_expires_at"], self.lease_seconds)
+        for claim in claims.values():
+            self.take(claim)
+
+    def lose(self, work: Work, why: StaleLease) -> None:
+        """Cancel its handler; nothing is reported. A work that has its result waits for the answer instead."""
+        if work.said is not None or self.works.get(work.token) is not work:
+            return
+        log.warning("%r lost: %s", work.task, why.detail)
+        work.lost = why
+        assert work.running is not None
+        work.running.cancel()
+        self.settled(work)
+
+    def settled(self, work: Work) -> None:
+        """Nothing more is to be said about it."""
+        if self.works.pop(work.token, None) is not None:
+            self.changed.set()
+
+    def answered(self, work: Work, status: str) -> None:
+        log.debug("%r: %s", work.task, status)
+        self.settled(work)
+
+    def refused(self, work: Work, code: str, detail: str) -> None:
+        """The result cannot be taken as it is. Once, a failure that says so takes its place; a stale lease ends it."""
+        if code in {"stale_lease", "stale"} or work.refused:
+            log.warning("%r: its result was not taken: %s: %s", work.task, code, detail)
+            self.settled(work)
+            return
+        log.error("%r: its result was refused: %s: %s", work.task, code, detail)
+        work.refused = True
+        failure = outcome.failed(detail, code=f"result_{code}", retryable=False)
+        work.said = outcome.encoded(work, failure)
+        self.line.report(work)
+
+    def unanswered(self) -> list[Work]:
+        """Works whose result was not acknowledged yet."""
+        return [work for work in self.works.values() if work.said is not None]
+
+    # --- leases
+
+    async def keep_alive(self) -> None:
+        """One beat for all leases, each `beat_seconds`; a lease that ended without an answer is lost."""
+        while True:
+            self._paced.clear()
+            try:
+                async with asyncio.timeout(self.beat_seconds):
+                    await self._paced.wait()
+            except TimeoutError:
+                self._beat()
+
+    def _beat(self) -> None:
+        now = time.monotonic()
+        for work in list(self.works.values()):
+            if work.ends_at(self.lease_seconds) < now:
+                self.lose(work, StaleLease(detail="The lease ended, and the server could not be asked to renew it."))
+        if works := [work for work in self.works.values() if work.held]:
+            self.line.beat(works)
+
+    def beaten(self, work: Work, said: Json) -> None:
+        """The answer to a heartbeat: {lease_expires_at, commands} or {error}."""
+        if error := said.get("error"):
+            self.lose(work, StaleLease(detail=str(error.get("detail") or error.get("code"))))
+            return
+        work.renewed(said["lease_expires_at"], self.lease_seconds)
+        commands = said.get("commands") or []
+        work.paused = "pause" in commands
+        if "stop" in commands:
+            self.command("stop", work)
+
+    def command(self, name: str, work: Work) -> None:
+        if name == "stop":
+            self.lose(work, Stopped(detail="The task was stopped."))
+        elif name == "pause":
+            work.paused = True
+
+    def note(self, work: Work, note: Json) -> None:
+        self.line.note(work, note)
+
+    # --- the work itself
+
+    async def _work(self, work: Work) -> None:
+        result = await self._outcome(work)
+        if work.lost is not None:
+            return
+        if result is None:
+            self.settled(work)
+            return
+        try:
+            work.said = outcome.encoded(work, result)
+        except (TypeError, ValueError) as error:
+            failure = outcome.failed(f"The output is no JSON: {error}", code="output_not_json", retryable=False)
+            work.said = outcome.encoded(work, failure)
+        self.line.report(work)
+
+    async def _outcome(self, work: Work) -> outcome.Result | None:
+        """None when there is nothing to report: the lease is over, or a person decides."""
+        ctx = Context(work, self.note, self.api)
+        try:
+            answer = await self._handled(work, ctx)
+            if work.under_review:
+                log.warning("%r: a person decides about its spend; what its handler returned is not sent", work.task)
+                return None
+            return outcome.of_answer(answer, ctx.artifacts)
+        except (StaleLease, UnderReview) as reason:
+            log.info("%r: nothing to report: %s", work.task, reason)
+            return None
+        except asyncio.CancelledError as error:
+            return outcome.of_exception(error)  # by the handler itself; what is lost reports nothing in any case
+        except (Exception, SystemExit) as error:
+            log.info("%r failed: %s: %s", work.task, type(error).__name__, error)
+            return outcome.of_exception(error)
+
+    async def _handled(self, work: Work, ctx: Context) -> object:
+        type = work.task.fields["type"]
+        handler = self.handlers.get(type)
+        if handler is None:
+            type, handler = ANY, self.handlers.get(ANY)
+        if handler is None:
+            known = ", ".join(sorted(self.handlers))
+            return ctx.failed(f"This agent works on: {known}.", code="unknown_task_type", retryable=True)
+        if not self._plain[type]:
+            return await handler(work.task, ctx)
+        loop, plain = asyncio.get_running_loop(), handler
+        threaded = ThreadContext(ctx, loop, self._sync_client())
+        return await self._threads.run(lambda: plain(work.task, threaded))
+
+    def _sync_client(self) -> Client:
+        if self._client is None:
+            access = self.api.access
+            self._client = Client(access.url, access.key, patience_seconds=self.api.patience_seconds)
+        return self._client
+
+    # --- the end
+
+    async def drain(self, *, work_seconds: float, report_seconds: float) -> None:
+        """No new tasks; what runs may end, and is then stopped; what was said is answered, or its lease lapses."""
+        self.draining = True
+        self.line.refill()
+        if running := [work.running for work in self.works.values() if work.running and not work.running.done()]:
+            log.info("draining: %d tasks have %g seconds to end", len(running), work_seconds)
+            await asyncio.wait(running, timeout=work_seconds)
+        for work in list(self.works.values()):
+            self.lose(work, Stopped(detail="The agent is shutting down."))
+        try:
+            async with asyncio.timeout(report_seconds):
+                while self.works:
+                    self.changed.clear()
+                    await self.changed.wait()
+        except TimeoutError:
+            log.warning("%d results were not acknowledged; their leases lapse", len(self.works))
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+
+
+def _waits(handler: Handler) -> bool:
+    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__)
