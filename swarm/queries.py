@@ -31,21 +31,6 @@ class TaskQuerySet(ByTime):
             Q(session__campaign__isnull=True) | Q(session__campaign__status__in=CLAIMABLE_CAMPAIGNS)
         )
 
-    def with_dependencies_met(self) -> Self:
-        """No dependency that has not completed."""
-        dependencies = apps.get_model("swarm", "TaskDependency")
-        unmet = dependencies.objects.filter(task_id=OuterRef("pk")).exclude(depends_on__status=TaskStatus.COMPLETED)
-        return self.filter(~Exists(unmet))
-
-    def ready(self, at: datetime) -> Self:
-        """PENDING and due, with dependencies met, in an open house."""
-        return (
-            self.filter(status=TaskStatus.PENDING)
-            .filter(Q(not_before__isnull=True) | Q(not_before__lte=at))
-            .in_open_house()
-            .with_dependencies_met()
-        )
-
     def lapsed(self, at: datetime) -> Self:
         return self.filter(status=TaskStatus.RUNNING, lease_expires_at__lte=at)
 

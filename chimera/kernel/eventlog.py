@@ -159,7 +159,8 @@ class Event(models.Model):
         return f"{self.type} at {self.xid}-{self.seq}"
 
 
-_TOLD = "id, tenant_id, session_id, task_id, aggregate_id, aggregate_version, type, payload, actor, trace_id, at"
+# The columns of a fact, for a statement that tells what it does itself.
+TOLD = "id, tenant_id, session_id, task_id, aggregate_id, aggregate_version, type, payload, actor, trace_id, at"
 
 
 def tell(*facts: Fact, by: Actor) -> None:
@@ -191,7 +192,7 @@ def tell_all(facts: Sequence[tuple[Fact, Actor]]) -> None:
     row = f"({', '.join(['%s'] * len(rows[0]))})"
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO kernel_event ({_TOLD}) VALUES {', '.join([row] * len(rows))}",
+            f"INSERT INTO kernel_event ({TOLD}) VALUES {', '.join([row] * len(rows))}",
             [value for values in rows for value in values],
         )
 

@@ -11,7 +11,7 @@ from tests.architecture.tree import PACKAGES, ROOT, copied
 
 # For each contract a file, and an import that has no business there.
 PLANTS = {
-    "Swarm imports no other app": ("swarm/dispatch.py", "from commerce import limits"),
+    "Swarm imports no other app": ("swarm/dispatch/lists.py", "from commerce import limits"),
     "Commerce imports no other app": ("commerce/actions/spending.py", "from safety import triggers"),
     "Safety imports no other app": ("safety/triggers.py", "from memory import limits"),
     "Memory imports no other app": ("memory/actions/records.py", "import swarm.models"),
@@ -53,7 +53,7 @@ def test_a_planted_import_breaks_its_contract(house: Path, contract: str) -> Non
 
 
 def test_an_import_for_types_alone_may_look_sideways(house: Path) -> None:
-    path = house / "swarm/dispatch.py"
+    path = house / "swarm/dispatch/lists.py"
     path.write_text(
         f"{path.read_text()}\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import commerce.models\n"
     )

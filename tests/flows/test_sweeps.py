@@ -13,6 +13,7 @@ from chimera.flows import cancel_task, flush_progress
 from chimera.kernel import eventlog, redis, tenancy
 from chimera.kernel.sweep import Incomplete
 from swarm import dispatch
+from swarm.dispatch import stock
 from swarm.models import Task
 from tests import cluster
 from tests.cast import Stage
@@ -112,7 +113,7 @@ def test_restock_pushes_in_slices_what_neither_list_nor_inflight_knows(
 def test_a_list_is_filled_up_to_its_limit_and_again_when_it_has_room(
     acme: Stage, settle: Settle, sliced: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatch, "STOCK_MAX", 4)
+    monkeypatch.setattr(stock, "STOCK_MAX", 4)
     session = acme.session()
     tasks = [acme.task(session)["id"] for _ in range(7)]
     settle()
@@ -128,7 +129,7 @@ def test_a_list_is_filled_up_to_its_limit_and_again_when_it_has_room(
 def test_a_full_list_is_counted_and_not_compared(acme: Stage, settle: Settle, monkeypatch: pytest.MonkeyPatch) -> None:
     acme.task(acme.session())
     settle()
-    monkeypatch.setattr(dispatch, "_fill", pytest.fail)
+    monkeypatch.setattr(stock, "_fill", pytest.fail)
     dispatch.restock()
 
 

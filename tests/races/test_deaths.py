@@ -178,7 +178,7 @@ def test_the_relay_dies(blocked: Callable[[], Scene]) -> None:
     deaths = at_every_line(
         lambda: decided(blocked()), lambda scene: dispatch_all(), Scene.to_the_end, mark=log_and_cursors
     )
-    assert deaths > 20
+    assert deaths > 10  # it sends less than the others
 
 
 def test_the_process_that_hands_it_out_dies(blocked: Callable[[], Scene]) -> None:

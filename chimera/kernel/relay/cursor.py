@@ -4,7 +4,7 @@ One statement tells all that a step needs to know: where the lane stands, what i
 behind a running writer, and whether a parked event is to be retried. Another does the same right after a move.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,7 +91,7 @@ def _params(lane: str, types: Sequence[str] | None, looked: Looked | None) -> di
     }
 
 
-def _positions(frm: Position, to: Position) -> Mapping[str, Any]:
+def _positions(frm: Position, to: Position) -> dict[str, Any]:
     moved = {"frm_xid": frm.xid, "frm_seq": frm.seq, "to_xid": to.xid, "to_seq": to.seq}
     return {name: str(number) for name, number in moved.items()} | {"now": clock.now()}
 

@@ -97,5 +97,7 @@ def connect(application_name: str, *, options: str) -> psycopg.Connection[Row]:
 
 def _transport(options: dict[str, Any]) -> dict[str, Any]:
     return {
-        name: value for name, value in options.items() if name.startswith(("ssl", "target_session", "channel_binding"))
+        name: value
+        for name, value in options.items()
+        if name.startswith(("ssl", "gss", "target_session", "channel_binding"))
     }

@@ -1,0 +1,22 @@
+"""The outside world of the swarm: ids of QUEUED tasks in Redis lists, popped ids in an inflight set with deadlines.
+
+Redis only hints. A lost id comes back by `restock`, a doubled id finds its task no longer QUEUED.
+"""
+
+from swarm.dispatch.lists import INFLIGHT_SECONDS, acknowledge, pop, taken
+from swarm.dispatch.reactions import extend_inflight, left_running, open_house, queue_ready, release_dependents
+from swarm.dispatch.stock import queue_due, restock
+
+__all__ = [
+    "INFLIGHT_SECONDS",
+    "acknowledge",
+    "extend_inflight",
+    "left_running",
+    "open_house",
+    "pop",
+    "queue_due",
+    "queue_ready",
+    "release_dependents",
+    "restock",
+    "taken",
+]

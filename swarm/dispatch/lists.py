@@ -1,0 +1,100 @@
+"""The lists of ids by tenant, priority and role, and the inflight set of ids that were popped, with deadlines."""
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from chimera.kernel import clock, redis
+from swarm.models import Task
+from swarm.models.task import BANDS
+
+INFLIGHT_SECONDS = 5  # from pop to claim is one transaction; what nobody claimed by then is pushed again
+LOW_FIRST_EVERY = 8  # every eighth pop looks at low priorities first, so that they are never starved
+
+# Pops up to ARGV[1] ids from the lists KEYS[2..] in order, and remembers them in KEYS[1] until ARGV[2].
+_POP = """
+local got = {}
+for i = 2, #KEYS do
+  while #got < tonumber(ARGV[1]) do
+    local id = redis.call('LPOP', KEYS[i])
+    if not id then break end
+    got[#got + 1] = id
+    redis.call('ZADD', KEYS[1], ARGV[2], id)
+  end
+end
+return got
+"""
+_BAND = {priority: band for band, (lowest, highest) in BANDS.items() for priority in range(lowest, highest + 1)}
+_pops = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A QUEUED task, as far as the lists want to know it."""
+
+    id: UUID
+    tenant_id: UUID
+    role: str
+    priority: int
+    demands: bool = False  # capabilities: no list knows them, and it is claimed through PostgreSQL
+
+    @property
+    def key(self) -> str:
+        return redis.queue(_BAND[self.priority], self.tenant_id, self.role)
+
+
+def pop(*, tenant_id: UUID, role: str, most: int) -> list[UUID] | None:
+    """Ids to try, best first; None while Redis is away."""
+    bands = redis.PRIORITIES if next(_pops) % LOW_FIRST_EVERY else tuple(reversed(redis.PRIORITIES))
+    keys = [redis.inflight(tenant_id), *(redis.queue(band, tenant_id, role) for band in bands)]
+    try:
+        with redis.hint() as client:
+            found: Any = client.eval(_POP, len(keys), *keys, str(most), str(clock.now().timestamp() + INFLIGHT_SECONDS))
+    except redis.Away:
+        return None
+    return [UUID(value) for value in found]
+
+
+def acknowledge(tenant_id: UUID, task_ids: Iterable[UUID]) -> None:
+    """These ids need no second look."""
+    members = [str(i) for i in task_ids]
+    if not members:
+        return
+    try:
+        with redis.hint() as client:
+            client.zrem(redis.inflight(tenant_id), *members)
+    except redis.Away:
+        return
+
+
+def taken(tenant_id: UUID, tasks: Iterable[Task]) -> None:
+    """These were claimed through PostgreSQL: take their ids out of the lists, which else would grow."""
+    try:
+        with redis.hint() as client:
+            pipe = client.pipeline(transaction=False)
+            for task in tasks:
+                pipe.lrem(redis.queue(task.priority_band, tenant_id, task.role), 1, str(task.pk))
+            pipe.execute()
+    except redis.Away:
+        return
+
+
+def push(tasks: Iterable[Queued], pipe: Any) -> None:
+    """Their ids into the lists, in the order given, and a word to those who wait for work of their role."""
+    lists: dict[str, list[str]] = defaultdict(list)
+    heard: dict[tuple[UUID, str], None] = {}
+    for task in tasks:
+        heard[(task.tenant_id, task.role)] = None
+        if not task.demands:
+            lists[task.key].append(str(task.id))
+    for key, members in lists.items():
+        pipe.rpush(key, *members)
+    for tenant_id, role in heard:
+        announce(tenant_id, role, pipe)
+
+
+def announce(tenant_id: UUID, role: str, pipe: Any) -> None:
+    pipe.publish(redis.DISPATCH_CHANNEL, f"{tenant_id}:{role}")

@@ -1,0 +1,136 @@
+"""PENDING → QUEUED, for the tasks of any tenants in one statement, which also tells it.
+
+The statements are the relay's own: as chimera_system, each a transaction of its own and planned once.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from chimera.kernel import clock, ids
+from chimera.kernel.actors import SYSTEM
+from chimera.kernel.eventlog import TOLD
+from chimera.kernel.http.trace import current_trace
+from chimera.kernel.relay import direct
+from swarm.dispatch.lists import Queued
+from swarm.events import TaskQueued
+from swarm.queries import CLAIMABLE_CAMPAIGNS, CLAIMABLE_SESSIONS
+from swarm.states import TaskStatus
+
+
+def make_queued(task_ids: Iterable[UUID]) -> list[Queued]:
+    """Compare-and-set the ready ones to QUEUED; answers those of them that are QUEUED now, in an open house, by id.
+
+    Some may have been QUEUED before: a batch that is repeated pushes what it may not have pushed.
+    """
+    asked = sorted(set(task_ids))
+    if not asked:
+        return []
+    rows = direct.ask(
+        _QUEUE,
+        rule()
+        | {
+            "ids": asked,
+            "first": asked[0],
+            "last": asked[-1],
+            "facts": [ids.uuid7() for _ in asked],
+            "type": TaskQueued.full_type(),
+            "actor": str(SYSTEM),
+            "trace": current_trace(),
+        },
+    )
+    return [Queued(*row) for row in rows]
+
+
+def waiting_for(completed: Sequence[UUID]) -> list[UUID]:
+    """One slice of the tasks that are ready now and depend on one of these."""
+    rows = direct.ask(_RELEASED, rule() | {"completed": list(completed), "most": settings.RELAY_BATCH})
+    return [row[0] for row in rows]
+
+
+def due(tenant_id: UUID) -> list[UUID]:
+    """One slice of a tenant's tasks that are ready."""
+    rows = direct.ask(_DUE, rule() | {"tenant": tenant_id, "most": settings.RELAY_BATCH})
+    return [row[0] for row in rows]
+
+
+def tenants_with(status: TaskStatus) -> list[UUID]:
+    """One look into an index per tenant, however many tasks there are."""
+    return [row[0] for row in direct.ask(_TENANTS, {"status": str(status)})]
+
+
+def rule() -> dict[str, Any]:
+    return {
+        "now": clock.now(),
+        "sessions": [str(status) for status in CLAIMABLE_SESSIONS],
+        "campaigns": [str(status) for status in CLAIMABLE_CAMPAIGNS],
+    }
+
+
+OPEN_HOUSE = """
+    JOIN swarm_swarmsession s ON s.id = t.session_id AND s.status = ANY(%(sessions)s::text[])
+    LEFT JOIN swarm_campaign c ON c.id = s.campaign_id
+"""
+IN_OPEN_HOUSE = "(c.id IS NULL OR c.status = ANY(%(campaigns)s::text[]))"
+
+# Of what a task waits for, the youngest is looked at first: it tends to be the last to complete, and one is enough.
+_READY = f"""
+    t.status = 'pending' AND (t.not_before IS NULL OR t.not_before <= %(now)s) AND {IN_OPEN_HOUSE}
+    AND (
+        SELECT true FROM swarm_taskdependency d JOIN swarm_task p ON p.id = d.depends_on_id
+        WHERE d.task_id = t.id AND p.status <> 'completed' ORDER BY d.task_id DESC, d.depends_on_id DESC LIMIT 1
+    ) IS NULL
+"""
+_SHOWN = "id, tenant_id, role, priority, cardinality(requires) > 0"
+_PAYLOAD = {
+    "aggregate_id": "id",
+    "aggregate_version": "version",
+    "session_id": "session_id",
+    "task_id": "id",
+    "status": "status",
+    "task_type": "type",
+    "role": "role",
+    "priority": "priority",
+    "agent": "agent_id",
+}
+if set(_PAYLOAD) != set(TaskQueued.model_fields):
+    raise TypeError(f"TaskQueued has other fields: {set(_PAYLOAD) ^ set(TaskQueued.model_fields)}")
+
+# `first` and `last` keep the plan to the months in which these tasks lie. The last SELECT sees the rows as they were.
+_QUEUE = f"""
+    WITH ready AS MATERIALIZED (
+        SELECT t.id FROM swarm_task t {OPEN_HOUSE}
+        WHERE t.id = ANY(%(ids)s::uuid[]) AND t.id BETWEEN %(first)s::uuid AND %(last)s::uuid AND {_READY}
+        ORDER BY t.id FOR NO KEY UPDATE OF t SKIP LOCKED
+    ), made AS (
+        UPDATE swarm_task t SET status = 'queued', queued_at = %(now)s, version = t.version + 1
+        FROM ready WHERE t.id = ready.id AND t.id BETWEEN %(first)s::uuid AND %(last)s::uuid AND t.status = 'pending'
+        RETURNING t.*
+    ), told AS (
+        INSERT INTO kernel_event ({TOLD})
+        SELECT f.fact, tenant_id, session_id, id, id, version, %(type)s,
+               jsonb_build_object({", ".join(f"'{name}', {column}" for name, column in _PAYLOAD.items())}),
+               %(actor)s, %(trace)s, %(now)s
+        FROM made JOIN unnest(%(ids)s::uuid[], %(facts)s::uuid[]) AS f(task, fact) ON f.task = made.id ORDER BY id
+    )
+    SELECT {_SHOWN} FROM made UNION ALL (
+        SELECT t.id, t.tenant_id, t.role, t.priority, cardinality(t.requires) > 0 FROM swarm_task t {OPEN_HOUSE}
+        WHERE t.id = ANY(%(ids)s::uuid[]) AND t.id BETWEEN %(first)s::uuid AND %(last)s::uuid
+          AND t.status = 'queued' AND {IN_OPEN_HOUSE}
+    ) ORDER BY id
+"""
+_RELEASED = f"""
+    SELECT t.id FROM swarm_task t {OPEN_HOUSE}
+    WHERE t.id IN (SELECT w.task_id FROM swarm_taskdependency w WHERE w.depends_on_id = ANY(%(completed)s::uuid[]))
+      AND {_READY} ORDER BY t.id LIMIT %(most)s::int
+"""
+_DUE = f"""
+    SELECT t.id FROM swarm_task t {OPEN_HOUSE}
+    WHERE t.tenant_id = %(tenant)s::uuid AND {_READY} ORDER BY t.id LIMIT %(most)s::int
+"""
+_TENANTS = """
+    SELECT n.id FROM swarm_tenant n
+    WHERE EXISTS (SELECT 1 FROM swarm_task t WHERE t.tenant_id = n.id AND t.status = %(status)s::text) ORDER BY n.id
+"""

@@ -1,0 +1,60 @@
+"""Reactions of lane redis: whole batches, all tenants at once, and nothing that Redis could not be told twice."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from chimera.kernel import clock, redis
+from chimera.kernel.eventlog import Recorded
+from chimera.kernel.identity import AGENT_ROLES
+from swarm.dispatch import lists, queueing, stock
+
+
+def queue_ready(events: Sequence[Recorded], pipe: Any) -> None:
+    """PENDING → QUEUED where ready, then push the ids of those tasks that are QUEUED now."""
+    lists.push(queueing.make_queued(_tasks(events)), pipe)
+
+
+def release_dependents(events: Sequence[Recorded], pipe: Any) -> None:
+    """Tasks that waited for these may be ready now: one slice of them; `queue_due` goes on with what is left."""
+    lists.push(queueing.make_queued(queueing.waiting_for(_tasks(events))), pipe)
+
+
+def open_house(events: Sequence[Recorded], pipe: Any) -> None:
+    """A session (or the sessions of a campaign) hands out work again: one slice of what is QUEUED, the best first.
+
+    The rest comes by `restock`, and what became ready meanwhile by `queue_due`.
+    """
+    for event in events:
+        best = stock.best_of(event.tenant_id, house=UUID(event.payload["aggregate_id"]))
+        lists.push(stock.unlisted(redis.client(), event.tenant_id, best), pipe)
+        for role in AGENT_ROLES:  # Also those whose tasks stand in no list, and those whose ids were still there.
+            lists.announce(event.tenant_id, role, pipe)
+
+
+def left_running(events: Sequence[Recorded], pipe: Any) -> None:
+    """Acknowledge: the ids leave the inflight set."""
+    for tenant_id, tasks in _by_tenant(events).items():
+        pipe.zrem(redis.inflight(tenant_id), *tasks)
+
+
+def extend_inflight(events: Sequence[Recorded], pipe: Any) -> None:
+    """A claimed id stays in flight as long as its first lease; the sweep looks after it from then on."""
+    until = clock.now().timestamp() + settings.LEASE.total_seconds() + lists.INFLIGHT_SECONDS
+    for tenant_id, tasks in _by_tenant(events).items():
+        pipe.zadd(redis.inflight(tenant_id), dict.fromkeys(tasks, until), xx=True)
+
+
+def _tasks(events: Sequence[Recorded]) -> list[UUID]:
+    return [event.task_id for event in events if event.task_id]
+
+
+def _by_tenant(events: Sequence[Recorded]) -> dict[UUID, list[str]]:
+    grouped: dict[UUID, list[str]] = defaultdict(list)
+    for event in events:
+        if event.task_id:
+            grouped[event.tenant_id].append(str(event.task_id))
+    return grouped
