@@ -16,10 +16,10 @@ from chimera.flows.cancel_task import cancel_task
 from chimera.flows.create_tasks import create_tasks
 from chimera.kernel import clock, tenancy
 from chimera.kernel.actors import Actor, ActorKind
-from chimera.kernel.errors import Refused, conflict
+from chimera.kernel.errors import Refused
 from chimera.kernel.eventlog import Recorded
 from chimera.kernel.sweep import every_one, one_by_one
-from swarm.actions import campaigns, schedule_runs, schedules, sessions, tasks
+from swarm.actions import campaigns, schedule_runs, schedule_times, schedules, sessions, tasks
 from swarm.actions.tasks import NewTask
 from swarm.models import Schedule, ScheduleRun, SwarmSession, Task
 from swarm.models.schedule import Overlap
@@ -48,7 +48,7 @@ def fire_due(schedule_id: UUID) -> None:
     """What has come of it; nothing when somebody else was first. The latest time runs, those before it were missed."""
     schedule = schedules.hold(schedule_id)
     by = _itself(schedule)
-    due = schedules.due(schedule, clock.now())
+    due = schedule_times.due(schedule, clock.now())
     if due is None:
         return
     if schedule.campaign.status in campaigns.OVER:
@@ -67,10 +67,8 @@ def run_now(*, schedule_id: UUID, by: Actor) -> ScheduleRun:
     """Out of its turn, under the same rule of overlap; what is due remains so. 409 when it or its campaign is over."""
     schedule = schedules.hold(schedule_id)
     schedules.check_planner(schedule, by)
-    if schedule.status == ScheduleStatus.ENDED:
-        raise conflict("This schedule has ended; create another one.", code="schedule_ended")
-    if schedule.campaign.status in campaigns.OVER:
-        raise conflict("Its campaign is over; nothing runs in it any more.", code="campaign_over")
+    schedules.check_open(schedule)
+    schedules.check_campaign(schedule.campaign)
     return _way(schedule, by).take(fire_at=clock.now(), asked_by=by)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from chimera.kernel.actors import Actor
 from chimera.kernel.eventlog import tell
-from swarm.actions import schedules
+from swarm.actions import schedule_times, schedules
 from swarm.events import ScheduleFired, ScheduleMissed, ScheduleQueued, ScheduleSkipped
 from swarm.models import Schedule, ScheduleRun, Task
 from swarm.states import RUN, CampaignStatus, RunStatus, SessionStatus
@@ -66,7 +66,7 @@ def skip(*, time: Time, reason: str, detail: str = "", by: Actor) -> ScheduleRun
     return run
 
 
-def miss(*, schedule: Schedule, due: schedules.Due, by: Actor) -> None:
+def miss(*, schedule: Schedule, due: schedule_times.Due, by: Actor) -> None:
     """Write down the times that passed while nobody looked; one fact for all of them."""
     if not due.missed:
         return
