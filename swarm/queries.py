@@ -31,6 +31,12 @@ class TaskQuerySet(ByTime):
             Q(session__campaign__isnull=True) | Q(session__campaign__status__in=CLAIMABLE_CAMPAIGNS)
         )
 
+    def with_dependencies_met(self) -> Self:
+        """No dependency that has not completed."""
+        dependencies = apps.get_model("swarm", "TaskDependency")
+        unmet = dependencies.objects.filter(task_id=OuterRef("pk")).exclude(depends_on__status=TaskStatus.COMPLETED)
+        return self.filter(~Exists(unmet))
+
     def lapsed(self, at: datetime) -> Self:
         return self.filter(status=TaskStatus.RUNNING, lease_expires_at__lte=at)
 
