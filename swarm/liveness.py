@@ -1,7 +1,7 @@
 """Liveness lives in Redis: a key per agent that ends 30 seconds after its last beat."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from django.conf import settings
@@ -13,10 +13,19 @@ from swarm.states import AgentStatus, CampaignStatus, SessionStatus, TaskStatus
 
 def beat(agent_id: UUID, *, tasks: int, slots: int) -> None:
     """The agent was heard of, and holds `tasks` of at most `slots`. Lost while Redis is away: leases, not this key, decide."""
-    shown = {"at": clock.now().isoformat(), "tasks": tasks, "slots": slots}
+    beat_all({agent_id: (tasks, slots)})
+
+
+def beat_all(beats: Mapping[UUID, tuple[int, int]]) -> None:
+    """The same for many: tasks and slots by agent, in one round trip."""
+    at = clock.now().isoformat()
     try:
         with redis.hint() as client:
-            client.set(redis.heartbeat(agent_id), json.dumps(shown), ex=settings.HEARTBEAT_TTL_SECONDS)
+            pipe = client.pipeline(transaction=False)
+            for agent_id, (tasks, slots) in beats.items():
+                shown = json.dumps({"at": at, "tasks": tasks, "slots": slots})
+                pipe.set(redis.heartbeat(agent_id), shown, ex=settings.HEARTBEAT_TTL_SECONDS)
+            pipe.execute()
     except redis.Away:
         return
 

@@ -14,6 +14,7 @@ from chimera.kernel.actors import Actor
 from chimera.kernel.errors import forbidden
 from chimera.kernel.http.parsing import money_text
 from commerce import actions as commerce
+from swarm import shapes
 from swarm.actions import agents, claims
 from swarm.models import Task
 from swarm.states import AgentStatus
@@ -40,6 +41,22 @@ def claim_tasks(
     chosen = claims.queued_for(agent, limit=limit, popped=popped, redis_away=redis_away, types=types)
     leased = claims.lease(agent=agent, task_ids=chosen, by=by)
     return [Claim(task=task, resume=_resume(task, resume, by)) for task, resume in leased]
+
+
+def show_claims(claimed: Sequence[Claim]) -> list[dict[str, Any]]:
+    """As the API and the agents' socket show them, in one query."""
+    shown = shapes.tasks([claim.task for claim in claimed], with_results=False)
+    return [_shown(claim, task) for claim, task in zip(claimed, shown, strict=True)]
+
+
+def _shown(claim: Claim, task: dict[str, Any]) -> dict[str, Any]:
+    fields = {
+        "task": task,
+        "lease_token": str(claim.task.lease_token),
+        "lease_expires_at": claim.task.lease_expires_at,
+        "attempt": claim.task.attempt_count,
+    }
+    return fields | ({"resume": claim.resume} if claim.resume else {})
 
 
 def _resume(task: Task, resume: dict[str, Any] | None, by: Actor) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 Locks: the task (a judge's with the one it judges), windows, transactions. Dies anywhere: the clock comes by again.
 """
 
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
@@ -40,6 +41,22 @@ def end_lease(task_id: UUID, *, revoked: str = "", by: Actor = SYSTEM) -> None:
     if not revoked and task.lease_expires_at > clock.now():
         return
     code, message = ("lease_revoked", revoked) if revoked else claims.lapse_reason(task)
+    _end(task, code, message, by)
+
+
+def return_lease(task_id: UUID, lease_token: UUID, seen_until: datetime) -> None:
+    """Its agent's connection is gone: others may have the task now, rather than when the lease would have lapsed.
+
+    Nothing happens when the lease was renewed since it was `seen_until`: then its agent lives on somewhere else.
+    """
+    seen = tasks.read(task_id)
+    task = {t.pk: t for t in tasks.lock_all(judge_results.together(seen))}[task_id]
+    unchanged = task.lease_token == lease_token and task.lease_expires_at == seen_until
+    if task.status == TaskStatus.RUNNING and unchanged:
+        _end(task, "connection_lost", "Its agent's connection was lost.", SYSTEM)
+
+
+def _end(task: Task, code: str, message: str, by: Actor) -> None:
     commerce.void_all(task_id=task.pk, reason=message, by=by)
     if code != "deadline_exceeded" and task.attempt_count < task.max_attempts:
         tasks.requeue(task=task, code=code, message=message, by=by)

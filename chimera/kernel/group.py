@@ -1,7 +1,7 @@
 """Group commit: what arrives while one batch is being written goes together in the next.
 
-No timer decides how long to gather. An item that comes alone is written at once and alone; under load the batches
-grow by themselves, because each one takes as long as the one before it is on its way.
+An item that comes alone is written at once and alone; under load the batches grow by themselves, because each gathers
+for as long as the one before it is on its way. What has time may gather longer (`gather_seconds`).
 """
 
 import asyncio
@@ -22,8 +22,14 @@ class Group(Generic[Key, Item, Answer]):
     If it raises, every item of the batch gets that exception. Belongs to one event loop.
     """
 
-    def __init__(self, write: Callable[[Key, Sequence[Item]], Sequence[Answer | Exception]], *, most: int) -> None:
-        self._write, self._most = write, most
+    def __init__(
+        self,
+        write: Callable[[Key, Sequence[Item]], Sequence[Answer | Exception]],
+        *,
+        most: int,
+        gather_seconds: float = 0.0,
+    ) -> None:
+        self._write, self._most, self._gather = write, most, gather_seconds
         self._waiting: dict[Key, deque[tuple[Item, asyncio.Future[Answer]]]] = {}
         self._writers: set[asyncio.Task[None]] = set()
 
@@ -41,6 +47,8 @@ class Group(Generic[Key, Item, Answer]):
 
     async def _drain(self, key: Key, queue: "deque[tuple[Item, asyncio.Future[Answer]]]") -> None:
         while queue:
+            if self._gather:
+                await asyncio.sleep(self._gather)
             batch = [queue.popleft() for _ in range(min(len(queue), self._most))]
             answers: Sequence[Answer | Exception]
             try:

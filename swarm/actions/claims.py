@@ -1,12 +1,12 @@
 """Leases: claiming tasks, renewing, and what lapses."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Case, DateTimeField, F, Func, OuterRef, Q, Subquery, UUIDField, When
+from django.db.models import Case, DateTimeField, F, Func, OuterRef, Q, Subquery, UUIDField, Value, When
 
 from chimera.kernel import clock
 from chimera.kernel.actors import Actor
@@ -78,7 +78,7 @@ def lease(*, agent: AgentProfile, task_ids: Sequence[UUID], by: Actor) -> list[t
         version=F("version") + 1,
         agent=agent,
         lease_token=Func(function="gen_random_uuid", output_field=UUIDField()),
-        lease_expires_at=_until(at),
+        lease_expires_at=_until(at, begun=Value(at)),
         started_at=at,
         attempt_count=Case(
             When(Q(resume__isnull=False, resume__counts=False), then=F("attempt_count")), default=F("attempt_count") + 1
@@ -101,40 +101,23 @@ def lease(*, agent: AgentProfile, task_ids: Sequence[UUID], by: Actor) -> list[t
     return [(task, resumes.get(task.pk)) for task in claimed]
 
 
-def _until(at: datetime) -> Any:
-    """A lease ends no later than the task's timeout or deadline."""
-    ends = at + settings.LEASE
+def _until(at: datetime, *, begun: Any) -> Any:
+    """A lease ends no later than the task's timeout after it began, or its deadline."""
+    timeout = Func(
+        F("timeout_seconds"),
+        begun,
+        template="(%(expressions)s)",
+        function="",
+        arg_joiner=" * interval '1 second' + ",
+        output_field=DateTimeField(),
+    )
     return Func(
-        ends,
-        Case(
-            When(
-                timeout_seconds__isnull=False,
-                then=Func(
-                    F("timeout_seconds"),
-                    at,
-                    template="(%(expressions)s)",
-                    function="",
-                    arg_joiner=" * interval '1 second' + ",
-                    output_field=DateTimeField(),
-                ),
-            ),
-            default=None,
-            output_field=DateTimeField(),
-        ),
+        at + settings.LEASE,
+        Case(When(timeout_seconds__isnull=False, then=timeout), default=None, output_field=DateTimeField()),
         F("deadline_at"),
         function="LEAST",
         output_field=DateTimeField(),
     )
-
-
-def latest_end(task: Task) -> datetime:
-    """Until when the lease may be renewed at `now`."""
-    ends = [clock.now() + settings.LEASE]
-    if task.timeout_seconds and task.started_at:
-        ends.append(task.started_at + timedelta(seconds=task.timeout_seconds))
-    if task.deadline_at:
-        ends.append(task.deadline_at)
-    return min(ends)
 
 
 def renew(*, task: Task) -> None:
@@ -142,17 +125,35 @@ def renew(*, task: Task) -> None:
 
     Writes nothing otherwise, and tells nothing: it is no fact.
     """
-    assert task.lease_expires_at is not None
-    left = task.lease_expires_at - clock.now()
-    if left >= settings.LEASE * RENEW_BELOW:
-        return
-    ends = latest_end(task)
-    changed = Task.objects.filter(pk=task.pk, status=TaskStatus.RUNNING, lease_token=task.lease_token).update(
-        lease_expires_at=ends
-    )
-    if changed != 1:
+    if task.pk not in renew_all([task]):
         raise StaleLease
-    task.lease_expires_at = ends
+
+
+def renew_all(tasks: Iterable[Task], *, always: bool = False) -> set[UUID]:
+    """The same for several RUNNING tasks, in two statements or none; with `always` whatever is left of them.
+
+    Answers those that still are their agents', and brings them up to date.
+    """
+    at = clock.now()
+    found = {task.pk: task for task in tasks}
+    due = {pk: t for pk, t in found.items() if always or _left(t, at) < settings.LEASE * RENEW_BELOW}
+    if not due:
+        return set(found)
+    held = Task.objects.filter(
+        pk__in=due, lease_token__in=[task.lease_token for task in due.values()], status=TaskStatus.RUNNING
+    )
+    # In the order of their ids, as others lock them; who is being settled at this moment is not waited for.
+    free = list(held.order_by("pk").select_for_update(no_key=True, skip_locked=True).values_list("pk", flat=True))
+    Task.objects.filter(pk__in=free).update(lease_expires_at=_until(at, begun=F("started_at")))
+    still = dict(held.values_list("pk", "lease_expires_at"))
+    for pk, ends in still.items():
+        due[pk].lease_expires_at = ends
+    return set(found) - set(due) | set(still)
+
+
+def _left(task: Task, at: datetime) -> timedelta:
+    assert task.lease_expires_at is not None
+    return task.lease_expires_at - at
 
 
 def lapse_reason(task: Task) -> tuple[str, str]:

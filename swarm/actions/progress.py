@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -15,27 +16,47 @@ from swarm.models import Task, TaskProgress
 TTL_SECONDS = 3600
 
 
+@dataclass(frozen=True)
+class Note:
+    """What an agent says of its task's progress: {phase, percentage?, message?, metadata?}."""
+
+    task_id: UUID
+    tenant_id: UUID
+    agent: str
+    progress: Mapping[str, Any]
+
+
 def note(*, task_id: UUID, tenant_id: UUID, agent: str, progress: Mapping[str, Any]) -> bool:
     """Put the newest progress into Redis, marked unwritten. False while Redis is away; the caller then writes it at once."""
-    shown: dict[Any, Any] = {
-        "tenant": str(tenant_id),
-        "agent": agent,
-        "phase": progress["phase"],
-        "percentage": "" if progress.get("percentage") is None else str(progress["percentage"]),
-        "message": progress.get("message", ""),
-        "metadata": json.dumps(progress.get("metadata", {})),
-        "at": clock.now().isoformat(),
-        "unwritten": "1",
-    }
+    return note_all([Note(task_id, tenant_id, agent, progress)])
+
+
+def note_all(notes: Sequence[Note]) -> bool:
+    """The same for many, in one round trip."""
     try:
         with redis.hint() as client:
             pipe = client.pipeline(transaction=True)
-            pipe.hset(redis.progress(task_id), mapping=shown)
-            pipe.expire(redis.progress(task_id), TTL_SECONDS)
+            for one in notes:
+                pipe.hset(redis.progress(one.task_id), mapping=_noted_as(one))
+                pipe.expire(redis.progress(one.task_id), TTL_SECONDS)
             pipe.execute()
     except redis.Away:
         return False
     return True
+
+
+def _noted_as(one: Note) -> dict[Any, Any]:
+    said = one.progress
+    return {
+        "tenant": str(one.tenant_id),
+        "agent": one.agent,
+        "phase": said["phase"],
+        "percentage": "" if said.get("percentage") is None else str(said["percentage"]),
+        "message": said.get("message", ""),
+        "metadata": json.dumps(said.get("metadata", {})),
+        "at": clock.now().isoformat(),
+        "unwritten": "1",
+    }
 
 
 def write(*, rows: Mapping[UUID, Mapping[str, Any]]) -> int:

@@ -323,6 +323,12 @@ def open_descendants(task_id: UUID, *, after: UUID, limit: int) -> list[UUID]:
         return [row[0] for row in cursor.fetchall()]
 
 
+def read_all(task_ids: Iterable[UUID]) -> dict[UUID, Task]:
+    """Those that exist, each with session, campaign and agent, in one statement."""
+    rows = Task.objects.select_related("session__campaign", "agent").filter(pk__in=list(task_ids))
+    return {task.pk: task for task in rows}
+
+
 def read(task_id: UUID) -> Task:
     found: Task | None = Task.objects.select_related("session__campaign", "agent").filter(pk=task_id).first()
     if found is None:

@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 
-from chimera.flows.claim_tasks import Claim, claim_tasks
+from chimera.flows.claim_tasks import claim_tasks, show_claims
 from chimera.flows.finish_many import finish_many
 from chimera.flows.finish_task import Finished, Handed, finish_task
 from chimera.kernel import tenancy
@@ -70,8 +70,7 @@ class Claims(Door):
             by=request.user.actor,
         )
         self.claimed = [c.task for c in claimed]
-        shown = shapes.tasks([c.task for c in claimed], with_results=False)
-        return Response({"claims": [_claim_shape(c, t) for c, t in zip(claimed, shown, strict=True)]})
+        return Response({"claims": show_claims(claimed)})
 
     def keeps(self, response: Response) -> bool:
         """An empty answer is no answer to repeat."""
@@ -88,16 +87,6 @@ class Claims(Door):
 def _check_role(principal: Principal, roles: list[str]) -> None:
     if principal.role not in roles:
         raise forbidden(f"You are a {principal.role}; you cannot claim tasks for {', '.join(roles)}.", code="role")
-
-
-def _claim_shape(claim: Claim, task: dict[str, Any]) -> dict[str, Any]:
-    shown = {
-        "task": task,
-        "lease_token": str(claim.task.lease_token),
-        "lease_expires_at": claim.task.lease_expires_at,
-        "attempt": claim.task.attempt_count,
-    }
-    return shown | ({"resume": claim.resume} if claim.resume else {})
 
 
 class TaskHeartbeat(Door):

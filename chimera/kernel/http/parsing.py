@@ -42,16 +42,21 @@ def read_object(raw: bytes) -> dict[str, Any]:
     """Parse one JSON object; an empty body is an empty object."""
     if not raw.strip():
         return {}
+    found = read_json(raw)
+    if not isinstance(found, dict):
+        raise Refused("The body must be a JSON object.", code="not_an_object", status=400)
+    return found
+
+
+def read_json(raw: bytes | str) -> Any:
+    """Parse JSON as strictly as its standard has it: no NaN, no infinity, no name twice."""
     try:
-        found = json.loads(raw, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_no_doubles)
+        return json.loads(raw, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_no_doubles)
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise Refused(f"The body is not JSON: {error}.", code="malformed_json", status=400) from None
     except (RecursionError, ValueError):
         sentence = f"The body is nested too deeply or has too long a number; nest at most {DEPTH_MAX} levels."
         raise Refused(sentence, code="malformed_json", status=400) from None
-    if not isinstance(found, dict):
-        raise Refused("The body must be a JSON object.", code="not_an_object", status=400)
-    return found
 
 
 def _finite(digits: str) -> float:

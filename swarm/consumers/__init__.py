@@ -1,0 +1,1 @@
+"""Sockets: viewers of a session, and agents at work."""
