@@ -1,0 +1,60 @@
+"""A real web process and relay for the SDK, and agents that work in a thread of the test."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from chimera_sdk import Agent
+from tests.cast import Caller, Stage
+from tests.processes.harness import House
+
+
+@pytest.fixture
+def house(acme: Stage, tmp_path: Path) -> Iterator[House]:
+    made = House(tmp_path, [])
+    made.start("web", "relay")
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+class Working:
+    """An agent at work in a thread; leaving the block drains it, and raises what ended it."""
+
+    def __init__(self, agent: Agent, slots: int) -> None:
+        self.agent, self.error = agent, None
+        self._thread = threading.Thread(target=self._run, args=(slots,), daemon=True)
+
+    error: BaseException | None
+
+    def _run(self, slots: int) -> None:
+        try:
+            asyncio.run(self.agent.serve(slots))
+        except BaseException as error:
+            self.error = error
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def join(self, seconds: float) -> None:
+        self._thread.join(seconds)
+        assert not self._thread.is_alive(), f"still at work after {seconds} s"
+        if self.error:
+            raise self.error
+
+
+@contextmanager
+def working(agent: Agent, house: House, who: Caller, *, transport: str, slots: int = 4) -> Iterator[Working]:
+    agent.url, agent.key, agent.transport = house.url, who.secret, transport  # type: ignore[assignment]
+    work = Working(agent, slots)
+    work.start()
+    try:
+        yield work
+    finally:
+        agent.stop()
+        work.join(15)
