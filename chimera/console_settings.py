@@ -69,6 +69,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Tasks", "task_alt", "swarm_task_changelist"),
                     _item("Dead letters", "mark_email_unread", "swarm_deadletter_changelist"),
                     _item("Campaigns", "flag", "swarm_campaign_changelist"),
+                    _item("Schedules", "event_repeat", "swarm_schedule_changelist"),
                     _item("Agents", "smart_toy", "swarm_agentprofile_changelist"),
                     _item("Locks", "lock", "swarm_resourcelock_changelist"),
                     _item("Memories", "psychology", "memory_memoryrecord_changelist"),

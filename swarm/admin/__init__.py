@@ -1,3 +1,13 @@
 """The console's pages of the swarm."""
 
-from swarm.admin import agents, campaigns, dead_letters, events, locks, people, sessions, tasks  # noqa: F401  (each registers)
+from swarm.admin import (  # noqa: F401  (each registers)
+    agents,
+    campaigns,
+    dead_letters,
+    events,
+    locks,
+    people,
+    schedules,
+    sessions,
+    tasks,
+)

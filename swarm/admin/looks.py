@@ -27,6 +27,7 @@ _TONES = {
     "stopped": "bad",
     "suspended": "bad",
     "cancelled": "plain",
+    "ended": "plain",
 }
 ORDER = ("pending", "queued", "running", "blocked", "completed", "failed", "cancelled")
 

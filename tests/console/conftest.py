@@ -57,6 +57,9 @@ def scene(acme: Stage, settle: Callable[[], None]) -> Scene:
 def rows(acme: Stage, scene: Scene) -> dict[str, str]:
     """The id of a row of each noun of tests.console.places."""
     acme.ada.post("locks", {"resource": "tide gate", "ttl_seconds": 600}).ok(201)
+    night = {"name": "Nightly tide", "cron": "0 3 * * *", "overlap": "skip"}
+    template = {"type": "research", "input_payload": {"question": "high water"}}
+    schedule = acme.otto.post(f"campaigns/{scene.campaign}/schedules", night | {"task": template}).ok(201)
     with acme.bound():
         found = {
             "card": scene.card,
@@ -64,6 +67,7 @@ def rows(acme: Stage, scene: Scene) -> dict[str, str]:
             "task": scene.failed,
             "dead": scene.failed,
             "campaign": scene.campaign,
+            "schedule": schedule["id"],
             "agent": acme.ada.id,
             "lock": ResourceLock.objects.get().pk,
             "memory": MemoryRecord.objects.first().pk,

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 
+from chimera.flows.run_schedules import run_now
 from chimera.kernel import clock, redis
 from chimera.kernel.actors import SYSTEM, Actor
 from chimera.kernel.identity import Role
@@ -14,9 +15,11 @@ from commerce.states import Currency, Scope
 from memory import actions as memory
 from memory.actions.records import NewMemory
 from safety import actions as safety
-from swarm.actions import agents, campaigns, locks, sessions, tasks, tenants
+from swarm.actions import agents, campaigns, locks, schedules, sessions, tasks, tenants
+from swarm.actions.schedules import NewSchedule
 from swarm.actions.tasks import NewTask
 from swarm.models import AgentProfile, Task
+from swarm.models.schedule import TaskTemplate
 from tests.cast import Stage
 from tests.console.conftest import parked
 
@@ -31,6 +34,9 @@ def grow(acme: Stage, first: int, last: int) -> None:
 def _one(number: int) -> None:
     campaign = campaigns.create(name=f"campaign {number}", goal="a goal", context={}, by=SYSTEM)
     made = sessions.create(campaign_id=campaign.pk, name=f"session {number}", context={}, by=SYSTEM)
+    template = TaskTemplate(type="write", input_payload={})
+    nightly = NewSchedule(name=f"schedule {number}", cron="0 3 * * *", overlap="skip", task=template)
+    run_now(schedule_id=schedules.create(campaign_id=campaign.pk, new=nightly, by=SYSTEM).pk, by=SYSTEM)
     session = sessions.lock_for_tasks(made.pk, by=SYSTEM)
     agent, _ = agents.register(
         name=f"agent {number}", role="worker", capabilities=[], tools_config={}, max_slots=1, by=SYSTEM

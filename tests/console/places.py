@@ -32,6 +32,7 @@ NOUNS = {
     "task": _noun("swarm/task", "otto anna boss", "cancel retry", "otto boss"),
     "dead": _noun("swarm/deadletter", "otto anna boss", "retry drop", "otto boss"),
     "campaign": _noun("swarm/campaign", "otto anna boss", "pause resume complete stop", "otto boss"),
+    "schedule": _noun("swarm/schedule", "otto anna boss", "run_now pause resume stop", "otto boss"),
     "agent": _noun("swarm/agentprofile", "otto anna boss", "pause resume rotate_key kill", "otto boss"),
     "lock": _noun("swarm/resourcelock", "otto anna boss", "release", "otto boss"),
     "memory": _noun("memory/memoryrecord", "otto anna boss", "forget", "otto boss"),

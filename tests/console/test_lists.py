@@ -16,6 +16,7 @@ OWN = {  # queries of a list beyond the frame: its page, the filters' choices, a
     "task": 2,
     "dead": 5,
     "campaign": 1,
+    "schedule": 3,
     "agent": 2,
     "lock": 1,
     "memory": 2,
