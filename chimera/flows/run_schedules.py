@@ -10,13 +10,14 @@ from functools import partial
 from uuid import UUID
 
 from django.db import transaction
+from pydantic import ValidationError
 
 from chimera.flows import judge_results
 from chimera.flows.cancel_task import cancel_task
 from chimera.flows.create_tasks import create_tasks
 from chimera.kernel import clock, tenancy
 from chimera.kernel.actors import Actor, ActorKind
-from chimera.kernel.errors import Refused
+from chimera.kernel.errors import Refused, conflict
 from chimera.kernel.eventlog import Recorded
 from chimera.kernel.sweep import every_one, one_by_one
 from swarm.actions import campaigns, schedule_runs, schedule_times, schedules, sessions, tasks
@@ -178,7 +179,12 @@ def _locked_if_open(task_id: UUID | None) -> Task | None:
 
 
 def _create(schedule: Schedule, session: SwarmSession, fire_at: datetime, by: Actor) -> Task:
-    template = schedule.template
+    try:
+        template = schedule.template
+    except ValidationError as error:  # It was stored by another version of us.
+        raise conflict(
+            f"Its task does not fit any more; change it. {error.errors()[0]['msg']}", code="unfit_task"
+        ) from None
     said = template.model_dump(exclude={"deadline_seconds"})
     said["metadata"] = {**template.metadata, "schedule": {"id": str(schedule.pk), "fire_at": fire_at.isoformat()}}
     new = NewTask(session_id=session.pk, deadline_at=template.deadline(clock.now()), **said)

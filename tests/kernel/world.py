@@ -9,7 +9,6 @@ from chimera.kernel import eventlog, tenancy
 from chimera.kernel.relay import parking
 from tests.cast import Stage
 
-
 SCHEDULE = {
     "name": "nightly",
     "cron": "0 3 * * *",

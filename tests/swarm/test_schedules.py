@@ -10,6 +10,7 @@ import pytest
 from chimera.flows import run_schedules
 from chimera.kernel import clock
 from chimera.kernel.errors import conflict
+from swarm.models import Schedule
 from tests.cast import Stage
 from tests.swarm.schedule_world import NOON, TASK, Board, after, board_of, moment
 
@@ -265,6 +266,16 @@ def test_a_time_whose_task_is_refused_is_used_up_and_says_why(board: Board, monk
     assert board.statuses() == ["pending"]  # what it would have replaced is there
     board.tick(after(hours=3))
     assert board.statuses() == ["cancelled", "pending"]
+
+
+def test_a_task_that_no_longer_fits_is_skipped_until_it_is_changed(acme: Stage, board: Board) -> None:
+    schedule = board.make()
+    with acme.bound():
+        Schedule.objects.update(task=TASK | {"colour": "blue"})  # as another version may have stored it
+    board.tick(after(hours=1))
+    acme.otto.patch(f"schedules/{schedule['id']}", {"task": TASK}).ok()
+    board.tick(after(hours=2))
+    assert board.runs(schedule) == [("13:00", "skipped", "unfit_task"), ("14:00", "created", "")]
 
 
 # ------------------------------------------------------------------ out of turn
