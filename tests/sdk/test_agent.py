@@ -13,7 +13,7 @@ from tests.sdk.conftest import working
 
 pytestmark = pytest.mark.slow
 SECONDS = 60
-TRANSPORTS = ["http"]
+TRANSPORTS = ["socket", "http"]
 transports = pytest.mark.parametrize("transport", TRANSPORTS)
 
 

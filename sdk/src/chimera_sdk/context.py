@@ -7,7 +7,6 @@ from typing import Any
 from chimera_sdk import outcome
 from chimera_sdk.client import AsyncClient
 from chimera_sdk.errors import Json
-from chimera_sdk.exchange import Call
 from chimera_sdk.outcome import Result
 from chimera_sdk.spending import Hold, Spend, amount_text
 from chimera_sdk.work import Task, Work
@@ -94,7 +93,7 @@ class Context:
         """
         self.check()
         body = {"query": query, "task": self.task.id, "lease_token": self._work.token} | filters
-        found = await self.api.send(Call.post("memories/search", body))
+        found = await self.api.post("memories/search", body, once=self._work.call_name("recall", body))
         results: list[Json] = found["results"]
         return results
 
@@ -104,8 +103,8 @@ class Context:
         Fields: category, importance_score, persona, source, visibility, valid_from, valid_until, session, task.
         """
         self.check()
-        about = {"session": self.task.session, "task": self.task.id}
-        return await self.api.memories.create(content, once=once, **(about | fields))
+        body = {"content": content, "session": self.task.session, "task": self.task.id} | fields
+        return await self.api.post("memories", body, once=once or self._work.call_name("remember", body))
 
     def spend(
         self,
@@ -117,7 +116,10 @@ class Context:
         metadata: Mapping[str, Any] | None = None,
         once: str | None = None,
     ) -> Spend:
-        """Hold money: `async with` it, or await it. `once` names the purchase, so that it is made once however often it is asked for."""
+        """Hold money: `async with` it, or await it.
+
+        Asked again under the same lease it is the same purchase; `once` names it across leases too.
+        """
         body: Json = {
             "task": self.task.id,
             "lease_token": self._work.token,
@@ -128,7 +130,7 @@ class Context:
         }
         if metadata:
             body["metadata"] = dict(metadata)
-        return Spend(self.api, self._work, body, once=once)
+        return Spend(self.api, self._work, body, once=once or self._work.call_name("spend", body))
 
     def artifact(self, type: str, *, content: Any = None, uri: str | None = None) -> None:
         """Add one to the result: its `content`, or the `uri` where it lies."""

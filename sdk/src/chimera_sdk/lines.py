@@ -26,5 +26,8 @@ class Line(Protocol):
     def beat(self, works: Sequence[Work]) -> None:
         """Keep these leases alive."""
 
+    def let_go(self, work: Work) -> None:
+        """Its lease is over and there is nothing to report: its slot is free, if the server does not know it yet."""
+
     def refill(self) -> None:
         """Ask for as many tasks as are wanted now; none while draining."""

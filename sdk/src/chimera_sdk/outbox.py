@@ -2,6 +2,7 @@
 
 import json
 from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from chimera_sdk.errors import Json
@@ -60,7 +61,7 @@ class Outbox:
             self._queue.append(Item("progress", None, work))
         work.note = note
 
-    def beat(self, works: "list[Work]") -> None:
+    def beat(self, works: Sequence[Work]) -> None:
         leases = [{"task": work.task.id, "lease_token": work.token} for work in works]
         about = Beat({work.task.id: work for work in works})
         self._queue.append(Item("heartbeat", _encode({"leases": leases}), about))

@@ -44,6 +44,9 @@ class PollingLine:
         for work in works:
             self._beat(work)
 
+    def let_go(self, work: Work) -> None:
+        """The server counts leases itself when it is asked for claims."""
+
     def refill(self) -> None:
         """Draining: the poll is broken off. What is claimed in that very moment lapses with its lease."""
         if self.workshop.draining and self._polling:

@@ -28,6 +28,7 @@ CLOSE_SECONDS = 2.0
 STEADY_SECONDS = 10.0  # a connection that lasted so long was a good one: the next pause is short again
 KEY_IS_NO_GOOD = {4401: 401, 4403: 403}  # close codes, as statuses of HTTP
 NO_SUCH_SOCKET = 4404
+LEASES_MAX = 64  # of one heartbeat
 AGAIN = frozenset({"busy", "internal", "away", "unavailable", "timeout"})  # the server's trouble, not the result's
 AGAIN_SECONDS = 1.0
 
@@ -58,8 +59,13 @@ class SocketLine:
 
     def beat(self, works: Sequence[Work]) -> None:
         if self._open:
-            self.outbox.beat(list(works))
+            for start in range(0, len(works), LEASES_MAX):
+                self.outbox.beat(works[start : start + LEASES_MAX])
             self._wake.set()
+
+    def let_go(self, work: Work) -> None:
+        """What ended a lease over HTTP, such as a review, the socket learns from a heartbeat."""
+        self.beat([work])
 
     def refill(self) -> None:
         if self._open:

@@ -56,7 +56,7 @@ class Spend:
     Both raise BudgetExceeded, StaleLease or UnderReview.
     """
 
-    def __init__(self, api: AsyncClient, work: Work, body: Json, *, once: str | None) -> None:
+    def __init__(self, api: AsyncClient, work: Work, body: Json, *, once: str) -> None:
         self._api, self._work, self._body, self._once = api, work, body, once
         self._hold: Hold | None = None
 

@@ -1,6 +1,8 @@
 """A claimed task in hand."""
 
 import asyncio
+import hashlib
+import json
 import time
 from collections.abc import Mapping
 from datetime import datetime
@@ -46,7 +48,7 @@ class Work:
     """One lease, from its claim until the server has answered its result."""
 
     __slots__ = (
-        "_ends_at", "_expires", "attempt", "beating", "lost", "note", "paused", "received", "refused", "resume",
+        "_calls", "_ends_at", "_expires", "attempt", "beating", "lost", "note", "paused", "received", "refused", "resume",
         "running", "said", "task", "token", "under_review",
     )  # fmt: skip
 
@@ -63,9 +65,20 @@ class Work:
         self.note: Json | None = None  # progress that was not sent yet
         self.paused = False
         self.beating = False  # a heartbeat of its own is under way (HTTP)
+        self._calls = 0
         self.received = time.monotonic()
         self._expires: str = claim["lease_expires_at"]
         self._ends_at: float | None = None
+
+    def call_name(self, what: str, body: Json) -> str:
+        """An Idempotency-Key for the next call under this lease.
+
+        Whoever works on the same lease again, after a restart, makes the same calls under the same names, and is answered
+        as before instead of buying twice. A call that says something else has another name.
+        """
+        self._calls += 1
+        said = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+        return f"{what}-{self.token}-{self._calls}-{said[:16]}"
 
     @property
     def held(self) -> bool:

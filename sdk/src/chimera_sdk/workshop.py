@@ -179,6 +179,7 @@ class Workshop:
             return
         if result is None:
             self.settled(work)
+            self.line.let_go(work)
             return
         try:
             work.said = outcome.encoded(work, result)
