@@ -44,6 +44,18 @@ def integer(name: str, default: int, *, least: int, most: int) -> int:
     return value
 
 
+def seconds(name: str, default: float, *, most: float) -> float:
+    """A length of time from zero on."""
+    raw = text(name, str(default))
+    try:
+        value = float(raw)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a number of seconds, not {raw!r}") from None
+    if not 0 <= value <= most:
+        raise ImproperlyConfigured(f"{name} must be between 0 and {most} seconds, not {raw}")
+    return value
+
+
 def ratio(name: str, default: str) -> Decimal:
     """A share between 0 and 1, exact."""
     raw = text(name, default)

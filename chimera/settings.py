@@ -208,6 +208,7 @@ STREAM_EVENTS_MAX = 10_000  # hot tail of one session in Redis, about 10 MB
 CARD_DUE = timedelta(hours=4)  # a card nobody decided by then fails closed
 RESUME_DEADLINE = timedelta(hours=24)  # an approved hold waits this long for its task to be claimed again
 IDEMPOTENCY_KEPT = timedelta(hours=24)  # as long as a client may still repeat a call
+CONCURRENCY_KEY_DEFAULT = 1  # tasks of one concurrency_key that run at once, where no limit says otherwise
 FRAME_BYTES_MAX = 256 * 1024  # one WebSocket frame
 LOCK_TTL_SECONDS_MAX = 3600  # whoever needs a lock for longer renews it, and so shows that it lives
 LOCK_KEPT = timedelta(hours=24)  # an ended lock's row, so that its late owner hears what became of it
@@ -215,7 +216,9 @@ HEARTBEAT_TTL_SECONDS = 30  # three beats of ten seconds
 PARTITIONS_AHEAD_MONTHS = 12  # made ahead, so that no write ever waits for housekeeping
 PARTITIONS_AHEAD_WARN_MONTHS = 3  # /readyz warns below
 RELAY_BATCH = 500  # events read at once by a lane
-RETRY_BASE_SECONDS = 2  # a first retry waits half of it to the whole; each further one twice as long
+RETRY_BASE_SECONDS = env.seconds(
+    "CHIMERA_RETRY_BASE_SECONDS", 2, most=60
+)  # a first retry waits half of it to the whole, each further one twice as long; 0 lets none wait, unless its agent asks
 RETRY_MAX_SECONDS = 300  # five minutes: whoever repairs something wants to see it work again
 RETRY_AFTER_SECONDS_MAX = 24 * 3600  # what an agent may ask for; a day is as long as any quota lasts
 BULK_TASKS_MAX = 500  # tasks that one call cancels, retries or drops, each in a transaction of its own

@@ -13,6 +13,7 @@ class TaskFact(Fact):
     role: str
     priority: int
     agent: UUID | None = None
+    concurrency_key: str = ""
 
     @classmethod
     def about(cls, task: Any, **more: Any) -> Self:
@@ -26,6 +27,7 @@ class TaskFact(Fact):
             role=task.role,
             priority=task.priority,
             agent=task.agent_id,
+            concurrency_key=task.concurrency_key,
             **more,
         )
 
@@ -59,11 +61,12 @@ class TaskResumed(TaskFact):
 
 
 class TaskRequeued(TaskFact):
-    """Back in the queue: lease lost, result stale, or not good enough; `code` says which."""
+    """For another attempt: lease lost, result stale, or not good enough; `code` says which. Pending until `not_before`."""
 
     type: ClassVar[str] = "swarm.task.requeued"
     code: str
     reason: str
+    not_before: datetime | None = None
 
 
 class TaskCompleted(TaskFact):
@@ -222,6 +225,32 @@ class AgentKilled(AgentFact):
 class AgentKeyIssued(AgentFact):
     type: ClassVar[str] = "swarm.agent.key_issued"
     key_prefix: str
+
+
+class ConcurrencyLimitFact(Fact):
+    scope: str
+    value: str
+    running_max: int
+
+    @classmethod
+    def about(cls, limit: Any) -> Self:
+        return cls(
+            aggregate_id=limit.pk,
+            aggregate_version=limit.version,
+            scope=str(limit.scope),
+            value=limit.value,
+            running_max=limit.running_max,
+        )
+
+
+class ConcurrencyLimitSet(ConcurrencyLimitFact):
+    """How many tasks may run at once: in all (scope tenant), of a role, or under a concurrency_key."""
+
+    type: ClassVar[str] = "swarm.limit.set"
+
+
+class ConcurrencyLimitRemoved(ConcurrencyLimitFact):
+    type: ClassVar[str] = "swarm.limit.removed"
 
 
 class LockRevoked(Fact):

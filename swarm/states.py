@@ -110,7 +110,14 @@ TASK = Machine(
             TaskStatus.QUEUED,
             AGENT,
             SYSTEM,
-            why="lease lost, result stale or refused, attempts left",
+            why="result stale or sent back, lease revoked or connection lost: again at once",
+        ),
+        edge(
+            TaskStatus.RUNNING,
+            TaskStatus.PENDING,
+            AGENT,
+            SYSTEM,
+            why="failed or lapsed, attempts left: waits before the next",
         ),
         edge(TaskStatus.RUNNING, TaskStatus.FAILED, AGENT, SYSTEM, why="failed for good, or attempts used up"),
         edge(
@@ -200,3 +207,11 @@ RUN = Machine(
         edge(RunStatus.CREATED, RunStatus.REPLACED, SYSTEM, HUMAN, AGENT, why="cancelled for the next run"),
     ],
 )
+
+
+class LimitScope(StrEnum):
+    """What a concurrency limit counts."""
+
+    TENANT = "tenant"
+    ROLE = "role"
+    KEY = "key"

@@ -8,6 +8,7 @@ from swarm.api.bulk import TaskDrop, TasksBulk
 from swarm.api.campaigns import Campaign, Campaigns, CampaignVerb
 from swarm.api.events import events
 from swarm.api.leases import ClaimResults, TaskHeartbeat, TaskResult
+from swarm.api.limits import Limit, LimitRemoval, Limits
 from swarm.api.locks import LockRelease, LockRenewal, Locks
 from swarm.api.longpoll import claims
 from swarm.api.schedules import CampaignSchedules, Schedule, ScheduleRunNow, Schedules, ScheduleVerb
@@ -51,6 +52,9 @@ urlpatterns = [
     path("tasks/<uuid:task_id>/result", TaskResult.as_view()),
     path("claims", claims),
     path("claims/results", ClaimResults.as_view()),
+    path("concurrency-limits", Limits.as_view()),
+    path("concurrency-limits/<uuid:limit_id>", Limit.as_view()),
+    path("concurrency-limits/<uuid:limit_id>/remove", LimitRemoval.as_view()),
     path("locks", Locks.as_view()),
     path("locks/renew", LockRenewal.as_view()),
     path("locks/release", LockRelease.as_view()),

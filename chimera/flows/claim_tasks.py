@@ -21,6 +21,14 @@ from swarm.states import AgentStatus
 
 
 @dataclass(frozen=True)
+class Claimed:
+    """What an agent got; `early` are ids that Redis gave and a limit kept back, for the list they came from."""
+
+    claims: "list[Claim]"
+    early: list[UUID]
+
+
+@dataclass(frozen=True)
 class Claim:
     task: Task
     resume: dict[str, Any] | None  # {review, note, transactions: [Transaction]}
@@ -28,19 +36,18 @@ class Claim:
 
 def claim_tasks(
     *, agent_id: UUID, most: int, popped: Sequence[UUID], redis_away: bool, types: Sequence[str] = (), by: Actor
-) -> list[Claim]:
+) -> Claimed:
     """At most `most` tasks, within the agent's free slots. An inactive agent gets none; a suspended one 403."""
     agent = agents.hold(agent_id)
     if agent.status == AgentStatus.SUSPENDED:
         raise forbidden("This agent was suspended; an operator lets it in again.", code="agent_suspended")
-    if agent.status != AgentStatus.ACTIVE:
-        return []
-    limit = min(most, claims.free_slots(agent))
+    limit = min(most, claims.free_slots(agent)) if agent.status == AgentStatus.ACTIVE else 0
     if limit == 0:
-        return []
+        return Claimed([], list(popped))
     chosen = claims.queued_for(agent, limit=limit, popped=popped, redis_away=redis_away, types=types)
-    leased = claims.lease(agent=agent, task_ids=chosen, by=by)
-    return [Claim(task=task, resume=_resume(task, resume, by)) for task, resume in leased]
+    leased = claims.lease(agent=agent, task_ids=chosen.now, by=by)
+    mine = [Claim(task=task, resume=_resume(task, resume, by)) for task, resume in leased]
+    return Claimed(mine, [task_id for task_id in chosen.early if task_id in set(popped)])
 
 
 def show_claims(claimed: Sequence[Claim]) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ from swarm import events as swarm
 
 QUEUE = fast(dispatch.queue_ready)
 MIRROR = accumulator.Mirror()
-ENDED = (fast(dispatch.left_running), fast(flush_progress.flush_ended))
+ENDED = (fast(dispatch.left_running), fast(dispatch.next_of_key), fast(flush_progress.flush_ended))
 
 REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     swarm.TaskCreated: [QUEUE, slow("follow", cancel_task.cancel_if_moot)],
@@ -63,6 +63,8 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     swarm.AgentResumed: [],
     swarm.AgentKilled: [slow("follow", stop_work.sweep_agent)],
     swarm.AgentKeyIssued: [],
+    swarm.ConcurrencyLimitSet: [],
+    swarm.ConcurrencyLimitRemoved: [],
     swarm.LockRevoked: [fast(lock_hints.forget_revoked)],
     swarm.ScheduleCreated: [],
     swarm.ScheduleChanged: [],

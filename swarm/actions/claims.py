@@ -12,6 +12,8 @@ from chimera.kernel import clock
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import StaleLease
 from chimera.kernel.eventlog import tell
+from swarm.actions import limits
+from swarm.actions.limits import Admitted
 from swarm.events import TaskClaimed
 from swarm.models import AgentProfile, SwarmSession, Task
 from swarm.states import TaskStatus
@@ -32,12 +34,11 @@ def held_by(agent: AgentProfile) -> int:
 
 def queued_for(
     agent: AgentProfile, *, limit: int, popped: Sequence[UUID], redis_away: bool, types: Sequence[str] = ()
-) -> list[UUID]:
+) -> Admitted:
     """Ids to claim: those Redis gave; tasks that require capabilities; and everything while Redis is away, or of `types`.
 
-    All locked.
-
-    Rows that another claim holds are skipped, so that racing claims never wait for one another.
+    All locked, and within the concurrency limits. Rows that another claim holds are skipped, so that racing claims
+    never wait for one another, except for a limit that they share.
     """
     at = clock.now()
     queued = Task.objects.filter(status=TaskStatus.QUEUED, role=agent.role).in_open_house()
@@ -51,11 +52,14 @@ def queued_for(
     elif popped or agent.capabilities:
         wanted = Q(pk__in=popped) | ~Q(requires=[]) if agent.capabilities else Q(pk__in=popped)
     else:
-        return []
+        return Admitted([], [])
+    if wanted != Q(pk__in=popped):  # else the first rows of a full key would hide all others
+        queued = queued.exclude(concurrency_key__in=limits.full_keys())
     rows = (
         queued.filter(wanted).order_by("-priority", "pk").select_for_update(skip_locked=True, of=("self",), no_key=True)
     )
-    return list(rows.values_list("pk", flat=True)[:limit])
+    found = list(rows.values_list("pk", "concurrency_key")[: max(limit, len(popped))])
+    return limits.admit(role=agent.role, candidates=found, most=limit)
 
 
 def still_queued(task_ids: Sequence[UUID]) -> Any:

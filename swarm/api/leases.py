@@ -40,6 +40,7 @@ class Claims(Door):
     allow: ClassVar = {"POST": AGENTS}
     popped: Sequence[UUID] = ()
     claimed: Sequence[Task] = ()
+    early: Sequence[UUID] = ()
     redis_away = False
 
     def prepare(self, request: Call) -> None:
@@ -61,7 +62,7 @@ class Claims(Door):
 
     @extend_schema(operation_id="claims_create", request=NewClaim, responses=ClaimsShape)
     def post(self, request: Call) -> Response:
-        claimed = claim_tasks(
+        got = claim_tasks(
             agent_id=request.user.agent_id,
             most=max(1, self.most),
             popped=self.popped,
@@ -69,8 +70,8 @@ class Claims(Door):
             types=self.types,
             by=request.user.actor,
         )
-        self.claimed = [c.task for c in claimed]
-        return Response({"claims": show_claims(claimed)})
+        self.claimed, self.early = [c.task for c in got.claims], got.early
+        return Response({"claims": show_claims(got.claims)})
 
     def keeps(self, response: Response) -> bool:
         """An empty answer is no answer to repeat."""
@@ -78,10 +79,7 @@ class Claims(Door):
 
     def afterwards(self, request: Call, response: Response) -> None:
         """Ids that were popped and not claimed: no longer queued, or of a paused house; what is still QUEUED is restocked."""
-        popped = set(self.popped)
-        dispatch.acknowledge(request.user.tenant_id, popped - {task.pk for task in self.claimed})
-        if unpopped := [task for task in self.claimed if task.pk not in popped]:
-            dispatch.taken(request.user.tenant_id, unpopped)
+        dispatch.settle(request.user.tenant_id, popped=self.popped, early=self.early, claimed=self.claimed)
 
 
 def _check_role(principal: Principal, roles: list[str]) -> None:

@@ -68,7 +68,7 @@ def take(worker: Worker, most: int, types: Sequence[str]) -> tuple[list[dict[str
     if popped == [] and not types and not agent.capabilities:
         return [], {}
     with tenancy.bound(principal.tenant_id):
-        claimed = claim_tasks(
+        got = claim_tasks(
             agent_id=agent.pk,
             most=most,
             popped=popped or [],
@@ -76,13 +76,11 @@ def take(worker: Worker, most: int, types: Sequence[str]) -> tuple[list[dict[str
             types=types,
             by=principal.actor,
         )
-        shown = show_claims(claimed)
+        shown = show_claims(got.claims)
     redis.nudge()
-    got = {claim.task.pk for claim in claimed}
-    dispatch.acknowledge(principal.tenant_id, set(popped or ()) - got)
-    if unpopped := [claim.task for claim in claimed if claim.task.pk not in set(popped or ())]:
-        dispatch.taken(principal.tenant_id, unpopped)
-    return shown, known(claimed)
+    mine = [claim.task for claim in got.claims]
+    dispatch.settle(principal.tenant_id, popped=popped or (), early=got.early, claimed=mine)
+    return shown, known(got.claims)
 
 
 def known(claimed: Sequence[Claim]) -> dict[UUID, Lease]:

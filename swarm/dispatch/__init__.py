@@ -3,20 +3,21 @@
 Redis only hints. A lost id comes back by `restock`, a doubled id finds its task no longer QUEUED.
 """
 
-from swarm.dispatch.lists import INFLIGHT_SECONDS, acknowledge, pop, taken
+from swarm.dispatch.keys import next_of_key
+from swarm.dispatch.lists import INFLIGHT_SECONDS, pop, settle
 from swarm.dispatch.reactions import extend_inflight, left_running, open_house, queue_ready, release_dependents
 from swarm.dispatch.stock import queue_due, restock
 
 __all__ = [
     "INFLIGHT_SECONDS",
-    "acknowledge",
     "extend_inflight",
     "left_running",
+    "next_of_key",
     "open_house",
     "pop",
     "queue_due",
     "queue_ready",
     "release_dependents",
     "restock",
-    "taken",
+    "settle",
 ]

@@ -2,14 +2,15 @@
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from chimera.kernel import clock, redis
+from chimera.kernel import clock, redis, tenancy
 from swarm.models import Task
 from swarm.models.task import BANDS
+from swarm.states import TaskStatus
 
 INFLIGHT_SECONDS = 5  # from pop to claim is one transaction; what nobody claimed by then is pushed again
 LOW_FIRST_EVERY = 8  # every eighth pop looks at low priorities first, so that they are never starved
@@ -56,6 +57,34 @@ def pop(*, tenant_id: UUID, role: str, most: int) -> list[UUID] | None:
     except redis.Away:
         return None
     return [UUID(value) for value in found]
+
+
+def settle(tenant_id: UUID, *, popped: Collection[UUID], early: Sequence[UUID], claimed: Sequence[Task]) -> None:
+    """After a claim: what became of the ids that were popped for it, and of tasks that it found without them.
+
+    `early` may be claimed later, and go back to the front of their lists.
+    """
+    put_back(tenant_id, early)
+    acknowledge(tenant_id, set(popped) - {task.pk for task in claimed})
+    if unpopped := [task for task in claimed if task.pk not in popped]:
+        taken(tenant_id, unpopped)
+
+
+def put_back(tenant_id: UUID, task_ids: Sequence[UUID]) -> None:
+    """Ids to the front of their lists, in this order."""
+    if not task_ids:
+        return
+    with tenancy.bound(tenant_id):
+        queued = Task.objects.filter(pk__in=task_ids, status=TaskStatus.QUEUED, requires=[])
+        rows = {task.pk: task for task in queued.only("id", "tenant_id", "priority", "role")}
+    try:
+        with redis.hint() as client:
+            pipe = client.pipeline(transaction=False)
+            for task in (rows[i] for i in reversed(task_ids) if i in rows):
+                pipe.lpush(redis.queue(task.priority_band, task.tenant_id, task.role), str(task.pk))
+            pipe.execute()
+    except redis.Away:
+        return
 
 
 def acknowledge(tenant_id: UUID, task_ids: Iterable[UUID]) -> None:

@@ -26,28 +26,40 @@ def make_queued(task_ids: Iterable[UUID]) -> list[Queued]:
     Some may have been QUEUED before: a batch that is repeated pushes what it may not have pushed.
     """
     asked = sorted(set(task_ids))
+    found = _advance(_QUEUE_FREE, asked)
+    left = _without(asked, found)
+    if left:  # What waits for nothing is the rule, and those that do cost a look at every month.
+        found += _advance(_QUEUE_BOUND, left)
+    if left := _without(left, found):
+        found += [Queued(*row) for row in direct.ask(_QUEUED, rule() | _those(left))]
+    return sorted(found, key=lambda task: task.id)
+
+
+def _advance(sql: str, asked: Sequence[UUID]) -> list[Queued]:
     if not asked:
         return []
-    rows = direct.ask(
-        _QUEUE,
-        rule()
-        | {
-            "ids": asked,
-            "first": asked[0],
-            "last": asked[-1],
-            "facts": [ids.uuid7() for _ in asked],
-            "type": TaskQueued.full_type(),
-            "actor": str(SYSTEM),
-            "trace": current_trace(),
-        },
-    )
-    return [Queued(*row) for row in rows]
+    told = {"type": TaskQueued.full_type(), "actor": str(SYSTEM), "trace": current_trace()}
+    facts = {"facts": [ids.uuid7() for _ in asked]}
+    return [Queued(*row) for row in direct.ask(sql, rule() | _those(asked) | told | facts)]
+
+
+def _without(asked: Sequence[UUID], found: Sequence[Queued]) -> list[UUID]:
+    known = {task.id for task in found}
+    return [task_id for task_id in asked if task_id not in known]
+
+
+def _those(task_ids: Sequence[UUID]) -> dict[str, Any]:
+    """`first` and `last` keep a plan to the months in which the tasks lie."""
+    return {"ids": list(task_ids), "first": min(task_ids), "last": max(task_ids)}
 
 
 def waiting_for(completed: Sequence[UUID]) -> list[UUID]:
-    """One slice of the tasks that are ready now and depend on one of these."""
-    rows = direct.ask(_RELEASED, rule() | {"completed": list(completed), "most": settings.RELAY_BATCH})
-    return [row[0] for row in rows]
+    """One slice of the tasks that are ready now and depend on one of these; mostly there are none."""
+    waiting = [row[0] for row in direct.ask(_WAITING, {"completed": list(completed)})]
+    if not waiting:
+        return []
+    asked = rule() | _those(waiting) | {"most": settings.RELAY_BATCH}
+    return [row[0] for row in direct.ask(_RELEASED, asked)]
 
 
 def due(tenant_id: UUID) -> list[UUID]:
@@ -75,15 +87,19 @@ OPEN_HOUSE = """
 """
 IN_OPEN_HOUSE = "(c.id IS NULL OR c.status = ANY(%(campaigns)s::text[]))"
 
+_DUE_HERE = f"""
+    t.status = 'pending' AND (t.not_before IS NULL OR t.not_before <= %(now)s) AND {IN_OPEN_HOUSE}
+"""
+_FREE = f"{_DUE_HERE} AND NOT EXISTS (SELECT 1 FROM swarm_taskdependency d WHERE d.task_id = t.id)"
 # Of what a task waits for, the youngest is looked at first: it tends to be the last to complete, and one is enough.
 _READY = f"""
-    t.status = 'pending' AND (t.not_before IS NULL OR t.not_before <= %(now)s) AND {IN_OPEN_HOUSE}
-    AND (
+    {_DUE_HERE} AND (
         SELECT true FROM swarm_taskdependency d JOIN swarm_task p ON p.id = d.depends_on_id
         WHERE d.task_id = t.id AND p.status <> 'completed' ORDER BY d.task_id DESC, d.depends_on_id DESC LIMIT 1
     ) IS NULL
 """
-_SHOWN = "id, tenant_id, role, priority, cardinality(requires) > 0"
+_THOSE = "t.id = ANY(%(ids)s::uuid[]) AND t.id BETWEEN %(first)s::uuid AND %(last)s::uuid"
+_SHOWN = "t.id, t.tenant_id, t.role, t.priority, cardinality(t.requires) > 0"
 _PAYLOAD = {
     "aggregate_id": "id",
     "aggregate_version": "version",
@@ -94,15 +110,14 @@ _PAYLOAD = {
     "role": "role",
     "priority": "priority",
     "agent": "agent_id",
+    "concurrency_key": "concurrency_key",
 }
 if set(_PAYLOAD) != set(TaskQueued.model_fields):
     raise TypeError(f"TaskQueued has other fields: {set(_PAYLOAD) ^ set(TaskQueued.model_fields)}")
 
-# `first` and `last` keep the plan to the months in which these tasks lie. The last SELECT sees the rows as they were.
 _QUEUE = f"""
     WITH ready AS MATERIALIZED (
-        SELECT t.id FROM swarm_task t {OPEN_HOUSE}
-        WHERE t.id = ANY(%(ids)s::uuid[]) AND t.id BETWEEN %(first)s::uuid AND %(last)s::uuid AND {_READY}
+        SELECT t.id FROM swarm_task t {OPEN_HOUSE} WHERE {_THOSE} AND {{rule}}
         ORDER BY t.id FOR NO KEY UPDATE OF t SKIP LOCKED
     ), made AS (
         UPDATE swarm_task t SET status = 'queued', queued_at = %(now)s, version = t.version + 1
@@ -115,16 +130,16 @@ _QUEUE = f"""
                %(actor)s, %(trace)s, %(now)s
         FROM made JOIN unnest(%(ids)s::uuid[], %(facts)s::uuid[]) AS f(task, fact) ON f.task = made.id ORDER BY id
     )
-    SELECT {_SHOWN} FROM made UNION ALL (
-        SELECT t.id, t.tenant_id, t.role, t.priority, cardinality(t.requires) > 0 FROM swarm_task t {OPEN_HOUSE}
-        WHERE t.id = ANY(%(ids)s::uuid[]) AND t.id BETWEEN %(first)s::uuid AND %(last)s::uuid
-          AND t.status = 'queued' AND {IN_OPEN_HOUSE}
-    ) ORDER BY id
+    SELECT {_SHOWN} FROM made t
 """
+_QUEUE_FREE, _QUEUE_BOUND = _QUEUE.format(rule=_FREE), _QUEUE.format(rule=_READY)
+_QUEUED = f"""
+    SELECT {_SHOWN} FROM swarm_task t {OPEN_HOUSE} WHERE {_THOSE} AND t.status = 'queued' AND {IN_OPEN_HOUSE}
+"""
+_WAITING = "SELECT DISTINCT task_id FROM swarm_taskdependency WHERE depends_on_id = ANY(%(completed)s::uuid[])"
 _RELEASED = f"""
     SELECT t.id FROM swarm_task t {OPEN_HOUSE}
-    WHERE t.id IN (SELECT w.task_id FROM swarm_taskdependency w WHERE w.depends_on_id = ANY(%(completed)s::uuid[]))
-      AND {_READY} ORDER BY t.id LIMIT %(most)s::int
+    WHERE {_THOSE} AND {_READY} ORDER BY t.id LIMIT %(most)s::int
 """
 _DUE = f"""
     SELECT t.id FROM swarm_task t {OPEN_HOUSE}

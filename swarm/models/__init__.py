@@ -1,5 +1,6 @@
 from swarm.models.agent import AgentKey, AgentProfile
 from swarm.models.campaign import Campaign, SwarmSession
+from swarm.models.limit import ConcurrencyLimit
 from swarm.models.lock import ResourceLock
 from swarm.models.result import TaskArtifact, TaskProgress, TaskResult
 from swarm.models.schedule import Schedule, ScheduleRun
@@ -10,6 +11,7 @@ __all__ = [
     "AgentKey",
     "AgentProfile",
     "Campaign",
+    "ConcurrencyLimit",
     "ExternalId",
     "Membership",
     "PersonalToken",

@@ -109,6 +109,16 @@ class Task(Versioned, TenantOwned):
             models.Index(fields=["tenant_id", "id"], name="task_pending", condition=Q(status=TaskStatus.PENDING)),
             models.Index(fields=["lease_expires_at"], name="task_running", condition=Q(status=TaskStatus.RUNNING)),
             models.Index(fields=["agent"], name="task_of_agent", condition=Q(status=TaskStatus.RUNNING)),
+            models.Index(
+                fields=["tenant_id", "concurrency_key"],
+                name="task_running_key",
+                condition=Q(status=TaskStatus.RUNNING) & ~Q(concurrency_key=""),
+            ),
+            models.Index(
+                fields=["tenant_id", "concurrency_key", "-priority", "id"],
+                name="task_queued_key",
+                condition=Q(status=TaskStatus.QUEUED) & ~Q(concurrency_key=""),
+            ),
             models.Index(fields=["parent_task"], name="task_children", condition=Q(parent_task__isnull=False)),
             models.Index(fields=["tenant_id", "status", "-id"], name="task_by_status"),
         ]

@@ -18,7 +18,9 @@ Settle = Callable[[], None]
 
 def claimed_while_redis_is_away(acme: Stage) -> int:
     with acme.bound():
-        return len(claim_tasks(agent_id=UUID(acme.bob.id), most=1, popped=[], redis_away=True, by=acme.bob.actor))
+        return len(
+            claim_tasks(agent_id=UUID(acme.bob.id), most=1, popped=[], redis_away=True, by=acme.bob.actor).claims
+        )
 
 
 def told(acme: Stage, session: dict[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ from chimera.flows.claim_tasks import claim_tasks
 from chimera.kernel import redis
 from chimera.kernel.actors import SYSTEM
 from swarm.actions import agents, claims
+from swarm.actions.limits import Admitted
 from swarm.models import AgentProfile, Task
 from tests import cluster
 from tests.cast import Caller, Stage
@@ -44,7 +45,7 @@ def race(acme: Stage, rivals: list[Caller], task: UUID) -> list[list[UUID]]:
     def claim(rival: Caller) -> list[UUID]:
         with acme.bound():
             won = claim_tasks(agent_id=UUID(rival.id), most=1, popped=[task], redis_away=False, by=rival.actor)
-            return [claim.task.pk for claim in won]
+            return [claim.task.pk for claim in won.claims]
 
     return at_once([lambda rival=rival: claim(rival) for rival in rivals])
 
@@ -59,10 +60,10 @@ def everyone_has_seen_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The lock is off: all read the task as queued before anybody takes it."""
     seen = threading.Barrier(AGENTS)
 
-    def queued_for(agent: AgentProfile, *, popped: list[UUID], **_: Any) -> list[UUID]:
+    def queued_for(agent: AgentProfile, *, popped: list[UUID], **_: Any) -> Admitted:
         found = list(Task.objects.filter(pk__in=popped, status="queued").values_list("pk", flat=True))
         seen.wait(PATIENCE_SECONDS)
-        return found
+        return Admitted(found, [])
 
     monkeypatch.setattr(claims, "queued_for", queued_for)
 
