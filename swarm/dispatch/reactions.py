@@ -13,14 +13,18 @@ from chimera.kernel.identity import AGENT_ROLES
 from swarm.dispatch import lists, queueing, stock
 
 
-def queue_ready(events: Sequence[Recorded], pipe: Any) -> None:
+def queue_ready(events: Sequence[Recorded], pipe: Any) -> bool:
     """PENDING → QUEUED where ready, then push the ids of those tasks that are QUEUED now."""
-    lists.push(queueing.make_queued(_tasks(events)), pipe)
+    queued = queueing.make_queued(_tasks(events))
+    lists.push(queued, pipe)
+    return bool(queued)
 
 
-def release_dependents(events: Sequence[Recorded], pipe: Any) -> None:
+def release_dependents(events: Sequence[Recorded], pipe: Any) -> bool:
     """Tasks that waited for these may be ready now: one slice of them; `queue_due` goes on with what is left."""
-    lists.push(queueing.make_queued(queueing.waiting_for(_tasks(events))), pipe)
+    queued = queueing.make_queued(queueing.waiting_for(_tasks(events)))
+    lists.push(queued, pipe)
+    return bool(queued)
 
 
 def open_house(events: Sequence[Recorded], pipe: Any) -> None:

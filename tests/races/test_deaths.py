@@ -140,7 +140,7 @@ def claimed_by(agent: Caller, **more: str) -> dict[str, Any]:
 
 def dispatch_all() -> None:
     lane = RedisLane()
-    while lane.step() is Pace.MORE:
+    while lane.step() in (Pace.MORE, Pace.DONE):
         pass
 
 

@@ -28,7 +28,7 @@ class Chains:
 
     def before(self, batch: Batch) -> dict[UUID, Position]:
         """For each session of the batch the position of its last fact before it; START where there is none."""
-        if batch.start != self._end:
+        if batch.begin != self._end:
             self._last.clear()
         firsts = _firsts(batch.events)
         unknown = {session: first for session, first in firsts.items() if session not in self._last}

@@ -44,7 +44,7 @@ class Direct:
     def _ask(self, sql: str, params: Mapping[str, Any] | None) -> list[Row]:
         if self._connection is None or self._process != os.getpid():
             self._connection = self._open()
-        return self._connection.execute(sql.encode(), params, prepare=True).fetchall()
+        return self._connection.execute(sql, params, prepare=True).fetchall()
 
     def _open(self) -> psycopg.Connection[Row]:
         self._process = os.getpid()  # a fork's child does not talk on its parent's connection

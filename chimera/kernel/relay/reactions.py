@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from chimera.kernel.eventlog import Fact, Recorded
 
-    FastFn = Callable[[Sequence[Recorded], Pipeline], None]
+    FastFn = Callable[[Sequence[Recorded], Pipeline], bool | None]
     SlowFn = Callable[[Recorded], None]
     Rebuild = Callable[[], None]
 
@@ -19,7 +19,10 @@ CLOCK = "clock"
 
 @dataclass(frozen=True, slots=True)
 class Fast:
-    """Lane redis: called once per batch with the events of its types; adds commands to the pipeline."""
+    """Lane redis: called once per batch with the events of its types; adds commands to the pipeline.
+
+    It answers True if it told facts of its own: the lane then looks again at once, and waits for no nudge.
+    """
 
     fn: "FastFn"
 

@@ -1,5 +1,6 @@
 """Lane redis: dispatch and streams, whole batches in one pipeline. It never parks: it stops and backs off."""
 
+import time
 from typing import Any
 
 from redis.exceptions import ResponseError
@@ -11,38 +12,74 @@ from chimera.kernel.relay.epoch import Epoch
 from chimera.kernel.relay.pace import Pace
 from chimera.kernel.relay.reactions import REDIS, registry
 
+MOVE_SECONDS = 0.05  # a write for every look would cost more than the look
+
 
 class RedisLane:
+    """Its cursor follows what it did by MOVE_SECONDS at most: who leads after a crash repeats so much."""
+
     name = REDIS
 
     def __init__(self) -> None:
         self._epoch = Epoch()
         self._chains = Chains()
-        self._ahead: cursor.Batch | None = None  # read already, with the move that ended the last step
+        self._ahead: cursor.Batch | None = None  # read already, by what ended the last step
+        self._done: cursor.Looked | None = None  # and not recorded yet
+        self._moved = 0.0
 
     def step(self) -> Pace:
-        """React to the next batch, send the pipeline, then move the cursor. A crash in between repeats the batch."""
+        """React to the next batch, send the pipeline, and then see what follows. A crash in between repeats the batch."""
         client = redis.client()
         self._epoch.certify(client)
-        batch, self._ahead = self._ahead or cursor.next_batch(self.name), None
+        batch, self._ahead = self._ahead or self._next(), None
         if not batch.events:
+            self._record()
             return Pace.WITHHELD if batch.withheld else Pace.IDLE
         pipe = client.pipeline(transaction=False)
-        self._react(batch, pipe)
+        has_told = self._react(batch, pipe)
         stream.append(batch.events, self._chains.before(batch), pipe)
         if not self._epoch.is_still(_send(pipe)):
             return Pace.MORE  # Redis was lost meanwhile: it is rebuilt, and told the same again.
-        following = cursor.move_on(self.name, frm=batch.start, to=batch.end)
+        self._ahead = self._after(batch, looks=has_told or batch.is_cut)
         self._chains.follow(batch)
-        if not following.events:
-            return Pace.MORE if following.withheld else Pace.DONE
-        self._ahead = following
-        return Pace.MORE
+        return Pace.MORE if self._ahead or batch.withheld else Pace.DONE
 
-    def _react(self, batch: cursor.Batch, pipe: Any) -> None:
+    def _next(self) -> cursor.Batch:
+        """Raises Fenced when somebody else moved the cursor since."""
+        batch = cursor.next_batch(self.name, looked=self._done)
+        if self._done and batch.start != self._done.at:
+            self._done = None
+            raise cursor.Fenced(self.name)
+        return batch
+
+    def _after(self, batch: cursor.Batch, *, looks: bool) -> cursor.Batch | None:
+        """Keep what was done, and read what follows, if anything does that nobody will nudge for."""
+        self._done = cursor.Looked(batch.start, batch.end)
+        is_time = time.monotonic() - self._moved >= MOVE_SECONDS
+        if not looks:
+            if is_time:
+                self._record()
+            return None
+        if is_time:
+            following = cursor.move_on(self.name, frm=batch.start, to=batch.end)
+            self._done, self._moved = None, time.monotonic()
+        else:
+            following = self._next()
+        return following if following.events else None
+
+    def _record(self) -> None:
+        if done := self._done:
+            self._done = None
+            cursor.move(self.name, frm=done.at, to=done.upto)
+            self._moved = time.monotonic()
+
+    def _react(self, batch: cursor.Batch, pipe: Any) -> bool:
+        """Whether a reaction told facts of its own."""
+        told = False
         for fn, types in registry().fast.items():
             if mine := [event for event in batch.events if event.type in types]:
-                fn(mine, pipe)
+                told = bool(fn(mine, pipe)) or told
+        return told
 
 
 def _send(pipe: Any) -> str:
