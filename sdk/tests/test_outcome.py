@@ -50,6 +50,11 @@ def test_exceptions_say_whether_another_attempt_makes_sense(exc, code, retryable
     assert (error["code"], error["retryable"]) == (code, retryable)
 
 
+def test_another_attempt_may_be_asked_to_wait():
+    error = of_exception(Retry("later", after_seconds=30)).fields["error"]
+    assert error == {"code": "retry", "message": "later", "retryable": True, "retry_after_seconds": 30}
+
+
 def test_what_no_database_takes_is_left_out():
     error = failed("a\x00b\ud800c", code="  ", retryable=False).fields["error"]
     assert (error["message"], error["code"]) == ("ab?c", "failed")

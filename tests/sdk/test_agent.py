@@ -87,8 +87,13 @@ def test_an_agent_works_recalls_spends_and_answers(acme: Stage, house: House, tr
 @transports
 def test_a_spend_that_a_person_decides_comes_back_with_its_money(acme: Stage, house: House, transport: str) -> None:
     acme.budget(day_usd="10", approval_threshold_usd="1")
-    task = acme.task(acme.session())
+    session = acme.session()
+    task, next_one = acme.task(session, priority=60), acme.task(session, type="other")
     agent, seen = Agent(), list[Any]()
+
+    @agent.task("other")
+    async def other(task, ctx):
+        return ctx.result({}, confidence=0.95)
 
     @agent.task("research")
     async def research(task, ctx):
@@ -103,7 +108,8 @@ def test_a_spend_that_a_person_decides_comes_back_with_its_money(acme: Stage, ho
             seen.append(review.review)
             raise
 
-    with working(agent, house, acme.ada, transport=transport):
+    with working(agent, house, acme.bob, transport=transport, slots=1):
+        ended(acme, next_one)  # the only slot is free while the person thinks
         assert ended(acme, task, "blocked")["results"] == []
         (card,) = acme.rita.get("reviews", status="pending").ok()["results"]
         acme.rita.post(f"reviews/{card['id']}/decision", {"decision": "approve", "note": "go on"}).ok()

@@ -73,10 +73,10 @@ class Fatal(ChimeraError):
 
 
 class Retry(ChimeraError):
-    """Raise it in a handler: this attempt fails, and another may end differently."""
+    """Raise it in a handler: this attempt fails, and another may end differently, no earlier than `after_seconds`."""
 
-    def __init__(self, message: str, *, code: str = "retry") -> None:
-        self.code = code
+    def __init__(self, message: str, *, code: str = "retry", after_seconds: int | None = None) -> None:
+        self.code, self.after_seconds = code, after_seconds
         super().__init__(message)
 
 

@@ -52,12 +52,21 @@ def succeeded(
     return Result(fields)
 
 
-def failed(message: str, *, code: str, retryable: bool, metrics: Mapping[str, Any] | None = None) -> Result:
-    error = {
+def failed(
+    message: str,
+    *,
+    code: str,
+    retryable: bool,
+    after_seconds: int | None = None,
+    metrics: Mapping[str, Any] | None = None,
+) -> Result:
+    error: Json = {
         "code": _storable(code)[:CODE_CHARACTERS_MAX].strip() or "failed",
         "message": _storable(message)[:MESSAGE_CHARACTERS_MAX],
         "retryable": retryable,
     }
+    if after_seconds is not None:
+        error["retry_after_seconds"] = after_seconds
     return Result({"status": "failed", "error": error} | ({"metrics": metrics} if metrics else {}))
 
 
@@ -76,7 +85,7 @@ def of_exception(exc: BaseException) -> Result:
         case Fatal():
             return failed(str(exc), code=exc.code, retryable=False)
         case Retry():
-            return failed(str(exc), code=exc.code, retryable=True)
+            return failed(str(exc), code=exc.code, retryable=True, after_seconds=exc.after_seconds)
         case BudgetExceeded():
             return failed(exc.detail or str(exc), code=exc.code, retryable=False)
         case ProblemError():

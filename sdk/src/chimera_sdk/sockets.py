@@ -132,7 +132,7 @@ class SocketLine:
         self._open = True
         for work in self.workshop.works.values():
             work.note = None
-        self.workshop.meet(hello.get("leases") or [])
+        self.workshop.meet(hello["leases"])
         for work in self.workshop.unanswered():
             self.report(work)
         self.refill()
