@@ -72,6 +72,7 @@ class TaskRequeued(TaskFact):
 class TaskCompleted(TaskFact):
     type: ClassVar[str] = "swarm.task.completed"
     result: UUID | None = None
+    says: bool = True  # whether the result may have words to remember
 
 
 class TaskFailed(TaskFact):

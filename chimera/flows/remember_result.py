@@ -16,6 +16,8 @@ def remember_result(event: Recorded) -> None:
     before the commit leaves nothing, one after it repeats a call that finds the memory.
     """
     assert event.task_id is not None
+    if not event.payload.get("says", True):
+        return
     with tenancy.bound(event.tenant_id):
         applied = TaskResult.objects.filter(task_id=event.task_id, applied=True).select_related("agent", "task")
         result = applied.filter(id=event.payload["result"]).first() if event.payload["result"] else None
