@@ -108,6 +108,7 @@ CLOCK: list[tuple[str, float, Callable[[], Any]]] = [
     ("expire_cards", 5.0, expire_cards.expire_cards),
     ("expire_holds", 5.0, expire_holds.expire_holds),
     ("restock", 5.0, dispatch.restock),
+    ("deal", 1.0, dispatch.deal),
     ("cancel_orphans", 10.0, cancel_task.cancel_orphans),
 ]
 

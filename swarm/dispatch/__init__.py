@@ -3,6 +3,7 @@
 Redis only hints. A lost id comes back by `restock`, a doubled id finds its task no longer QUEUED.
 """
 
+from swarm.dispatch.dealing import deal
 from swarm.dispatch.keys import next_of_key
 from swarm.dispatch.lists import INFLIGHT_SECONDS, pop, settle
 from swarm.dispatch.reactions import extend_inflight, left_running, open_house, queue_ready, release_dependents
@@ -10,6 +11,7 @@ from swarm.dispatch.stock import queue_due, restock
 
 __all__ = [
     "INFLIGHT_SECONDS",
+    "deal",
     "extend_inflight",
     "left_running",
     "next_of_key",

@@ -1,0 +1,86 @@
+"""Fairness between sessions: in a long list they take turns, so that a flood of one does not keep the others waiting.
+
+The order is a hint like the lists themselves. A turn of each session goes to its best priority, then to its oldest task.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import chain, zip_longest
+from typing import Any
+from uuid import UUID
+
+from chimera.kernel import redis, tenancy
+from chimera.kernel.identity import AGENT_ROLES
+from swarm.dispatch import queueing
+from swarm.models import Task
+from swarm.states import TaskStatus
+
+DEAL_FROM = 32  # ids; a shorter list is drained before anybody could call it unfair
+HEAD_MAX = 4_000  # ids looked at from the front, and
+TAIL_MAX = 1_000  # from the back, where new ones come
+
+# Puts ids ARGV to the front of list KEYS[1] in this order, those of them that still stand in it; nothing is added.
+_REORDER = """
+local standing, seen = {}, {}
+local all = redis.call('LRANGE', KEYS[1], 0, -1)
+for _, id in ipairs(all) do standing[id] = true end
+local dealt = {}
+for _, id in ipairs(ARGV) do
+  if standing[id] and not seen[id] then seen[id] = true; dealt[#dealt + 1] = id end
+end
+for _, id in ipairs(all) do
+  if not seen[id] then seen[id] = true; dealt[#dealt + 1] = id end
+end
+redis.call('DEL', KEYS[1])
+for i = 1, #dealt, 1000 do
+  redis.call('RPUSH', KEYS[1], unpack(dealt, i, math.min(i + 999, #dealt)))
+end
+return #dealt
+"""
+_last: dict[str, str] = {}  # by list: the id at its end when it was dealt last; nothing new came since it is the same
+
+
+def deal() -> None:
+    """The clock's step: every list that is long, has grown, and holds several sessions."""
+    tenants = queueing.tenants_with(TaskStatus.QUEUED)
+    keys = [
+        (t, redis.queue(band, t, role)) for t in tenants for role in sorted(AGENT_ROLES) for band in redis.PRIORITIES
+    ]
+    with redis.hint() as client:
+        pipe = client.pipeline(transaction=False)
+        for _, key in keys:
+            pipe.llen(key)
+            pipe.lindex(key, -1)
+        found: list[Any] = pipe.execute()
+        for (tenant_id, key), length, last in zip(keys, found[::2], found[1::2], strict=True):
+            if length >= DEAL_FROM and _last.get(key) != last:
+                _last[key] = _deal(client, tenant_id, key) or last
+            elif length < DEAL_FROM:
+                _last.pop(key, None)
+
+
+def _deal(client: redis.Client, tenant_id: UUID, key: str) -> str:
+    """Answers the id at the end of the list afterwards."""
+    head: Any = client.lrange(key, 0, HEAD_MAX - 1)
+    tail: Any = client.lrange(key, -TAIL_MAX, -1) if len(head) == HEAD_MAX else []
+    looked_at = list(dict.fromkeys([*head, *tail]))
+    dealt = _in_turns(tenant_id, looked_at)
+    if dealt != looked_at:
+        client.eval(_REORDER, 1, key, *dealt)
+    end: Any = client.lindex(key, -1)
+    return str(end or "")
+
+
+def _in_turns(tenant_id: UUID, task_ids: Sequence[str]) -> list[str]:
+    """Those that are queued still, and their sessions in turns; what is not queued any more comes last."""
+    with tenancy.bound(tenant_id):
+        rows = Task.objects.filter(pk__in=task_ids, status=TaskStatus.QUEUED).order_by("-priority", "pk")
+        found = list(rows.values_list("pk", "session_id"))
+    by_session: dict[UUID, list[str]] = defaultdict(list)
+    for task_id, session_id in found:
+        by_session[session_id].append(str(task_id))
+    if len(by_session) < 2:
+        return list(task_ids)
+    turns = [task_id for task_id in chain.from_iterable(zip_longest(*by_session.values())) if task_id]
+    queued = set(turns)
+    return turns + [task_id for task_id in task_ids if task_id not in queued]
