@@ -53,6 +53,7 @@ def _make_home() -> None:
     os.environ["CHIMERA_HOME"] = str(home)
     os.environ["CHIMERA_SECRET_KEY"] = secrets.token_urlsafe(48)
     os.environ.setdefault("CHIMERA_LOG_LEVEL", "ERROR")
+    os.environ["CHIMERA_RETRY_BASE_SECONDS"] = "0"  # nobody waits before another attempt, unless a test is about that
     for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL"):
         os.environ.pop(name, None)  # never somebody's own servers
 

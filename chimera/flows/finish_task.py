@@ -20,6 +20,7 @@ from safety import triggers
 from safety.models import CardKind
 from safety.triggers import Bands, Judgement, Verdict
 from swarm.actions import results, tasks
+from swarm.actions.backoff import Cause
 from swarm.actions.results import Made, NewResult
 from swarm.actions.tasks import Completion
 from swarm.models import Task, TaskResult
@@ -124,12 +125,17 @@ def _stale(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Finished
 
 def _failed(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Finished:
     error = new.error or {"code": "failed", "message": "", "retryable": False}
-    retry = bool(error.get("retryable")) and task.attempt_count < task.max_attempts
-    outcome = "retrying" if retry else "failed"
-    results.record(task=task, lease_token=lease_token, new=new, outcome=outcome, applied=not retry)
+    wait = tasks.until_next(
+        task,
+        Cause.ERROR,
+        retryable=bool(error.get("retryable")),
+        retry_after_seconds=error.get("retry_after_seconds"),
+    )
+    outcome = "failed" if wait is None else "retrying"
+    results.record(task=task, lease_token=lease_token, new=new, outcome=outcome, applied=wait is None)
     commerce.void_all(task_id=task.pk, reason=f"task failed: {error['code']}", by=by)
-    if retry:
-        tasks.requeue(task=task, code=error["code"], message=error["message"], by=by)
+    if wait is not None:
+        tasks.requeue(task=task, code=error["code"], message=error["message"], wait=wait, by=by)
     else:
         tasks.fail(task=task, code=error["code"], message=error["message"], by=by)
         judge_results.judge_lost(task, by)

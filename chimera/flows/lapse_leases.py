@@ -16,10 +16,12 @@ from chimera.kernel.actors import SYSTEM, Actor
 from chimera.kernel.sweep import one_by_one
 from commerce import actions as commerce
 from swarm.actions import claims, tasks
+from swarm.actions.backoff import Cause
 from swarm.models import Task
 from swarm.states import TaskStatus
 
 AT_ONCE_MAX = 500  # leases of one sweep
+CONNECTION_LOST = "connection_lost"
 
 
 def lapse_leases() -> int:
@@ -40,12 +42,16 @@ def end_lease(task_id: UUID, *, revoked: str = "", by: Actor = SYSTEM) -> None:
         return
     if not revoked and task.lease_expires_at > clock.now():
         return
-    code, message = ("lease_revoked", revoked) if revoked else claims.lapse_reason(task)
-    _end(task, code, message, by)
+    if revoked:
+        _end(task, Cause.REVOKED, "lease_revoked", revoked, by)
+    else:
+        _end(task, Cause.LAPSED, *claims.lapse_reason(task), by)
 
 
 def return_lease(task_id: UUID, lease_token: UUID, seen_until: datetime) -> None:
     """Its agent's connection is gone: others may have the task now, rather than when the lease would have lapsed.
+
+    A task that lost its agent like this the time before, too, waits first: it may be what kills them.
 
     Nothing happens when the lease was renewed since it was `seen_until`: then its agent lives on somewhere else.
     """
@@ -53,13 +59,16 @@ def return_lease(task_id: UUID, lease_token: UUID, seen_until: datetime) -> None
     task = {t.pk: t for t in tasks.lock_all(judge_results.together(seen))}[task_id]
     unchanged = task.lease_token == lease_token and task.lease_expires_at == seen_until
     if task.status == TaskStatus.RUNNING and unchanged:
-        _end(task, "connection_lost", "Its agent's connection was lost.", SYSTEM)
+        lost_before = task.error is not None and task.error["code"] == CONNECTION_LOST
+        cause = Cause.LAPSED if lost_before else Cause.LOST
+        _end(task, cause, CONNECTION_LOST, "Its agent's connection was lost.", SYSTEM)
 
 
-def _end(task: Task, code: str, message: str, by: Actor) -> None:
+def _end(task: Task, cause: Cause, code: str, message: str, by: Actor) -> None:
     commerce.void_all(task_id=task.pk, reason=message, by=by)
-    if code != "deadline_exceeded" and task.attempt_count < task.max_attempts:
-        tasks.requeue(task=task, code=code, message=message, by=by)
+    wait = None if code == "deadline_exceeded" else tasks.until_next(task, cause)
+    if wait is not None:
+        tasks.requeue(task=task, code=code, message=message, wait=wait, by=by)
     else:
         tasks.fail(task=task, code=code, message=message, by=by)
         judge_results.judge_lost(task, by)

@@ -22,7 +22,7 @@ class NewResult:
     evidence: list[Any] = field(default_factory=list)
     artifacts: Sequence[dict[str, Any]] = ()
     metrics: dict[str, Any] = field(default_factory=dict)
-    error: dict[str, Any] | None = None  # {code, message, retryable}
+    error: dict[str, Any] | None = None  # {code, message, retryable, retry_after_seconds}
 
 
 @dataclass(frozen=True)

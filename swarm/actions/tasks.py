@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from random import random
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,8 @@ from chimera.kernel import clock, ids
 from chimera.kernel.actors import Actor, ActorKind
 from chimera.kernel.errors import StaleLease, conflict, forbidden, invalid, not_found
 from chimera.kernel.eventlog import tell, tell_all
+from swarm.actions import backoff
+from swarm.actions.backoff import Cause
 from swarm.events import TaskBlocked, TaskCancelled, TaskCompleted, TaskCreated, TaskFailed, TaskRequeued, TaskResumed
 from swarm.models import ExternalId, SwarmSession, Task, TaskDependency
 from swarm.models.task import ExecutionMode
@@ -243,21 +246,44 @@ def fail(*, task: Task, code: str, message: str, by: Actor) -> None:
     tell(TaskFailed.about(task, code=code, reason=message), by=by)
 
 
-def requeue(*, task: Task, code: str, message: str, attempt_back: bool = False, by: Actor) -> None:
-    """Back to the queue for another attempt; with `attempt_back` this one does not count."""
-    attempts = max(0, task.attempt_count - 1) if attempt_back else task.attempt_count
-    error = {"code": code, "message": message, "retryable": True}
+def until_next(
+    task: Task, cause: Cause, *, retryable: bool = True, retry_after_seconds: float | None = None
+) -> timedelta | None:
+    """How long a RUNNING task waits before its next attempt (zero: not at all), by chance; None if there is none.
+
+    There is none either when it could begin only after the deadline.
+    """
+    wait = backoff.until_next(
+        cause=cause,
+        attempt=task.attempt_count,
+        attempts_max=task.max_attempts,
+        share=random(),
+        retryable=retryable,
+        retry_after_seconds=retry_after_seconds,
+    )
+    too_late = wait and task.deadline_at and clock.now() + wait >= task.deadline_at
+    return None if too_late else wait
+
+
+def requeue(
+    *, task: Task, code: str, message: str, wait: timedelta = timedelta(), attempt_back: bool = False, by: Actor
+) -> None:
+    """For another attempt: back to the queue, or PENDING until `wait` is over. With `attempt_back` this one does not count."""
+    again = wait <= timedelta()
+    at = clock.now()
+    changes: dict[str, Any] = {"queued_at": at} if again else {"queued_at": None, "not_before": at + wait}
+    # What the creator said of `not_before` has come true: the task ran. So it may say now when it runs again.
     TASK.advance(
         task,
-        to=TaskStatus.QUEUED,
-        queued_at=clock.now(),
-        attempt_count=attempts,
-        error=error,
+        to=TaskStatus.QUEUED if again else TaskStatus.PENDING,
+        attempt_count=max(0, task.attempt_count - 1) if attempt_back else task.attempt_count,
+        error={"code": code, "message": message, "retryable": True},
         blocked_reason="",
         resume=None,
+        **changes,
         **_RELEASED,
     )
-    tell(TaskRequeued.about(task, code=code, reason=message), by=by)
+    tell(TaskRequeued.about(task, code=code, reason=message, not_before=changes.get("not_before")), by=by)
 
 
 def go_on(*, task: Task, review_id: UUID, note: str, counts: bool, by: Actor) -> None:

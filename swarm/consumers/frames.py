@@ -109,6 +109,7 @@ class Fault(BaseModel):
     code: Annotated[Filled, Field(max_length=80)]
     message: Annotated[Text, Field(max_length=4000)]
     retryable: Annotated[bool, Field(strict=True)] = False
+    retry_after_seconds: Annotated[int, Field(strict=True, ge=0, le=settings.RETRY_AFTER_SECONDS_MAX)] | None = None
 
 
 class Artifact(BaseModel):

@@ -84,6 +84,14 @@ class ErrorShape(StrictSerializer):
     code = TextField(max_length=80)
     message = TextField(max_length=4000, allow_blank=True)
     retryable = serializers.BooleanField(required=False, default=False)
+    retry_after_seconds = StrictIntegerField(
+        min_value=0,
+        max_value=settings.RETRY_AFTER_SECONDS_MAX,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="The next attempt begins no earlier, as when somebody who is asked too often says when to come again.",
+    )
 
 
 class Artifact(StrictSerializer):

@@ -16,6 +16,7 @@ from tests import cluster
 from tests.processes import proc
 
 LEASE_SECONDS = 3  # short, so that what a killed process held is soon another's
+RETRY_BASE_SECONDS = 0.1  # tasks do wait before another attempt, and none for long
 ASK_AGAIN_SECONDS = 0.1
 READY_SECONDS = 60  # two cores, and other tests beside us
 
@@ -106,6 +107,7 @@ class House:
             return {"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1"} | told
         own = {
             "CHIMERA_LEASE_SECONDS": str(LEASE_SECONDS),
+            "CHIMERA_RETRY_BASE_SECONDS": str(RETRY_BASE_SECONDS),
             "CHIMERA_LOG_LEVEL": "WARNING",
             "CHIMERA_PROCESS": name,
             "CHIMERA_PORT": str(self.port),

@@ -1,11 +1,13 @@
 """The wait before another attempt: between its bounds, longer each time, and only where somebody was at fault."""
 
 import random
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.conf import settings as limits
+from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +16,13 @@ from swarm.actions.backoff import Cause, until_next
 ATTEMPTS = st.integers(min_value=1, max_value=1_000)
 SHARES = st.floats(min_value=0, max_value=1, exclude_max=True)
 MANY = 10_000
+
+
+@pytest.fixture(scope="module", autouse=True)
+def as_served() -> Iterator[None]:
+    """The base that an installation has where nobody says otherwise; in the tests nobody waits."""
+    with override_settings(RETRY_BASE_SECONDS=2):
+        yield
 
 
 def wait(**said: Any) -> timedelta | None:
