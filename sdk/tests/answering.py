@@ -23,11 +23,14 @@ class Asked(NamedTuple):
 
 
 class Server(ThreadingHTTPServer):
-    """The last answer is given again and again."""
+    """Answers by the last word of the path, or as `""` says; the last answer is given again and again."""
 
-    def __init__(self, answers: list[Answer]) -> None:
+    def __init__(self, answers: dict[str, list[Answer]]) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.answers, self.asked, self.guard = answers, list[Asked](), threading.Lock()
+
+    def bodies(self, word: str) -> list[Any]:
+        return [asked.body for asked in self.asked if asked.path.endswith(f"/{word}")]
 
     @property
     def url(self) -> str:
@@ -41,7 +44,8 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"null")
         with self.server.guard:
             self.server.asked.append(Asked(self.command, self.path, self.headers.get("Idempotency-Key"), body))
-            answers = self.server.answers
+            word = self.path.split("?")[0].rpartition("/")[2]
+            answers = self.server.answers.get(word) or self.server.answers[""]
             answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if answer.lost:
             self.connection.close()
@@ -61,8 +65,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def answering(*answers: Answer) -> Iterator[Server]:
-    server = Server(list(answers))
+def answering(*answers: Answer, **by_word: list[Answer]) -> Iterator[Server]:
+    server = Server({"": list(answers)} | by_word)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

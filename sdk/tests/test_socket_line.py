@@ -336,6 +336,32 @@ def test_a_key_that_is_no_good_ends_the_agent(code, status):
     assert refused.value.status == status
 
 
+def test_an_agent_that_is_suspended_drops_its_work_and_asks_again():
+    begun, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def slow(task, ctx):
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    async def first(peer: Peer) -> None:
+        await peer.hello()
+        await peer.say(claim(1))
+        await begun.wait()
+        await peer.socket.close(4403)
+
+    async def second(peer: Peer) -> None:
+        assert cancelled.is_set()
+        await peer.socket.close(4403)
+
+    async def third(peer: Peer) -> None:
+        await peer.hello()
+
+    assert converse(agent_of(slow), first, second, third).connections == 3
+
+
 def test_a_handshake_that_is_forbidden_ends_the_agent():
     async def run() -> None:
         async with speaking(refuse=403) as server:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import uuid
 from collections.abc import Sequence
 
 from chimera_sdk.client import AsyncClient
@@ -19,7 +18,7 @@ CLAIMS_MAX = 64  # of one call, as the API has it
 RESULTS_MAX = 500
 RESULTS_BYTES_MAX = 3 * 1024 * 1024  # the API takes bodies of 4 MiB
 REFUSED_SECONDS = 2.0  # a suspended agent is refused claims until somebody lets it in again
-KEY_IS_NO_GOOD = frozenset({401, 404, 422})
+COME_BACK = frozenset({"agent_suspended", "internal", "http_500"})  # any other refusal of a claim will not change
 
 
 class PollingLine:
@@ -69,36 +68,35 @@ class PollingLine:
     # --- claims
 
     async def _poll(self) -> None:
-        once = str(uuid.uuid4())
+        asked: Call | None = None  # a claim whose answer we do not have
         while True:
             self.workshop.changed.clear()
-            if not self.workshop.free:
+            if asked is None and not self.workshop.free:
                 await self.workshop.changed.wait()
                 continue
+            asked = asked or self._claim(min(self.workshop.free, CLAIMS_MAX))
             try:
-                claims = await self._claim(min(self.workshop.free, CLAIMS_MAX), once)
+                answer = await self.api.send(asked)
             except Away as error:
                 log.warning("no work: %s", error)
                 continue
             except ProblemError as error:
-                if error.status in KEY_IS_NO_GOOD:
+                if error.code not in COME_BACK:
                     raise
                 log.warning("no work: %s", error)
                 await asyncio.sleep(REFUSED_SECONDS)
                 continue
-            once = str(uuid.uuid4())
-            for claim in claims:
+            asked = None
+            for claim in answer["claims"]:
                 self.workshop.learn_from(claim)
                 self.workshop.take(claim)
 
-    async def _claim(self, most: int, once: str) -> list[Json]:
-        """Keyed: if its answer was lost, what was claimed comes with the repeat."""
+    def _claim(self, most: int) -> Call:
+        """Keyed: if its answer is lost, what was claimed comes with the repeat."""
         body: Json = {"max": most, "wait_seconds": WAIT_SECONDS}
         if (types := self.workshop.types) is not None:
             body["types"] = types
-        answer = await self.api.send(Call.post("claims", body, once=once, timeout_seconds=WAIT_SECONDS + 15.0))
-        claims: list[Json] = answer["claims"]
-        return claims
+        return Call.post("claims", body, timeout_seconds=WAIT_SECONDS + 15.0)
 
     # --- results
 

@@ -39,6 +39,7 @@ class SocketLine:
         self.outbox = Outbox()
         self._wake = asyncio.Event()
         self._open = False
+        self._known = False  # this key has been let in before
         self._aside: set[asyncio.Task[None]] = set()
 
     # --- what is said
@@ -76,7 +77,10 @@ class SocketLine:
     # --- the connection
 
     async def serve(self) -> None:
-        """Connect, and connect again. Raises NoSocket, or ProblemError when the key is no good."""
+        """Connect, and connect again. Raises NoSocket, or ProblemError when the key is no good.
+
+        Who was let in before and is forbidden now was suspended: its leases are gone, and it asks now and then.
+        """
         pauses = Backoff()
         while True:
             began = time.monotonic()
@@ -84,6 +88,11 @@ class SocketLine:
                 await self._connected()
             except (OSError, InvalidMessage, TimeoutError, ConnectionClosed) as error:
                 log.warning("the socket is away: %s: %s", type(error).__name__, error)
+            except ProblemError as error:
+                if error.status != 403 or not self._known:
+                    raise
+                log.error("this agent was suspended; asking again until an operator lets it in")
+                self.workshop.lose_all("This agent was suspended.")
             finally:
                 self._open = False
             if time.monotonic() - began > STEADY_SECONDS:
@@ -129,7 +138,7 @@ class SocketLine:
         self.outbox.unanswered_max = int(hello.get("unanswered_max", self.outbox.unanswered_max))
         self.workshop.learn(float(hello["lease_seconds"]), float(hello["heartbeat_seconds"]))
         log.info("connected as %s (%s)", hello.get("name"), hello.get("role"))
-        self._open = True
+        self._open = self._known = True
         for work in self.workshop.works.values():
             work.note = None
         self.workshop.meet(hello["leases"])

@@ -106,6 +106,10 @@ class Workshop:
         work.running.cancel()
         self.settled(work)
 
+    def lose_all(self, why: str) -> None:
+        for work in list(self.works.values()):
+            self.lose(work, Stopped(detail=why))
+
     def settled(self, work: Work) -> None:
         """Nothing more is to be said about it."""
         if self.works.pop(work.token, None) is not None:
@@ -235,8 +239,7 @@ class Workshop:
         if running := [work.running for work in self.works.values() if work.running and not work.running.done()]:
             log.info("draining: %d tasks have %g seconds to end", len(running), work_seconds)
             await asyncio.wait(running, timeout=work_seconds)
-        for work in list(self.works.values()):
-            self.lose(work, Stopped(detail="The agent is shutting down."))
+        self.lose_all("The agent is shutting down.")
         try:
             async with asyncio.timeout(report_seconds):
                 while self.works:
