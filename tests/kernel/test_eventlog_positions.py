@@ -1,5 +1,6 @@
 """Positions: nothing that commits late is skipped, and everything comes in order."""
 
+import json
 import threading
 from uuid import uuid4
 
@@ -172,3 +173,14 @@ def test_what_is_no_position_is_refused(text: str) -> None:
 
 def test_positions_read_as_they_are_written() -> None:
     assert Position.parse(str(Position(1042, 7))) == Position(1042, 7)
+
+
+def test_a_fact_is_read_as_it_was_told_and_its_text_is_its_shape() -> None:
+    text = 'ünïcode "quoted" \\ back\nnew \u2028 <tag>'
+    note(text, session=uuid4())
+    note(text)
+    with Writer() as writer:
+        writer.note(text).commit()
+    for event in log():
+        assert event.payload["text"] == text
+        assert json.loads(event.text()) == event.shape()

@@ -9,7 +9,8 @@ from redis.exceptions import ResponseError
 
 from chimera.kernel import redis, relay, tenancy
 from chimera.kernel.eventlog import START
-from chimera.kernel.relay import cursor
+from chimera.kernel.relay import cursor, epoch
+from chimera.kernel.relay.pace import Pace
 from chimera.kernel.relay.redis_lane import RedisLane
 from chimera.kernel.relay.tables import Lane, ParkedEvent
 from tests import cluster
@@ -223,3 +224,95 @@ def test_what_a_reaction_tells_is_delivered_in_its_turn() -> None:
     with registered({Noted: [relay.fast(answer)]}):
         drain(RedisLane())
     assert len(entries(session)) == 2
+
+
+def test_the_cursor_follows_what_was_done_and_catches_up_when_there_is_nothing_to_do() -> None:
+    session, lane = uuid4(), RedisLane()
+    with registered({}):
+        note("1", session=session)
+        assert lane.step() is Pace.DONE
+        first = at()
+        note("2", session=session)
+        assert lane.step() is Pace.DONE
+        assert (at(), len(entries(session))) == (first, 2)
+        assert lane.step() is Pace.IDLE
+    assert at() == log()[-1].position
+
+
+def test_who_leads_after_a_crash_repeats_what_was_not_recorded_and_nothing_is_doubled() -> None:
+    session, seen = uuid4(), []
+    with registered({Noted: [relay.fast(lambda events, pipe: seen.extend(texts(events)))]}):
+        died = RedisLane()
+        for text in ("1", "2", "3"):
+            note(text, session=session)
+            died.step()
+        drain(RedisLane())
+    assert seen == ["1", "2", "3", "2", "3"]
+    assert [i for i, _ in entries(session)] == [str(event.position) for event in log()]
+
+
+def test_a_lane_whose_cursor_was_moved_by_another_notices_before_it_reacts() -> None:
+    session, ours, seen = uuid4(), RedisLane(), []
+    with registered({Noted: [relay.fast(lambda events, pipe: seen.extend(texts(events)))]}):
+        for text in ("1", "2"):
+            note(text, session=session)
+            ours.step()
+        drain(RedisLane())
+        note("3", session=session)
+        seen.clear()
+        with pytest.raises(cursor.Fenced):
+            ours.step()
+        assert seen == []
+        drain(ours)
+    assert seen == ["3"]
+
+
+def test_what_a_reaction_says_that_it_told_is_delivered_without_a_nudge() -> None:
+    def answer(events: Any, pipe: Any) -> bool:
+        for event in events:
+            note("answer", session=event.session_id, fact=Shouted)
+        return True
+
+    session, lane = uuid4(), RedisLane()
+    with registered({Noted: [relay.fast(answer)]}):
+        note("question", session=session)
+        assert lane.step() is Pace.MORE
+        assert lane.step() is Pace.DONE
+    assert len(entries(session)) == 2
+
+
+def test_a_redis_that_was_lost_since_the_last_look_is_rebuilt_and_told_the_same_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(epoch, "RUN_ID_SECONDS", 60.0)
+    session, rebuilt = uuid4(), []
+    lane = RedisLane()
+    with registered({}, rebuild=[lambda: rebuilt.append(entries(session))]):
+        lane.step()
+        note("1", session=session)
+        redis.client().flushall()
+        assert lane.step() is Pace.MORE
+        assert redis.client().get(redis.EPOCH) is None
+        drain(lane)
+    assert len(rebuilt) == 2
+    assert redis.client().get(redis.EPOCH)
+    assert [i for i, _ in entries(session)] == [str(log()[0].position)]
+    assert at() == log()[0].position
+
+
+def test_the_chain_of_a_session_holds_across_batches_and_lanes(settings: Any) -> None:
+    settings.RELAY_BATCH = 2
+    one, other = uuid4(), uuid4()
+    with registered({}):
+        first = RedisLane()
+        for number in range(3):
+            note(f"a{number}", session=one)
+            note(f"b{number}", session=other)
+            drain(first)
+        drain(RedisLane())
+        note("a3", session=one)
+        note("b3", session=other)
+        drain(RedisLane())
+    for session in (one, other):
+        chain = [(i, fields["prev"]) for i, fields in entries(session)]
+        assert [prev for _, prev in chain] == [str(START), *(i for i, _ in chain[:-1])]

@@ -1,0 +1,46 @@
+"""Who waits how long: a nudge wakes a lane at once, and one that does late work rests between its looks."""
+
+import time
+
+import pytest
+
+from chimera.kernel.relay import pace
+from chimera.kernel.relay.pace import IDLE_SECONDS, Pace, Waiter
+
+
+def seconds_of(waiter: Waiter, why: Pace) -> float:
+    began = time.monotonic()
+    waiter.wait(why)
+    return time.monotonic() - began
+
+
+def test_a_lane_that_was_woken_goes_on_at_once() -> None:
+    waiter = Waiter()
+    for why in (Pace.IDLE, Pace.DONE, Pace.IDLE):
+        waiter.wake()
+        assert seconds_of(waiter, why) < 0.1
+    assert seconds_of(waiter, Pace.MORE) < 0.1
+
+
+def test_a_nudge_that_came_during_the_step_is_not_lost_and_one_counts_once() -> None:
+    waiter = Waiter()
+    waiter.wake()
+    waiter.wake()
+    assert seconds_of(waiter, Pace.DONE) < 0.1
+    assert seconds_of(waiter, Pace.IDLE) >= IDLE_SECONDS * 0.9
+
+
+def test_a_lane_of_late_work_looks_at_once_after_a_silence_and_then_not_before_it_rested() -> None:
+    waiter = Waiter(rest_seconds=0.2)
+    waiter.wake()
+    assert seconds_of(waiter, Pace.IDLE) < 0.1
+    waiter.wake()
+    assert 0.15 < seconds_of(waiter, Pace.DONE) < IDLE_SECONDS
+
+
+def test_whoever_waits_for_a_writer_is_woken_by_its_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "WITHHELD_SECONDS", 0.5)
+    waiter = Waiter()
+    assert seconds_of(waiter, Pace.WITHHELD) >= 0.45
+    waiter.wake()
+    assert seconds_of(waiter, Pace.WITHHELD) < 0.2
