@@ -31,7 +31,9 @@ FIELD = 'ReviewCard.add_to_class("planted", models.TextField(default=""))'
 PLANTS = {
     "ruff check .": Plant("chimera/kernel/clock.py", "import os", "F401"),
     "ruff format --check .": Plant("chimera/kernel/clock.py", "PLANTED = ( 1,2 )", "1 file would be reformatted"),
-    "lint-imports": Plant("swarm/dispatch/lists.py", "from commerce import limits", "Swarm imports no other app BROKEN"),
+    "lint-imports": Plant(
+        "swarm/dispatch/lists.py", "from commerce import limits", "Swarm imports no other app BROKEN"
+    ),
     "python -m chimera.kernel.embedded python manage.py makemigrations --check --dry-run": Plant(
         "safety/models.py", FIELD, "Add field planted to reviewcard"
     ),

@@ -16,7 +16,7 @@ PLANTS = {
     "Safety imports no other app": ("safety/triggers.py", "from memory import limits"),
     "Memory imports no other app": ("memory/actions/records.py", "import swarm.models"),
     "The kernel knows nothing of ours": ("chimera/kernel/clock.py", "import chimera.management"),
-    "Flows know no door": ("chimera/flows/finish_task.py", "from swarm.api import tasks"),
+    "Flows know no door": ("chimera/flows/change_budget.py", "from swarm.api import tasks"),
     "Rooms of an app import downwards": ("commerce/states.py", "import commerce.models"),
 }
 

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.urls import URLPattern, get_resolver
 
+from chimera.flows.bulk_tasks import BulkVerb
 from chimera.kernel import tenancy
 from tests.cast import Caller, Said, Stage
 from tests.kernel.world import SCHEDULE, World, made_by
@@ -29,6 +30,7 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "POST campaigns/<uuid:campaign_id>/schedules": lambda w: SCHEDULE,
     "PATCH schedules/<uuid:schedule_id>": lambda w: {"name": "another"},
     "PATCH sessions/<uuid:session_id>": lambda w: {"name": "another"},
+    "PATCH concurrency-limits/<uuid:limit_id>": lambda w: {"running_max": 1},
     "POST tasks/<uuid:task_id>/heartbeat": lambda w: {"lease_token": w.lease_token},
     "POST tasks/<uuid:task_id>/result": lambda w: {
         "lease_token": w.lease_token,
@@ -51,11 +53,19 @@ NAMING: dict[str, list[Callable[[World], dict[str, Any]]] | None] = {
         lambda w: _task(w.ids["session_id"]),
     ],
     "tasks/batch": [lambda w: {"tasks": [_task(w.ids["session_id"])]}],
+    **{
+        f"tasks/{verb}": [
+            lambda w: _matching(session=w.ids["session_id"]),
+            lambda w: _matching(campaign=w.ids["campaign_id"]),
+        ]
+        for verb in BulkVerb
+    },
     "claims": None,
     "claims/results": None,  # each on its own; see below
     "transactions": [
         lambda w: {"task": w.ids["task_id"], "lease_token": w.lease_token, "amount_usd": "1", "asset_symbol": "USD"}
     ],
+    "concurrency-limits": None,
     "locks": None,  # a name of theirs is another resource; see tests/swarm/test_locks.py
     "locks/renew": None,
     "locks/release": None,
@@ -73,6 +83,10 @@ NAMING: dict[str, list[Callable[[World], dict[str, Any]]] | None] = {
 
 def _task(session: str, **more: Any) -> dict[str, Any]:
     return {"session": session, "type": "research", "input_payload": {}} | more
+
+
+def _matching(**chosen: str) -> dict[str, Any]:
+    return {"filter": chosen, "reason": "wrong"}
 
 
 def _routes() -> Iterator[tuple[str, str, frozenset[Any]]]:
@@ -185,7 +199,7 @@ def _is_refused_or_empty(said: Said) -> bool:
         "unknown_task",
         "invalid",
     }
-    return refused or (said.status == 200 and said.body["results"] == [])
+    return refused or (said.status == 200 and (said.body.get("results") == [] or said.body.get("matched") == 0))
 
 
 def test_tasks_of_others_are_no_parents_and_nothing_waits_for_them(zenith: Stage, world: World) -> None:

@@ -15,6 +15,7 @@ SCHEDULE = {
     "overlap": "skip",
     "task": {"type": "research", "input_payload": {"question": "why"}},
 }
+LIMIT = {"scope": "tenant", "running_max": 100}
 
 
 @dataclass(frozen=True)
@@ -44,19 +45,23 @@ def made_by(acme: Stage, settle: Callable[[], None]) -> World:
     acme.ada.post(f"tasks/{task['id']}/heartbeat", lease | {"progress": progress}).ok()
     acme.otto.post("campaigns", {"name": "kept for its key", "goal": "none"}, Idempotency_Key="one").ok(201)
     acme.ada.post("locks", {"resource": "tide gate", "ttl_seconds": 600}).ok(201)
+    limit = acme.otto.post("concurrency-limits", LIMIT).ok(201)
     flush_progress()
     _park(acme)
     settle()
+    review = _waiting(acme, settle, session)["review"]
+    acme.otto.post(f"schedules/{schedule['id']}/run").ok(201)
     return World(
         {
             "agent_id": acme.ada.id,
             "campaign_id": campaign["id"],
             "session_id": session["id"],
             "schedule_id": schedule["id"],
+            "limit_id": limit["id"],
             "task_id": task["id"],
             "transaction_id": spend["id"],
             "budget_id": budget["id"],
-            "review_id": _waiting(acme, settle, session)["review"],
+            "review_id": review,
             "memory_id": memory["id"],
         },
         claim["lease_token"],
