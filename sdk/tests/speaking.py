@@ -120,3 +120,13 @@ def converse(agent: Agent, *scripts: Script, slots: int = 4) -> Server:
             return server
 
     return asyncio.run(run())
+
+
+def agent_of(handler: Any, **more: Any) -> Agent:
+    agent = Agent(**more)
+    agent.task("research")(handler)
+    return agent
+
+
+async def answer(task, ctx):
+    return ctx.result({"n": task.input.get("n", 0)}, confidence=0.9)

@@ -32,6 +32,16 @@ def test_the_client_speaks_the_rest_of_the_api(acme: Stage, house: House) -> Non
         assert [task["id"] for task in pia.tasks.list(session=session, type="draft")] == [one["id"]]
         assert pia.tasks.cancel(one["id"], "enough")["status"] == "cancelled"
 
+        dropped = boss.tasks.in_bulk("cancel", filter={"session": session}, limit=2)
+        assert (dropped["changed"], dropped["more"]) == (2, True)
+
+        # schedules
+        job = {"type": "sweep", "input_payload": {}}
+        schedule = boss.schedules.create(campaign["id"], name="nightly", cron="0 3 * * *", overlap="skip", task=job)
+        assert boss.schedules.pause(schedule["id"])["status"] == "paused"
+        assert boss.schedules.change(schedule["id"], cron="0 4 * * *")["cron"] == "0 4 * * *"
+        assert [row["id"] for row in boss.schedules.list()] == [schedule["id"]]
+
         # what happened, in order, and from there on
         events = list(pia.sessions.events(session))
         assert [event["type"] for event in events].count("swarm.task.created.v1") == TASKS + 1

@@ -18,6 +18,7 @@ class Resources(Generic[R, P]):
 
     def __init__(self) -> None:
         self.tasks, self.sessions, self.campaigns = Tasks(self), Sessions(self), Campaigns(self)
+        self.schedules = Schedules(self)
         self.agents, self.memories, self.locks = Agents(self), Memories(self), Locks(self)
         self.budgets, self.transactions, self.reviews = Budgets(self), Transactions(self), Reviews(self)
 
@@ -78,6 +79,14 @@ class Tasks(Noun[R, P]):
     def retry(self, id: str, reason: str | None = None) -> R:
         return self._do(id, "retry", reason=reason)
 
+    def drop(self, id: str, reason: str | None = None) -> R:
+        """A dead letter that nobody will retry."""
+        return self._do(id, "drop", reason=reason)
+
+    def in_bulk(self, verb: str, *, filter: Json, limit: int | None = None, after: str | None = None) -> R:
+        """{matched, changed, failed, more, next}: cancel, retry or drop what matches, a bounded number in each call."""
+        return self._client.post(f"tasks/{verb}", _given({"filter": filter, "limit": limit, "after": after}))
+
 
 class _House(Noun[R, P]):
     """Sessions and campaigns: opened, changed, paused, ended."""
@@ -116,6 +125,33 @@ class Campaigns(_House[R, P]):
 
     def create(self, *, name: str, goal: str, context: Json | None = None, once: str | None = None) -> R:
         return self._create({"name": name, "goal": goal, "context": context}, once)
+
+
+class Schedules(Noun[R, P]):
+    path = "schedules"
+
+    def create(
+        self, campaign: str, *, name: str, cron: str, overlap: str, task: Json, once: str | None = None, **fields: Any
+    ) -> R:
+        """`overlap` is skip, queue or replace: what to do while the task of the run before is open."""
+        body = {"name": name, "cron": cron, "overlap": overlap, "task": task} | fields
+        return self._client.post(f"campaigns/{campaign}/schedules", _given(body), once=once)
+
+    def change(self, id: str, **fields: Any) -> R:
+        return self._client.patch(f"schedules/{id}", fields)
+
+    def run(self, id: str) -> R:
+        """Once, now, out of its turn."""
+        return self._do(id, "run")
+
+    def pause(self, id: str, reason: str | None = None) -> R:
+        return self._do(id, "pause", reason=reason)
+
+    def resume(self, id: str, reason: str | None = None) -> R:
+        return self._do(id, "resume", reason=reason)
+
+    def stop(self, id: str, reason: str | None = None) -> R:
+        return self._do(id, "stop", reason=reason)
 
 
 class Agents(Noun[R, P]):

@@ -1,0 +1,69 @@
+"""Being refused at the socket's door."""
+
+import asyncio
+
+import pytest
+
+from chimera_sdk import ProblemError
+from chimera_sdk.lines import NoSocket
+from speaking import Peer, agent_of, answer, claim, converse, speaking
+
+
+@pytest.mark.parametrize(("code", "status"), [(4401, 401), (4403, 403)])
+def test_a_key_that_is_no_good_ends_the_agent(code, status):
+    async def script(peer: Peer) -> None:
+        await peer.socket.close(code)
+
+    async def run() -> None:
+        async with speaking(script) as server:
+            await agent_of(answer, url=server.url, key="chm_x").serve()
+
+    with pytest.raises(ProblemError) as refused:
+        asyncio.run(run())
+    assert refused.value.status == status
+
+
+def test_an_agent_that_is_suspended_drops_its_work_and_asks_again():
+    begun, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def slow(task, ctx):
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    async def first(peer: Peer) -> None:
+        await peer.hello()
+        await peer.say(claim(1))
+        await begun.wait()
+        await peer.socket.close(4403)
+
+    async def second(peer: Peer) -> None:
+        assert cancelled.is_set()
+        await peer.socket.close(4403)
+
+    async def third(peer: Peer) -> None:
+        await peer.hello()
+
+    assert converse(agent_of(slow), first, second, third).connections == 3
+
+
+def test_a_handshake_that_is_forbidden_ends_the_agent():
+    async def run() -> None:
+        async with speaking(refuse=403) as server:
+            await agent_of(answer, url=server.url, key="chm_x").serve()
+
+    with pytest.raises(ProblemError) as refused:
+        asyncio.run(run())
+    assert (refused.value.status, refused.value.code) == (403, "refused")
+
+
+@pytest.mark.parametrize("status", [400, 404, 426, 502])
+def test_whoever_insists_on_the_socket_is_told_that_there_is_none(status):
+    async def run() -> None:
+        async with speaking(refuse=status) as server:
+            await agent_of(answer, url=server.url, key="chm_x", transport="socket").serve()
+
+    with pytest.raises(NoSocket, match=str(status)):
+        asyncio.run(run())
