@@ -88,6 +88,7 @@ def main() -> None:
         for later, earlier in zip(names_of(app)[:0:-1], names_of(app)[-2::-1], strict=True):
             migrate(app, earlier)
             migrate(app, later)
+        migrate(app)  # the walk has ended with its second
     for app in APPS[:3]:
         migrate(app, "zero")
         migrate(app)
