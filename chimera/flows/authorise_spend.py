@@ -10,6 +10,7 @@ from uuid import UUID
 from chimera.flows.read_usage import tenant_time_zone
 from chimera.kernel.actors import Actor
 from chimera.kernel.http.parsing import money_text
+from chimera.kernel.identity import Role
 from commerce import actions as commerce
 from commerce.actions import Outcome, Place, Purchase
 from commerce.states import MoneyStatus
@@ -18,6 +19,8 @@ from safety.models import CardKind
 from swarm.actions import tasks
 from swarm.models import Task
 from swarm.models.task import ExecutionMode
+
+SPENDERS = frozenset({Role.WORKER})  # who may ask for money, capture and void it, at every door
 
 
 def authorise_spend(*, task_id: UUID, lease_token: UUID, agent_id: UUID, purchase: Purchase, by: Actor) -> Outcome:
@@ -29,7 +32,7 @@ def authorise_spend(*, task_id: UUID, lease_token: UUID, agent_id: UUID, purchas
     tasks.check_lease(task, lease_token, agent_id=agent_id)
     card_id = safety.new_id()
     outcome = commerce.reserve(
-        place=_place(task, agent_id),
+        place=place_of(task, agent_id),
         purchase=purchase,
         lease_token=lease_token,
         card_id=card_id,
@@ -42,7 +45,7 @@ def authorise_spend(*, task_id: UUID, lease_token: UUID, agent_id: UUID, purchas
     return outcome
 
 
-def _place(task: Task, agent_id: UUID) -> Place:
+def place_of(task: Task, agent_id: UUID) -> Place:
     return Place(task_id=task.pk, session_id=task.session_id, campaign_id=task.session.campaign_id, agent_id=agent_id)
 
 

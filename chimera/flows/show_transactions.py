@@ -5,7 +5,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from chimera.kernel.errors import Refused
+from chimera.kernel.http.parsing import money_text
 from commerce import shapes
+from commerce.actions import Outcome
 from commerce.models import Transaction
 from commerce.states import Keeper
 from safety.models import ReviewCard
@@ -19,6 +22,24 @@ def show_transactions(rows: Sequence[Transaction]) -> list[dict[str, Any]]:
 
 def show_transaction(row: Transaction) -> dict[str, Any]:
     return show_transactions([row])[0]
+
+
+def show_denial(outcome: Outcome, shown: dict[str, Any]) -> Refused:
+    """A denied spend as a problem, with its transaction as it is shown. It is a row, so it is answered, not raised."""
+    refusal = outcome.refusal
+    assert refusal is not None
+    return Refused(
+        refusal.detail,
+        code=str(refusal.code),
+        status=402,
+        extra={
+            "remaining_usd": money_text(refusal.remaining_usd),
+            "resets_at": refusal.resets_at,
+            "window": refusal.window,
+            "budget": str(refusal.budget_id) if refusal.budget_id else None,
+            "transaction": shown,
+        },
+    )
 
 
 def _ends(rows: Sequence[Transaction]) -> dict[UUID, datetime | None]:

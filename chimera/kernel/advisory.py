@@ -1,5 +1,7 @@
 """Locks by name, until the end of the transaction. They give a transaction no id (docs/locking.md), as a row's lock does."""
 
+from collections.abc import Iterable
+
 from django.db import connection
 
 
@@ -7,3 +9,12 @@ def hold(name: str) -> None:
     """Wait for everybody else who holds this name. Two names may, very rarely, be one: then they wait for one another."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+
+
+def hold_all(names: Iterable[str]) -> None:
+    """Several in one statement, in the order of their names, so that two who want the same do not wait in a circle."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(name, 0)) FROM unnest(%s::text[]) AS name",
+            [sorted(set(names))],
+        )

@@ -7,6 +7,7 @@ that carry secrets are stored encrypted under a key derived from the Idempotency
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -60,12 +61,19 @@ class Once:
 
     def prior(self) -> tuple[int, dict[str, Any]] | None:
         """The first answer to this call, once no other is at work on it."""
-        advisory.hold(f"{tenancy.current()}|{self.principal}|{self.key_digest.hex()}")
+        advisory.hold(self.name())
         return self.seen()
+
+    def name(self) -> str:
+        """Equal for calls with the same key of the same caller, whatever they ask for."""
+        return f"{tenancy.current()}|{self.principal}|{self.key_digest.hex()}"
 
     def seen(self) -> tuple[int, dict[str, Any]] | None:
         """The first answer, if it is there by now; 422 when the key was used for another body. No word on who is at work."""
-        found = Answer.objects.filter(principal=self.principal, key_digest=self.key_digest).first()
+        return self.told_by(Answer.objects.filter(principal=self.principal, key_digest=self.key_digest).first())
+
+    def told_by(self, found: Answer | None) -> tuple[int, dict[str, Any]] | None:
+        """The same from a row that was read already."""
         if found is None or found.created_at < clock.now() - settings.IDEMPOTENCY_KEPT:
             return None
         if bytes(found.request_digest) != self.request_digest:
@@ -77,17 +85,17 @@ class Once:
         return found.status, json.loads(self._read(bytes(found.body)))
 
     def keep(self, status: int, answer: bytes) -> None:
-        if status not in STORED_STATUSES:
-            return
-        Answer.objects.update_or_create(
+        keep_all([(self, status, answer)])
+
+    def row(self, status: int, answer: bytes) -> Answer:
+        """Unsaved."""
+        return Answer(
             principal=self.principal,
             key_digest=self.key_digest,
-            defaults={
-                "request_digest": self.request_digest,
-                "status": status,
-                "body": self._fernet().encrypt(answer),
-                "created_at": clock.now(),
-            },
+            request_digest=self.request_digest,
+            status=status,
+            body=self._fernet().encrypt(answer),
+            created_at=clock.now(),
         )
 
     def _read(self, stored: bytes) -> bytes:
@@ -106,6 +114,35 @@ class Once:
             settings.SECRET_KEY.encode() + self.key.encode()
         )
         return Fernet(base64.urlsafe_b64encode(derived))
+
+
+def prior_all(calls: Sequence[Once]) -> list[tuple[int, dict[str, Any]] | Refused | None]:
+    """`prior()` of several calls with different keys, in two statements; what it would raise stands in its place."""
+    if not calls:
+        return []
+    advisory.hold_all(call.name() for call in calls)
+    rows = Answer.objects.filter(
+        principal__in={call.principal for call in calls}, key_digest__in=[call.key_digest for call in calls]
+    )
+    found = {(row.principal, bytes(row.key_digest)): row for row in rows}
+    return [_told(call, found.get((call.principal, call.key_digest))) for call in calls]
+
+
+def _told(call: Once, found: Answer | None) -> tuple[int, dict[str, Any]] | Refused | None:
+    try:
+        return call.told_by(found)
+    except Refused as refusal:
+        return refusal
+
+
+def keep_all(answered: Sequence[tuple[Once, int, bytes]]) -> None:
+    """Each call's status and answer, in one statement; an older answer to the same key is over, and replaced."""
+    Answer.objects.bulk_create(
+        [call.row(status, answer) for call, status, answer in answered if status in STORED_STATUSES],
+        update_conflicts=True,
+        unique_fields=["tenant_id", "principal", "key_digest"],
+        update_fields=["request_digest", "status", "body", "created_at"],
+    )
 
 
 def _canonical(body: bytes) -> bytes:

@@ -5,7 +5,7 @@ They lock windows by id, then transactions by id (docs/locking.md), and move bot
 
 from commerce.actions.keeping import deny_review, keep_by_card, rebind, release_to_resume
 from commerce.actions.settlement import capture, capture_all, expire_due, locked, void, void_all, with_open_money
-from commerce.actions.spending import Outcome, Place, Purchase, Refusal, reserve
+from commerce.actions.spending import Outcome, Place, Purchase, Refusal, lock_ahead, reserve
 
 __all__ = [
     "Outcome",
@@ -17,6 +17,7 @@ __all__ = [
     "deny_review",
     "expire_due",
     "keep_by_card",
+    "lock_ahead",
     "locked",
     "rebind",
     "release_to_resume",

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import reduce
+from operator import or_
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction as database
 
-from chimera.kernel import ids
+from chimera.kernel import clock, ids
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import invalid
 from chimera.kernel.eventlog import tell
@@ -111,6 +113,13 @@ def reserve(
     if threshold is not None:
         return _reviewed(row, threshold, card_id, by)
     return _placed(row, limits, lease_token, by)
+
+
+def lock_ahead(places: Iterable[Place], *, settling: Iterable[Transaction], time_zone: str) -> None:
+    """Before several spends and settlements in one transaction: all their windows, in one order for everybody."""
+    budgets = reduce(or_, (_applying(place) for place in set(places)), BudgetConfig.objects.none())
+    also = [window for transaction in settling for window in transaction.windows]
+    windows.lock_ahead(list(budgets), periods_at(clock.now(), time_zone), also)
 
 
 def approval_key(task_id: UUID, purchase: Purchase) -> str:

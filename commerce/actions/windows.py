@@ -22,6 +22,15 @@ def lock_open(budgets: Sequence[BudgetConfig], periods: Sequence[Period]) -> lis
     return list(SpendWindow.objects.of(budget_ids, periods).order_by("pk").select_for_update(no_key=True))
 
 
+def lock_ahead(budgets: Sequence[BudgetConfig], periods: Sequence[Period], also: Iterable[UUID]) -> None:
+    """The same for all that one transaction will need, and other windows with them: one after the other it would not be by id."""
+    budget_ids = [budget.pk for budget in budgets]
+    needed = SpendWindow.objects.of(budget_ids, periods)
+    if needed.count() < len(budgets) * len(KINDS):
+        _make_missing(budget_ids, periods)
+    lock({*needed.values_list("pk", flat=True), *also})
+
+
 def _make_missing(budget_ids: Sequence[UUID], periods: Sequence[Period]) -> None:
     """With the budgets locked, so that a limit that is being changed right now is not copied in its old form.
 

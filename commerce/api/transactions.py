@@ -7,24 +7,21 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from chimera.flows.authorise_spend import authorise_spend
+from chimera.flows.authorise_spend import SPENDERS, authorise_spend
 from chimera.flows.capture_spend import capture_spend
-from chimera.flows.show_transactions import show_transaction, show_transactions
+from chimera.flows.show_transactions import show_denial, show_transaction, show_transactions
 from chimera.flows.void_spend import void_spend
 from chimera.kernel.http import problem
-from chimera.kernel.http.door import Door, problem_response
+from chimera.kernel.http.door import Door
 from chimera.kernel.http.pages import choice_or_refuse, page, uuid_or_refuse
-from chimera.kernel.http.parsing import money_text
 from chimera.kernel.http.permissions import ANYONE
 from chimera.kernel.http.schema import page_of, paged
-from chimera.kernel.identity import Role
 from commerce.actions import Outcome, Purchase
 from commerce.api import caller
 from commerce.models import Transaction as TransactionRow
 from commerce.serializers import Capture, DeniedShape, NewTransaction, TransactionShape, Void
 from commerce.states import MoneyStatus
 
-SPENDERS = frozenset({Role.WORKER})
 STATUS_OF = {MoneyStatus.HELD: 201, MoneyStatus.REVIEW: 202}
 
 
@@ -103,19 +100,8 @@ def _answer(row: TransactionRow) -> Response:
 
 
 def _denied(outcome: Outcome) -> Response:
-    """The refusal is a row, so it is answered, not raised."""
-    refusal = outcome.refusal
-    assert refusal is not None
-    return problem_response(
-        status=402,
-        code=str(refusal.code),
-        detail=refusal.detail,
-        remaining_usd=money_text(refusal.remaining_usd),
-        resets_at=refusal.resets_at,
-        window=refusal.window,
-        budget=str(refusal.budget_id) if refusal.budget_id else None,
-        transaction=show_transaction(outcome.transaction),
-    )
+    refusal = show_denial(outcome, show_transaction(outcome.transaction))
+    return Response(problem.body(refusal), status=refusal.status, content_type=problem.CONTENT_TYPE)
 
 
 def _filtered(request: Request) -> Any:
