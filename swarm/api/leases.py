@@ -1,6 +1,6 @@
 """What an agent does with a lease: claim, beat, hand in."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -42,6 +42,8 @@ class Claims(Door):
     claimed: Sequence[Task] = ()
     early: Sequence[UUID] = ()
     redis_away = False
+    able = False  # it is active and has a free slot
+    kind: Hashable = None  # of one kind are calls that would find the same
 
     def prepare(self, request: Call) -> None:
         """Before the transaction: read Redis, for no more than the agent may hold."""
@@ -55,8 +57,10 @@ class Claims(Door):
         with tenancy.bound(principal.tenant_id):
             agent: AgentProfile = AgentProfile.objects.get_or_refuse(principal.agent_id)
             self.most = min(self.most, claims.free_slots(agent))
+        self.able = self.most > 0 and agent.status == "active"
+        self.kind = (tuple(self.types), tuple(agent.capabilities))
         # A list per role cannot tell types apart: who asks for types claims through PostgreSQL, and pops nothing.
-        pops = self.most and agent.status == "active" and not self.types
+        pops = self.able and not self.types
         popped = dispatch.pop(tenant_id=principal.tenant_id, role=agent.role, most=self.most) if pops else []
         self.redis_away, self.popped = popped is None, popped or []
 

@@ -17,10 +17,8 @@ from django.views.decorators.csrf import csrf_exempt
 from chimera.kernel.bridge import in_thread
 from chimera.kernel.http import problem
 from chimera.kernel.http.authentication import principal_of_bearer
-from chimera.kernel.http.waiting import waiters
+from chimera.kernel.http.waiting import Place, waiters
 from swarm.api.leases import Claims
-
-LOOK_AGAIN_SECONDS = 1.0  # a lost publication costs no more than this
 
 _door = Claims.as_view()
 
@@ -35,14 +33,31 @@ async def _claims(request: HttpRequest) -> HttpResponse:
         topic = await in_thread(_topic, request)
     except Exception as exc:
         return problem.plain(exc)
-    async with waiters().listening(topic) as grown:
+    async with waiters().listening(topic) as place:
         while True:
-            grown.clear()
+            place.stirred.clear()
+            place.look(_door_of(response).kind)
             response = await in_thread(_call, request)
+            _tell(place, response)
             if _is_final(response, deadline):
                 return response
             with suppress(TimeoutError):
-                await asyncio.wait_for(grown.wait(), min(deadline - time.monotonic(), LOOK_AGAIN_SECONDS))
+                await asyncio.wait_for(place.stirred.wait(), deadline - time.monotonic())
+
+
+def _tell(place: Place, response: HttpResponse) -> None:
+    """What its look means for others. Who took something does not know what was left, nor who popped what was taken."""
+    door = _door_of(response)
+    if response.status_code == 200 and (door.claimed or door.able):
+        place.found(len(door.claimed), more=bool(door.claimed or door.popped) and not door.early)
+    else:
+        place.unable()
+
+
+def _door_of(response: HttpResponse) -> Claims:
+    """The door that gave this answer."""
+    door: Claims = response.renderer_context["view"]  # type: ignore[attr-defined]
+    return door
 
 
 def _is_final(response: HttpResponse, deadline: float) -> bool:

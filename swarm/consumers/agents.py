@@ -30,7 +30,6 @@ TOO_BIG = 4413
 BROKEN = 4500
 UNANSWERED_MAX = 256
 HEARTBEAT_SECONDS = 10
-LOOK_AGAIN_SECONDS = 1.0  # a lost publication costs no more than this
 CHECK_AGAIN_SECONDS = 10.0  # how long a revoked key or a suspended agent may go on
 GRACE_SECONDS = 1.0  # an agent that comes again within this goes on with its leases
 
@@ -189,21 +188,25 @@ class AgentConsumer(AsyncWebsocketConsumer):
         try:
             loop = asyncio.get_running_loop()
             topic, check_at = f"{worker.principal.tenant_id}:{worker.agent.role}", loop.time() + CHECK_AGAIN_SECONDS
-            async with waiters().listening(topic) as grown:
+            async with waiters().listening(topic) as place:
                 while True:
-                    grown.clear()
+                    place.stirred.clear()
                     self._freed.clear()
                     if loop.time() > check_at:
                         self.worker = worker = await in_thread(working.come_in, self.scope)
                         check_at = loop.time() + CHECK_AGAIN_SECONDS
                     if (free := self._wanted - len(self._held)) > 0:
                         most = min(free, settings.CLAIMS_MAX)
+                        place.look((tuple(self._types), tuple(worker.agent.capabilities)))
                         shown = await self._take(worker, most)
+                        place.found(len(shown), more=len(shown) == most)
                         for claim in shown:
                             self._say({"kind": "task", **claim})
                         if len(shown) == most:
                             continue
-                    await _either(grown, self._freed, LOOK_AGAIN_SECONDS)
+                    else:
+                        place.rest()
+                    await _either(place.stirred, self._freed, CHECK_AGAIN_SECONDS)
         except Exception as fault:
             await self._refuse(fault)
 

@@ -1,7 +1,7 @@
 """The lists of ids by tenant, priority and role, and the inflight set of ids that were popped, with deadlines."""
 
 import itertools
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -114,16 +114,17 @@ def taken(tenant_id: UUID, tasks: Iterable[Task]) -> None:
 def push(tasks: Iterable[Queued], pipe: Any) -> None:
     """Their ids into the lists, in the order given, and a word to those who wait for work of their role."""
     lists: dict[str, list[str]] = defaultdict(list)
-    heard: dict[tuple[UUID, str], None] = {}
+    heard: Counter[tuple[UUID, str]] = Counter()
     for task in tasks:
-        heard[(task.tenant_id, task.role)] = None
+        heard[(task.tenant_id, task.role)] += 1
         if not task.demands:
             lists[task.key].append(str(task.id))
     for key, members in lists.items():
         pipe.rpush(key, *members)
-    for tenant_id, role in heard:
-        announce(tenant_id, role, pipe)
+    for (tenant_id, role), number in heard.items():
+        announce(tenant_id, role, pipe, number)
 
 
-def announce(tenant_id: UUID, role: str, pipe: Any) -> None:
-    pipe.publish(redis.DISPATCH_CHANNEL, f"{tenant_id}:{role}")
+def announce(tenant_id: UUID, role: str, pipe: Any, number: int | None = None) -> None:
+    """A word to those who wait for work, with how much there is where that is known (kernel.http.waiting)."""
+    pipe.publish(redis.DISPATCH_CHANNEL, f"{tenant_id}:{role}" + (f":{number}" if number else ""))

@@ -13,6 +13,7 @@ from django.test import AsyncRequestFactory
 
 from chimera.kernel import clock
 from chimera.kernel.actors import SYSTEM
+from chimera.kernel.http import waiting as waiting_room
 from chimera.kernel.http.waiting import waiters
 from chimera.kernel.relay.pace import Pace
 from chimera.kernel.relay.redis_lane import RedisLane
@@ -54,7 +55,7 @@ async def until(ask: Callable[[], bool]) -> None:
 
 
 def waiting() -> int:
-    return sum(len(events) for events in waiters()._waiting.values())
+    return sum(len(line) for line in waiters()._lines.values())
 
 
 def in_use() -> int:
@@ -104,7 +105,7 @@ def test_work_that_comes_between_the_look_and_the_wait_is_heard_of(
 
     call = longpoll._call
     monkeypatch.setattr(longpoll, "_call", look_and_then_there_is_work)
-    monkeypatch.setattr(longpoll, "LOOK_AGAIN_SECONDS", PATIENCE_SECONDS)
+    monkeypatch.setattr(waiting_room, "PATROL_SECONDS", PATIENCE_SECONDS)
     _, body = async_to_sync(poll)(keys[0], 8)
     assert len(body["claims"]) == 1
     assert len(looks) == 3, "it was woken, and did not look because its time was over"
