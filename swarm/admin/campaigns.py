@@ -1,10 +1,8 @@
 """Campaigns: a goal over weeks, with its sessions."""
 
-from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db import transaction
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
@@ -13,11 +11,10 @@ from chimera.kernel import tenancy
 from chimera.kernel.actors import Actor
 from chimera.kernel.console import panels, show
 from chimera.kernel.console.panels import Panel
-from chimera.kernel.console.rows import RowsAdmin
 from chimera.kernel.console.site import site
-from chimera.kernel.console.verbs import Verb, Why
 from swarm.actions import campaigns
-from swarm.admin import looks
+from swarm.admin import looks, steering
+from swarm.admin.named import NamedAdmin
 from swarm.models import Campaign, SwarmSession
 from swarm.states import CAMPAIGN, CampaignStatus
 
@@ -38,58 +35,32 @@ def _complete(campaign: Campaign, said: dict[str, Any], by: Actor) -> None:
 
 def _stop(campaign: Campaign, said: dict[str, Any], by: Actor) -> None:
     stop_campaign(campaign_id=campaign.pk, reason=said["reason"], by=by)
-    sweep = partial(sweep_campaign, tenant_id=tenancy.current(), campaign_id=campaign.pk, by=by)
-    transaction.on_commit(sweep, robust=True)  # what it leaves is swept through the event log
+    steering.sweep_afterwards(sweep_campaign, tenant_id=tenancy.current(), campaign_id=campaign.pk, by=by)
 
 
 VERBS = (
-    Verb(
-        name="pause",
-        label="Pause",
-        past="paused",
-        roles=looks.OPERATORS,
+    steering.pause(
         run=_pause,
-        form=Why,
         offered=lambda c: CAMPAIGN.can(c.status, CampaignStatus.PAUSED),
         hint="None of its sessions hands out work any more.",
     ),
-    Verb(
-        name="resume",
-        label="Resume",
-        past="resumed",
-        roles=looks.OPERATORS,
-        run=_resume,
-        offered=lambda c: c.status == CampaignStatus.PAUSED,
-        tone="primary",
-    ),
-    Verb(
-        name="complete",
-        label="Complete",
-        past="completed",
-        roles=looks.OPERATORS,
+    steering.resume(run=_resume, offered=lambda c: c.status == CampaignStatus.PAUSED),
+    steering.complete(
         run=_complete,
-        form=Why,
         offered=lambda c: CAMPAIGN.can(c.status, CampaignStatus.COMPLETED),
         hint="Its goal is reached. Its sessions must have ended; it takes no new ones.",
     ),
-    Verb(
-        name="stop",
-        label="Stop",
-        past="stopped",
-        roles=looks.OPERATORS,
+    steering.stop(
         run=_stop,
-        form=Why,
         offered=lambda c: CAMPAIGN.can(c.status, CampaignStatus.STOPPED),
-        tone="danger",
         hint="For good, with all its sessions; their open tasks are cancelled.",
     ),
 )
 
 
 @admin.register(Campaign, site=site)
-class CampaignAdmin(RowsAdmin):
+class CampaignAdmin(NamedAdmin):
     nouns = "Campaigns"
-    viewers = looks.VIEWERS
     verbs = VERBS
     empty_sentence = "No campaign yet. `manage.py campaign` starts one from a brief."
     quick_links: ClassVar = (
@@ -100,13 +71,6 @@ class CampaignAdmin(RowsAdmin):
     list_display = ("name", "status_shown", "goal_shown", "began")
     list_filter = ("status",)
     list_deferred = ("context",)
-    search_fields = ("name__icontains",)
-    search_help_text = "Name or id"
-    ordering = ("-pk",)
-
-    @admin.display(description="Status")
-    def status_shown(self, campaign: Campaign) -> SafeString:
-        return looks.status(campaign.status)
 
     @admin.display(description="Goal")
     def goal_shown(self, campaign: Campaign) -> str:

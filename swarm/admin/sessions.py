@@ -1,10 +1,8 @@
 """Sessions: their tasks, their money, and what happens in them right now."""
 
-from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db import transaction
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -17,11 +15,10 @@ from chimera.kernel.actors import Actor
 from chimera.kernel.console import panels, show
 from chimera.kernel.console.filters import newest
 from chimera.kernel.console.panels import Panel
-from chimera.kernel.console.rows import RowsAdmin
 from chimera.kernel.console.site import site
-from chimera.kernel.console.verbs import Verb, Why
 from swarm.actions import sessions
-from swarm.admin import looks
+from swarm.admin import looks, steering
+from swarm.admin.named import NamedAdmin
 from swarm.models import SwarmSession, Task
 from swarm.states import SESSION, SessionStatus
 
@@ -33,7 +30,7 @@ def _pause(session: SwarmSession, said: dict[str, Any], by: Actor) -> None:
 
 
 def _resume(session: SwarmSession, said: dict[str, Any], by: Actor) -> None:
-    sessions.resume(session=sessions.lock(session.pk), reason=said.get("reason", ""), by=by)
+    sessions.resume(session=sessions.lock(session.pk), reason="", by=by)
 
 
 def _complete(session: SwarmSession, said: dict[str, Any], by: Actor) -> None:
@@ -42,58 +39,32 @@ def _complete(session: SwarmSession, said: dict[str, Any], by: Actor) -> None:
 
 def _stop(session: SwarmSession, said: dict[str, Any], by: Actor) -> None:
     stop_session(session_id=session.pk, reason=said["reason"], by=by)
-    sweep = partial(cancel_open_of, tenant_id=tenancy.current(), session_id=session.pk, by=by)
-    transaction.on_commit(sweep, robust=True)  # what it leaves is swept through the event log
+    steering.sweep_afterwards(cancel_open_of, tenant_id=tenancy.current(), session_id=session.pk, by=by)
 
 
 VERBS = (
-    Verb(
-        name="pause",
-        label="Pause",
-        past="paused",
-        roles=looks.OPERATORS,
+    steering.pause(
         run=_pause,
-        form=Why,
         offered=lambda s: SESSION.can(s.status, SessionStatus.PAUSED),
         hint="Nothing is handed out any more; running agents are told to pause.",
     ),
-    Verb(
-        name="resume",
-        label="Resume",
-        past="resumed",
-        roles=looks.OPERATORS,
-        run=_resume,
-        offered=lambda s: s.status == SessionStatus.PAUSED,
-        tone="primary",
-    ),
-    Verb(
-        name="complete",
-        label="Complete",
-        past="completed",
-        roles=looks.OPERATORS,
+    steering.resume(run=_resume, offered=lambda s: s.status == SessionStatus.PAUSED),
+    steering.complete(
         run=_complete,
-        form=Why,
         offered=lambda s: SESSION.can(s.status, SessionStatus.COMPLETED),
         hint="Only when none of its tasks is open.",
     ),
-    Verb(
-        name="stop",
-        label="Stop",
-        past="stopped",
-        roles=looks.OPERATORS,
+    steering.stop(
         run=_stop,
-        form=Why,
         offered=lambda s: SESSION.can(s.status, SessionStatus.STOPPED),
-        tone="danger",
         hint="For good: its open tasks are cancelled, their money is released.",
     ),
 )
 
 
 @admin.register(SwarmSession, site=site)
-class SessionAdmin(RowsAdmin):
+class SessionAdmin(NamedAdmin):
     nouns = "Sessions"
-    viewers = looks.VIEWERS
     verbs = VERBS
     empty_sentence = "No session yet. A planner or an operator creates one through the API."
     quick_links: ClassVar = (
@@ -105,9 +76,6 @@ class SessionAdmin(RowsAdmin):
     list_filter = ("status", newest("campaign", "campaign"))
     list_select_related = ("campaign",)
     list_deferred = ("context",)
-    search_fields = ("name__icontains",)
-    search_help_text = "Name or id"
-    ordering = ("-pk",)
 
     def prepare(self, request: HttpRequest, rows: list[SwarmSession]) -> None:
         counted = count_tasks([row.pk for row in rows])
@@ -117,10 +85,6 @@ class SessionAdmin(RowsAdmin):
     @admin.display(description="Session")
     def name_shown(self, session: SwarmSession) -> str:
         return str(session)
-
-    @admin.display(description="Status")
-    def status_shown(self, session: SwarmSession) -> SafeString:
-        return looks.status(session.status)
 
     @admin.display(description="Tasks")
     def tasks_shown(self, session: SwarmSession) -> SafeString:
