@@ -1,5 +1,6 @@
 """What a reviewer may do with a card: say that one is looking, approve, approve with edits, reject, request changes."""
 
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -77,22 +78,15 @@ def _claim(card: ReviewCard, said: dict[str, Any], by: Actor) -> None:
     actions.claim(card=actions.lock(card.pk), by=by)
 
 
-def _approve(card: ReviewCard, said: dict[str, Any], by: Actor) -> None:
+def _decide(card: ReviewCard, said: dict[str, Any], by: Actor, *, decision: Decision) -> None:
+    """`said` holds what the verb's form asks for: nothing, a note, or a note and the edited output."""
     decide_review(
         card_id=card.pk,
-        decision=Decision.APPROVE,
+        decision=decision,
         note=said.get("note", ""),
         edited_payload=said.get("edited_payload"),
         by=by,
     )
-
-
-def _reject(card: ReviewCard, said: dict[str, Any], by: Actor) -> None:
-    decide_review(card_id=card.pk, decision=Decision.REJECT, note=said["note"], edited_payload=None, by=by)
-
-
-def _request_changes(card: ReviewCard, said: dict[str, Any], by: Actor) -> None:
-    decide_review(card_id=card.pk, decision=Decision.REQUEST_CHANGES, note=said["note"], edited_payload=None, by=by)
 
 
 VERBS = (
@@ -101,7 +95,7 @@ VERBS = (
         label="Approve",
         past="approved",
         roles=REVIEWERS,
-        run=_approve,
+        run=partial(_decide, decision=Decision.APPROVE),
         offered=_pending,
         tone="primary",
     ),
@@ -111,7 +105,7 @@ VERBS = (
         confirm="Approve as edited",
         past="edited and approved",
         roles=REVIEWERS,
-        run=_approve,
+        run=partial(_decide, decision=Decision.APPROVE),
         offered=_pending_result,
         form=Editing,
         hint="What stands here becomes the result.",
@@ -121,7 +115,7 @@ VERBS = (
         label="Request changes",
         past="requested changes to",
         roles=REVIEWERS,
-        run=_request_changes,
+        run=partial(_decide, decision=Decision.REQUEST_CHANGES),
         offered=_pending,
         form=Requesting,
         hint="The task goes back to the queue with your note.",
@@ -131,7 +125,7 @@ VERBS = (
         label="Reject",
         past="rejected",
         roles=REVIEWERS,
-        run=_reject,
+        run=partial(_decide, decision=Decision.REJECT),
         offered=_pending,
         form=Rejecting,
         tone="danger",
