@@ -1,11 +1,9 @@
 """Agents: who is alive, what each holds, and their keys."""
 
 from datetime import datetime
-from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db import transaction
 from django.db.models import Count
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
@@ -15,12 +13,12 @@ from chimera.kernel import clock, tenancy
 from chimera.kernel.actors import Actor
 from chimera.kernel.console import panels, show
 from chimera.kernel.console.panels import Panel
-from chimera.kernel.console.rows import RowsAdmin
 from chimera.kernel.console.site import site
 from chimera.kernel.console.verbs import Verb, Why
 from swarm import liveness
 from swarm.actions import agents
-from swarm.admin import looks
+from swarm.admin import looks, steering
+from swarm.admin.named import NamedAdmin
 from swarm.models import AgentKey, AgentProfile, Task
 from swarm.states import AGENT_STATES, AgentStatus, TaskStatus
 
@@ -38,8 +36,7 @@ def _resume(agent: AgentProfile, said: dict[str, Any], by: Actor) -> None:
 def _kill(agent: AgentProfile, said: dict[str, Any], by: Actor) -> None:
     kill_agent(agent_id=agent.pk, reason=said["reason"], by=by)
     tenant_id, reason = tenancy.current(), "its agent was killed"
-    sweep = partial(revoke_leases, tenant_id=tenant_id, agent_id=agent.pk, reason=reason, by=by)
-    transaction.on_commit(sweep, robust=True)  # what it leaves is swept through the event log
+    steering.sweep_afterwards(revoke_leases, tenant_id=tenant_id, agent_id=agent.pk, reason=reason, by=by)
 
 
 def _rotate(agent: AgentProfile, said: dict[str, Any], by: Actor) -> str:
@@ -47,24 +44,14 @@ def _rotate(agent: AgentProfile, said: dict[str, Any], by: Actor) -> str:
 
 
 VERBS = (
-    Verb(
-        name="pause",
-        label="Pause",
-        past="paused",
-        roles=looks.OPERATORS,
+    steering.pause(
         run=_pause,
-        form=Why,
         offered=lambda a: a.status == AgentStatus.ACTIVE,
         hint="It claims nothing new, and may finish what it holds.",
     ),
-    Verb(
-        name="resume",
-        label="Resume",
-        past="resumed",
-        roles=looks.OPERATORS,
+    steering.resume(
         run=_resume,
         offered=lambda a: AGENT_STATES.can(a.status, AgentStatus.ACTIVE),
-        tone="primary",
         hint="A suspended agent also needs a new key.",
     ),
     Verb(
@@ -91,9 +78,8 @@ VERBS = (
 
 
 @admin.register(AgentProfile, site=site)
-class AgentAdmin(RowsAdmin):
+class AgentAdmin(NamedAdmin):
     nouns = "Agents"
-    viewers = looks.VIEWERS
     verbs = VERBS
     empty_sentence = "No agent yet. An operator registers one through the API and gets its key."
     quick_links: ClassVar = (
@@ -103,8 +89,6 @@ class AgentAdmin(RowsAdmin):
     )
     list_display = ("name", "alive", "status_shown", "role", "slots", "can_do")
     list_filter = ("status", "role")
-    search_fields = ("name__icontains",)
-    search_help_text = "Name or id"
     ordering = ("name", "pk")
 
     def prepare(self, request: HttpRequest, rows: list[AgentProfile]) -> None:
@@ -123,10 +107,6 @@ class AgentAdmin(RowsAdmin):
         if heard is None:
             return show.label("silent", "plain", "Not heard of in the last 30 seconds")
         return show.label("alive", "good", f"Heard of {show.spoken(datetime.fromisoformat(heard))}")
-
-    @admin.display(description="Status")
-    def status_shown(self, agent: AgentProfile) -> SafeString:
-        return looks.status(agent.status)
 
     @admin.display(description="Slots")
     def slots(self, agent: AgentProfile) -> str:

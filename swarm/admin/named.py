@@ -13,7 +13,7 @@ class NamedAdmin(RowsAdmin):
     viewers = looks.VIEWERS
     search_fields = ("name__icontains",)
     search_help_text = "Name or id"
-    ordering = ("-pk",)
+    ordering: tuple[str, ...] = ("-pk",)
 
     @admin.display(description="Status")
     def status_shown(self, row: Any) -> SafeString:
