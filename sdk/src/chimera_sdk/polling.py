@@ -17,6 +17,7 @@ WAIT_SECONDS = 20  # of one long poll
 CLAIMS_MAX = 64  # of one call, as the API has it
 RESULTS_MAX = 500
 RESULTS_BYTES_MAX = 3 * 1024 * 1024  # the API takes bodies of 4 MiB
+NOTE_SECONDS = 0.5  # progress of one task is told no more often: each is a call
 REFUSED_SECONDS = 2.0  # a suspended agent is refused claims until somebody lets it in again
 COME_BACK = frozenset({"agent_suspended", "internal", "http_500"})  # any other refusal of a claim will not change
 
@@ -145,11 +146,12 @@ class PollingLine:
             task.add_done_callback(self._beats.discard)
 
     async def _beaten(self, work: Work) -> None:
-        """One heartbeat, and another at once for progress that was noted meanwhile."""
+        """One heartbeat, and soon another for progress that was noted meanwhile."""
         try:
             while True:
                 note, work.note = work.note, None
                 await self._call(work, note)
+                await asyncio.sleep(NOTE_SECONDS)
                 if work.note is None or work.lost or work.said:
                     return
         finally:

@@ -116,7 +116,7 @@ class Workshop:
             self.changed.set()
 
     def answered(self, work: Work, status: str) -> None:
-        log.debug("%r: %s", work.task, status)
+        log.info("%r: %s in %.1f s", work.task, status, time.monotonic() - work.received)
         self.settled(work)
 
     def refused(self, work: Work, code: str, detail: str) -> None:
