@@ -1,8 +1,8 @@
 """Run one agent process: `python -m examples.agents --role planner|worker|judge [--slots N]`.
 
 Environment: CHIMERA_URL and CHIMERA_KEY (an agent's API key); optionally CHIMERA_MODEL_URL, CHIMERA_MODEL_KEY
-and CHIMERA_MODEL for an OpenAI-compatible chat endpoint. SIGTERM or Ctrl-C lets the work in hand finish; a second
-Ctrl-C does not.
+and CHIMERA_MODEL for an OpenAI-compatible chat endpoint. SIGTERM or Ctrl-C lets the work in hand finish, for
+half a minute; a second one does not.
 """
 
 import argparse
@@ -10,11 +10,9 @@ import logging
 import os
 import sys
 
-from examples.agents.agent import Agent
-from examples.agents.connection import Chimera, Refused
+from chimera_sdk import ProblemError
 from examples.agents.model import Model
-from examples.agents.roles import ROLES
-from examples.agents.stopping import Stop
+from examples.agents.roles import ROLES, agent_of
 
 log = logging.getLogger("agents")
 
@@ -32,16 +30,12 @@ def main() -> int:
         stream=sys.stderr,
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    stop = Stop().on_signals()
-    api = Chimera(url, key)
     log.info("%s at %s, %d slots, %s", options.role, url, options.slots, Model.described())
     try:
-        Agent(api, ROLES[options.role], slots=options.slots, stop=stop).run()
-    except Refused as error:
+        agent_of(options.role, url, key).run(slots=options.slots)
+    except ProblemError as error:
         log.error("%s; check CHIMERA_KEY and its role", error)
         return 2
-    finally:
-        api.close()
     return 0
 
 

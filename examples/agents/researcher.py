@@ -6,31 +6,28 @@ the evidence: what may be published is judged where it is published.
 
 import hashlib
 import time
-from typing import Any
 
+from chimera_sdk import Result, Task, ThreadContext
 from examples.agents import researching
-from examples.agents.connection import Chimera
 from examples.agents.finding import Finding
-from examples.agents.lease import Lease
-from examples.agents.outcome import failed, succeeded
 
 FOUND_WITHIN_SECONDS = 20.0  # the server gives memories their vectors a moment after they are written
 LOOK_AGAIN_SECONDS = 0.3
 
 
-def research(lease: Lease, api: Chimera) -> dict[str, Any]:
-    file, text = lease.payload.get("file"), lease.payload.get("text")
+def research(task: Task, ctx: ThreadContext) -> Result:
+    file, text = task.input.get("file"), task.input.get("text")
     if not isinstance(file, str) or not isinstance(text, str) or not text.strip():
-        return failed("no_text", "A research task needs `file` and `text`.", retryable=False)
-    lease.report("reading", 10, file)
-    goal, topics = str(lease.payload.get("goal", "")), list(lease.payload.get("topics") or [])
+        return ctx.failed("A research task needs `file` and `text`.", code="no_text")
+    ctx.progress("reading", 10, file)
+    goal, topics = str(task.input.get("goal", "")), list(task.input.get("topics") or [])
     findings = researching.findings(file=file, text=text, goal=goal, topics=topics)
     kept = []
     for number, finding in enumerate(findings, 1):
-        lease.report("remembering", 20 + 70 * number // len(findings), f"{number} of {len(findings)}")
-        kept.append((finding, _remember(lease, api, finding)))
-    searchable = _wait_until_found(lease, api, *kept[-1]) if kept else True
-    return succeeded(
+        ctx.progress("remembering", 20 + 70 * number // len(findings), f"{number} of {len(findings)}")
+        kept.append((finding, _remember(ctx, finding)))
+    searchable = _wait_until_found(ctx, *kept[-1]) if kept else True
+    return ctx.result(
         {
             "file": file,
             "summary": f"Read {file}: {len(kept)} of its sentences matter to the campaign.",
@@ -42,28 +39,27 @@ def research(lease: Lease, api: Chimera) -> dict[str, Any]:
     )
 
 
-def _remember(lease: Lease, api: Chimera, finding: Finding) -> str:
-    body = {
-        "content": finding.content,
-        "category": "semantic",
-        "importance_score": finding.score,
-        "session": lease.session,
-        "task": lease.task_id,
-        "source": {"file": finding.file, "sentence": finding.sentence},
-    }
+def _remember(ctx: ThreadContext, finding: Finding) -> str:
     name = hashlib.sha256(finding.content.encode()).hexdigest()[:32]
-    return str(api.post("memories", body, once=f"finding-{lease.task_id}-{name}").body["id"])
+    memory = ctx.remember(
+        finding.content,
+        once=f"finding-{ctx.task.id}-{name}",
+        category="semantic",
+        importance_score=finding.score,
+        source={"file": finding.file, "sentence": finding.sentence},
+    )
+    return str(memory["id"])
 
 
-def _wait_until_found(lease: Lease, api: Chimera, finding: Finding, memory: str) -> bool:
+def _wait_until_found(ctx: ThreadContext, finding: Finding, memory: str) -> bool:
     """Whether the last finding is found by its meaning; the writers start as soon as this task is done."""
     deadline = time.monotonic() + FOUND_WITHIN_SECONDS
-    question = {"query": finding.content[:2000], "mode": "vector", "session": lease.session, "limit": 3}
+    query, where = finding.content[:2000], {"mode": "vector", "session": ctx.task.session, "limit": 3}
     while True:
-        found = api.post("memories/search", question).body["results"]
+        found = ctx.api.memories.search(query, **where)["results"]
         if any(hit["memory"]["id"] == memory for hit in found):
             return True
         if time.monotonic() > deadline:
             return False
-        lease.check()
+        ctx.check()
         time.sleep(LOOK_AGAIN_SECONDS)

@@ -1,13 +1,21 @@
 """Which agent works on what."""
 
-from examples.agents.agent import Handler
+from chimera_sdk import Agent
 from examples.agents.judge import judge
 from examples.agents.planner import plan
 from examples.agents.researcher import research
 from examples.agents.writer import draft
 
-ROLES: dict[str, dict[str, Handler]] = {
+ROLES = {
     "planner": {"plan": plan},
     "worker": {"research": research, "draft": draft},
     "judge": {"judge": judge},
 }
+
+
+def agent_of(role: str, url: str | None = None, key: str | None = None) -> Agent:
+    """HTTP, because `make up` runs two worker processes under one key, and a socket takes over all leases of its key."""
+    agent = Agent(url, key, transport="http")
+    for type, handler in ROLES[role].items():
+        agent.task(type)(handler)
+    return agent

@@ -1,124 +1,112 @@
-"""The agent's loop against a real HTTP server that hands out claims."""
+"""The built-in agents against a real HTTP server that hands out claims, and as processes."""
 
+import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from examples.agents.agent import Agent
-from examples.agents.connection import Chimera, LeaseLost, Refused
-from examples.agents.lease import Lease, Pulse
-from examples.agents.outcome import succeeded
-from examples.agents.stopping import Interrupted, Stop
-from tests.examples.server import Answer, Body, Server, serving
+from examples.agents.drafting import Post
+from examples.agents.finding import Finding
+from examples.agents.roles import ROLES, agent_of
+from examples.agents.writer import buy_render
+from tests.examples.server import Answer, Body, Server, answering, serving
+from tests.examples.working import in_hand
+from tests.processes import proc
 
-CLAIM = {"task": {"id": "t1", "type": "draft", "session": "s1"}, "lease_token": "l1", "attempt": 1}
-STALE: Answer = (409, {"code": "stale_lease", "detail": "This lease is over."})
+ORDER = {"platform": "x", "length": 280, "topic": "the electric ferry across the harbour", "render_usd": "0.04"}
+FERRY = Finding("The electric ferry Kittiwake crosses the harbour in nine minutes.", "ferry.md", 3)
+MEMORY = {"id": "m1", "content": FERRY.content, "source": {"file": FERRY.file, "sentence": FERRY.sentence}}
+FOUND: Answer = (200, {"results": [{"memory": MEMORY, "score": 0.9}]})
 
 
-def work(
-    handle: Callable[[Lease, Chimera], Any], *, claim: dict[str, Any] = CLAIM, result: Answer = (200, {})
-) -> Server:
-    """One claim is worked on; the second call for claims ends the agent."""
-    stop = Stop()
+def work(role: str, claim: Body, answer: Callable[[str], Answer], *, until: str) -> Server:
+    """One claim is worked on until `until` is asked for."""
+    loop, asked = asyncio.new_event_loop(), asyncio.Event()
 
-    def answer(path: str, body: Body) -> Answer:
+    def answered(path: str, body: Body) -> Answer:
         if path.endswith("/claims"):
-            if server.bodies("/api/v1/claims")[1:]:
-                stop.now()
-                return 200, {"claims": []}
-            return 200, {"claims": [claim]}
-        return result
+            return 200, {"claims": [] if server.bodies("/api/v1/claims")[1:] else [claim]}
+        if path.endswith(until):
+            loop.call_soon_threadsafe(asked.set)
+        return answer(path)
 
-    with serving(answer) as server:
-        Agent(Chimera(server.url, "chm_x"), {"draft": handle}, slots=2, stop=stop).run()
+    async def run(url: str) -> None:
+        agent = agent_of(role, url, "chm_x")
+        working = asyncio.create_task(agent.serve())
+        await asyncio.wait_for(asked.wait(), 30)
+        agent.stop()
+        await working
+
+    with serving(answered) as server, asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(run(server.url))
     return server
 
 
-def result_of(server: Server) -> Body:
-    (only,) = server.bodies("/api/v1/tasks/t1/result")
-    return only
+def claim_of(type: str, **input: Any) -> Body:
+    task = {"id": "t1", "type": type, "session": "s1", "input_payload": input}
+    return {"task": task, "lease_token": "l1", "lease_expires_at": "2026-01-01T00:01:00Z", "attempt": 1}
 
 
-def test_a_result_is_reported_with_the_lease_token():
-    said = result_of(work(lambda lease, api: succeeded({"n": 1}, reasoning="because")))
-    assert said == {"lease_token": "l1", "status": "succeeded", "output_payload": {"n": 1}, "reasoning": "because"}
+def drafting(spend: Answer) -> Callable[[str], Answer]:
+    def answer(path: str) -> Answer:
+        if path.endswith("/search"):
+            return FOUND
+        if path.endswith("/transactions"):
+            return spend
+        return 200, {"outcomes": [{"status": "completed"}], "lease_expires_at": "2026-01-01T00:01:00Z"}
+
+    return answer
+
+
+def results(server: Server) -> list[Body]:
+    return [result for body in server.bodies("/api/v1/claims/results") for result in body["results"]]
+
+
+def test_a_draft_holds_the_price_of_its_picture_and_leaves_it_open():
+    held = {"id": "x1", "status": "held", "amount_usd": "0.04"}
+    server = work("worker", claim_of("draft", **ORDER), drafting((201, held)), until="/results")
+    (result,) = results(server)
+    assert (result["status"], result["output_payload"]["render"]) == (
+        "succeeded",
+        {"transaction": "x1", "amount_usd": "0.04"},
+    )
+    assert not [path for path, _, _ in server.seen if path.endswith(("/capture", "/void"))]
+
+
+def test_a_budget_that_refuses_is_an_honest_failure():
+    refusal = {"code": "over_day_limit", "detail": "The day is spent.", "remaining_usd": "0.01", "resets_at": None}
+    (result,) = results(work("worker", claim_of("draft", **ORDER), drafting((402, refusal)), until="/results"))
+    assert result["error"] == {"code": "budget_refused", "message": "The day is spent.", "retryable": False}
+    assert result["metrics"] == {"remaining_usd": "0.01", "resets_at": None, "refusal": "over_day_limit"}
 
 
 def test_nothing_is_reported_while_a_human_decides():
-    assert work(lambda lease, api: None).bodies("/api/v1/tasks/t1/result") == []
+    waits = {"id": "x1", "status": "review", "review": "r1", "amount_usd": "0.04"}
+    assert results(work("worker", claim_of("draft", **ORDER), drafting((202, waits)), until="/transactions")) == []
 
 
-def test_nothing_is_reported_under_a_lost_lease():
-    def lose(lease: Lease, api: Chimera) -> None:
-        lease.lost.set()
-        lease.report("writing", 50, "too late")
-
-    assert work(lose).bodies("/api/v1/tasks/t1/result") == []
-
-
-def test_what_breaks_becomes_an_honest_failure_that_may_be_retried():
-    def divide(lease: Lease, api: Chimera) -> Any:
-        return 1 / 0
-
-    error = result_of(work(divide))["error"]
-    assert error == {"code": "agent_error", "message": "ZeroDivisionError: division by zero", "retryable": True}
+def test_the_same_purchase_has_the_same_name():
+    with answering((201, {"id": "x1", "status": "held", "amount_usd": "0.04"})) as server:
+        for _ in range(2):
+            with in_hand(server.url, input_payload=ORDER) as (_task, ctx):
+                buy_render(ctx, Post("text", [], []))
+        assert {key for _, key, _ in server.seen} == {"render-t1-l1"}
 
 
-def test_a_refusal_by_the_server_keeps_its_code_and_is_not_retried():
-    def refused(lease: Lease, api: Chimera) -> Any:
-        raise Refused(422, {"code": "invalid_money", "detail": "Must be an amount."})
-
-    assert result_of(work(refused))["error"] == {
-        "code": "invalid_money",
-        "message": "Must be an amount.",
-        "retryable": False,
-    }
+def test_a_plan_without_a_brief_fails_for_good():
+    (result,) = results(work("planner", claim_of("plan"), drafting((200, {})), until="/results"))
+    assert (result["error"]["code"], result["error"]["retryable"]) == ("bad_brief", False)
 
 
-def test_a_type_that_nobody_taught_us_is_left_to_others():
-    error = result_of(work(lambda lease, api: None, claim=CLAIM | {"task": CLAIM["task"] | {"type": "bake"}}))["error"]
-    assert (error["code"], error["retryable"]) == ("unknown_task_type", True)
-
-
-def test_a_stale_result_does_not_end_the_agent():
-    assert len(work(lambda lease, api: succeeded({}, reasoning=""), result=STALE).bodies("/api/v1/claims")) == 2
-
-
-def test_a_key_that_nobody_knows_ends_the_agent():
-    with serving(lambda path, body: (401, {"code": "unauthenticated"})) as server:
-        with pytest.raises(Refused):
-            Agent(Chimera(server.url, "chm_x"), {}, slots=1, stop=Stop()).run()
-
-
-@pytest.mark.parametrize("answer", [STALE, (200, {"commands": ["stop"]}), (200, {"commands": [{"name": "stop"}]})])
-def test_a_heartbeat_that_is_refused_or_told_to_stop_ends_the_work(answer):
-    lease = Lease.of(CLAIM)
-    with serving(lambda path, body: answer) as server:
-        pulse = Pulse(Chimera(server.url, "chm_x"), beat_seconds=0.02)
-        pulse.start()
-        with pulse.watching(lease):
-            assert lease.lost.wait(10)
-        pulse.stop()
-    with pytest.raises(LeaseLost):
-        lease.check()
-
-
-def test_a_heartbeat_tells_the_progress():
-    lease = Lease.of(CLAIM)
-    lease.report("writing", 40, "7 findings")
-    with serving(lambda path, body: (200, {"commands": ["stop"]})) as server:
-        pulse = Pulse(Chimera(server.url, "chm_x"), beat_seconds=0.02)
-        pulse.start()
-        with pulse.watching(lease):
-            assert lease.lost.wait(10)
-        pulse.stop()
-    progress = {"phase": "writing", "percentage": 40, "message": "7 findings"}
-    assert server.bodies("/api/v1/tasks/t1/heartbeat")[0] == {"lease_token": "l1", "progress": progress}
-
-
-def test_nobody_begins_to_wait_after_the_stop():
-    stop = Stop()
-    stop.now()
-    with pytest.raises(Interrupted), stop.interruptible():
-        raise AssertionError("waited")
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_a_key_that_nobody_knows_ends_the_process_with_a_word(role):
+    with serving(lambda path, body: (401, {"code": "unauthenticated", "detail": "This key is not known."})) as server:
+        environment = {"PATH": os.environ["PATH"], "CHIMERA_URL": server.url, "CHIMERA_KEY": "chm_x"}
+        command = [sys.executable, "-m", "examples.agents", "--role", role]
+        ended = subprocess.run(command, env=environment, cwd=proc.ROOT, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2
+    assert "check CHIMERA_KEY" in ended.stderr

@@ -6,13 +6,12 @@ from typing import Any
 import pytest
 
 from examples.agents import writing
-from examples.agents.connection import Chimera
 from examples.agents.drafting import Order
 from examples.agents.finding import Finding
 from examples.agents.judge import judge
-from examples.agents.lease import Lease
 from examples.agents.model import Model, ModelFailed, json_object
 from tests.examples.server import Answer, answering
+from tests.examples.working import in_hand
 
 FERRY = Finding("The electric ferry Kittiwake crosses the harbour in nine minutes.", "ferry.md", 3)
 ORDER = Order("the electric ferry", 60, avoid=("iconic",))
@@ -66,11 +65,8 @@ def judged() -> dict[str, Any]:
     post = {"text": QUOTE, "sources": [{"file": "ferry.md", "sentence": 3, "quote": QUOTE}]}
     order = {"topic": "the electric ferry across the harbour", "length": 160, "persona": {}}
     subject = {"task": "t0", "type": "draft", "input_payload": order, "output_payload": post, "confidence_score": None}
-    lease = Lease(
-        {"id": "t1", "session": "s1", "input_payload": {"subject": subject, "goal": "Bring people to the harbour."}},
-        "l1",
-    )
-    return judge(lease, Chimera("http://127.0.0.1:9", "chm_x"))
+    with in_hand(type="judge", input_payload={"subject": subject, "goal": "Bring people to the harbour."}) as asked:
+        return judge(*asked).fields
 
 
 def test_offline_the_judge_scores_by_itself(monkeypatch):
