@@ -213,6 +213,8 @@ FRAME_BYTES_MAX = 256 * 1024  # one WebSocket frame
 LOCK_TTL_SECONDS_MAX = 3600  # whoever needs a lock for longer renews it, and so shows that it lives
 LOCK_KEPT = timedelta(hours=24)  # an ended lock's row, so that its late owner hears what became of it
 HEARTBEAT_TTL_SECONDS = 30  # three beats of ten seconds
+AGENT_SILENT_SECONDS = 90  # an agent that is not heard of for so long is inactive until it is; nine beats
+AGENT_SEEN_SECONDS = 15  # PostgreSQL is told at most so often that an agent lives: a thousand of them are 70 rows a second
 PARTITIONS_AHEAD_MONTHS = 12  # made ahead, so that no write ever waits for housekeeping
 PARTITIONS_AHEAD_WARN_MONTHS = 3  # /readyz warns below
 RELAY_BATCH = 500  # events read at once by a lane

@@ -1,14 +1,20 @@
-"""Liveness lives in Redis: a key per agent that ends 30 seconds after its last beat."""
+"""Liveness lives in Redis: a key per agent that ends 30 seconds after its last beat, and one set of when each was heard.
+
+The clock reads the set, and writes to PostgreSQL what is to outlive Redis (`chimera/flows/agents_silent.py`).
+"""
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
 
 from chimera.kernel import clock, redis
 from swarm.models import Task
-from swarm.states import AgentStatus, CampaignStatus, SessionStatus, TaskStatus
+from swarm.states import CampaignStatus, SessionStatus, TaskStatus
+
+HEARD_KEPT = timedelta(minutes=10)  # far longer than it takes the clock to read it
 
 
 def beat(agent_id: UUID, *, tasks: int, slots: int) -> None:
@@ -18,13 +24,17 @@ def beat(agent_id: UUID, *, tasks: int, slots: int) -> None:
 
 def beat_all(beats: Mapping[UUID, tuple[int, int]]) -> None:
     """The same for many: tasks and slots by agent, in one round trip."""
-    at = clock.now().isoformat()
+    if not beats:
+        return
+    now = clock.now()
+    at = now.isoformat()
     try:
         with redis.hint() as client:
             pipe = client.pipeline(transaction=False)
             for agent_id, (tasks, slots) in beats.items():
                 shown = json.dumps({"at": at, "tasks": tasks, "slots": slots})
                 pipe.set(redis.heartbeat(agent_id), shown, ex=settings.HEARTBEAT_TTL_SECONDS)
+            pipe.zadd(redis.AGENTS_HEARD, dict.fromkeys(map(str, beats), now.timestamp()))
             pipe.execute()
     except redis.Away:
         return
@@ -42,6 +52,16 @@ def heard_of(agent_ids: Sequence[UUID]) -> dict[UUID, str | None]:
     return {a: json.loads(raw)["at"] if raw else None for a, raw in zip(agent_ids, found, strict=True)}  # type: ignore[arg-type]
 
 
+def heard_since(at: datetime) -> dict[UUID, datetime]:
+    """Agents of any tenant that were heard of since then, and when. Raises redis.Away."""
+    with redis.hint() as client:
+        pipe = client.pipeline(transaction=False)
+        pipe.zremrangebyscore(redis.AGENTS_HEARD, "-inf", (clock.now() - HEARD_KEPT).timestamp())
+        pipe.zrangebyscore(redis.AGENTS_HEARD, at.timestamp(), "+inf", withscores=True)
+        found: list[tuple[str, float]] = pipe.execute()[1]
+    return {UUID(agent_id): datetime.fromtimestamp(score, UTC) for agent_id, score in found}
+
+
 def commands(task: Task) -> list[str]:
     """What the agent is to do about a task it holds: `stop` when its work is over, `pause` while its house is."""
     session = task.session
@@ -52,5 +72,5 @@ def commands(task: Task) -> list[str]:
     ):
         return ["stop"]
     campaign_paused = session.campaign is not None and session.campaign.status == CampaignStatus.PAUSED
-    agent_paused = task.agent is not None and task.agent.status == AgentStatus.INACTIVE
+    agent_paused = task.agent is not None and task.agent.is_paused
     return ["pause"] if session.status == SessionStatus.PAUSED or campaign_paused or agent_paused else []

@@ -5,6 +5,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from django.apps import apps
+from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from chimera.kernel.errors import not_found
@@ -90,3 +91,24 @@ class ScheduleQuerySet(QuerySet[Any]):
             .exclude(session__status=SessionStatus.PAUSED)
             .filter(~Exists(before))
         )
+
+
+_BELOW = """
+    WITH RECURSIVE below (id) AS (
+        SELECT %s::uuid
+        UNION
+        SELECT next.id FROM below CROSS JOIN LATERAL (
+            SELECT id FROM swarm_task WHERE parent_task_id = below.id
+            UNION ALL SELECT task_id FROM swarm_taskdependency WHERE depends_on_id = below.id
+        ) next
+    )
+    SELECT id FROM below WHERE id <> %s AND id > %s
+    AND EXISTS (SELECT 1 FROM swarm_task t WHERE t.id = below.id AND t.status = ANY(%s)) ORDER BY id LIMIT %s
+"""
+
+
+def open_descendants(task_id: UUID, *, after: UUID, limit: int) -> list[UUID]:
+    """Ids beyond `after`, in order, of the open tasks below a task, at any depth, and of those that wait for it or them."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BELOW, [task_id, task_id, after, [str(status) for status in TASK_OPEN], limit])
+        return [row[0] for row in cursor.fetchall()]

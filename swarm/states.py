@@ -147,6 +147,13 @@ class AgentStatus(StrEnum):
     SUSPENDED = "suspended"
 
 
+class Inactivity(StrEnum):
+    """Why an agent is inactive."""
+
+    PAUSED = "paused"  # by a person, who also resumes it
+    SILENT = "silent"  # not heard of for too long; hearing of it ends that
+
+
 AGENT_STATES = Machine(
     "agent",
     start=AgentStatus.ACTIVE,
@@ -155,6 +162,7 @@ AGENT_STATES = Machine(
         edge(AgentStatus.ACTIVE, AgentStatus.INACTIVE, HUMAN, SYSTEM, why="paused, or silent for too long"),
         edge(AgentStatus.INACTIVE, AgentStatus.ACTIVE, HUMAN, SYSTEM, AGENT, why="resumed, or heard of again"),
         edge(AgentStatus.ACTIVE, AgentStatus.SUSPENDED, HUMAN, why="killed: its leases are revoked"),
+        edge(AgentStatus.INACTIVE, AgentStatus.INACTIVE, HUMAN, why="paused while it was silent"),
         edge(AgentStatus.INACTIVE, AgentStatus.SUSPENDED, HUMAN, why="killed: its leases are revoked"),
         edge(AgentStatus.SUSPENDED, AgentStatus.ACTIVE, HUMAN, why="let in again by a person"),
     ],

@@ -15,6 +15,7 @@ from chimera.kernel.eventlog import Recorded
 from chimera.kernel.sweep import Incomplete, one_by_one
 from commerce import actions as commerce
 from safety import actions as safety
+from swarm import queries
 from swarm.actions import tasks
 from swarm.models import Task, TaskDependency
 from swarm.states import SESSION_OPEN, TASK_OPEN, TaskStatus
@@ -46,7 +47,7 @@ def cancel_below(event: Recorded) -> None:
     last, found, done = UUID(int=0), 0, 0
     while True:
         with tenancy.bound(event.tenant_id):
-            below = tasks.open_descendants(event.task_id, after=last, limit=AT_ONCE_MAX)
+            below = queries.open_descendants(event.task_id, after=last, limit=AT_ONCE_MAX)
         found, done = found + len(below), done + one_by_one([(event.tenant_id, t) for t in below], step)
         if len(below) < AT_ONCE_MAX:
             break

@@ -37,11 +37,14 @@ class Claim:
 def claim_tasks(
     *, agent_id: UUID, most: int, popped: Sequence[UUID], redis_away: bool, types: Sequence[str] = (), by: Actor
 ) -> Claimed:
-    """At most `most` tasks, within the agent's free slots. An inactive agent gets none; a suspended one 403."""
+    """At most `most` tasks, within the agent's free slots. A paused agent gets none; a suspended one 403.
+
+    A silent one gets them: it was heard of before this (`agents.hear`), or is by this.
+    """
     agent = agents.hold(agent_id)
     if agent.status == AgentStatus.SUSPENDED:
         raise forbidden("This agent was suspended; an operator lets it in again.", code="agent_suspended")
-    limit = min(most, claims.free_slots(agent)) if agent.status == AgentStatus.ACTIVE else 0
+    limit = min(most, claims.free_slots(agent)) if agent.takes_work else 0
     if limit == 0:
         return Claimed([], list(popped))
     chosen = claims.queued_for(agent, limit=limit, popped=popped, redis_away=redis_away, types=types)

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 
 from chimera.flows import (
+    agents_silent,
     cancel_task,
     expire_cards,
     expire_holds,
@@ -32,6 +33,7 @@ from swarm import events as swarm
 
 QUEUE = fast(dispatch.queue_ready)
 MIRROR = accumulator.Mirror()
+WATCH = agents_silent.Watch()
 ENDED = (fast(dispatch.left_running), fast(dispatch.next_of_key), fast(flush_progress.flush_ended))
 
 REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
@@ -59,8 +61,10 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     swarm.CampaignEnded: [slow("follow", run_schedules.end_with_campaign)],
     swarm.CampaignChanged: [],
     swarm.AgentRegistered: [],
-    swarm.AgentPaused: [],
-    swarm.AgentResumed: [],
+    swarm.AgentPaused: [fast(dispatch.call_agent)],
+    swarm.AgentResumed: [fast(dispatch.call_agent)],
+    swarm.AgentSilent: [],
+    swarm.AgentHeard: [],
     swarm.AgentKilled: [slow("follow", stop_work.sweep_agent)],
     swarm.AgentKeyIssued: [],
     swarm.ConcurrencyLimitSet: [],
@@ -104,6 +108,7 @@ CLOCK: list[tuple[str, float, Callable[[], Any]]] = [
     ("run_schedules", 1.0, run_schedules.run_schedules),
     ("mirror_spend", 1.0, MIRROR.write),
     ("cancel_overdue", 1.0, lapse_leases.cancel_overdue),
+    ("agents_silent", 2.0, WATCH.look),
     ("flush_progress", float(settings.PROGRESS_FLUSH_SECONDS), flush_progress.flush_progress),
     ("expire_cards", 5.0, expire_cards.expire_cards),
     ("expire_holds", 5.0, expire_holds.expire_holds),

@@ -21,6 +21,7 @@ Client = sync_redis.Redis
 AsyncClient = async_redis.Redis
 PRIORITIES = ("high", "normal", "low")
 EPOCH = "chimera:epoch"
+AGENTS_HEARD = "chimera:agents:heard"  # sorted set: agents of all tenants by when they were last heard of
 NUDGE_CHANNEL = "chimera:nudge"  # pub/sub: "the log has grown"
 DISPATCH_CHANNEL = "chimera:dispatched"  # pub/sub: "{tenant}:{role}", a queue has grown
 

@@ -7,8 +7,6 @@ from random import random
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-
 from chimera.kernel import clock, ids
 from chimera.kernel.actors import Actor, ActorKind
 from chimera.kernel.errors import StaleLease, conflict, forbidden, invalid, not_found
@@ -18,7 +16,7 @@ from swarm.actions.backoff import Cause
 from swarm.events import TaskBlocked, TaskCancelled, TaskCompleted, TaskCreated, TaskFailed, TaskRequeued, TaskResumed
 from swarm.models import ExternalId, SwarmSession, Task, TaskDependency
 from swarm.models.task import ExecutionMode
-from swarm.states import SESSION_OPEN, TASK, TASK_OPEN, TaskStatus
+from swarm.states import SESSION_OPEN, TASK, TaskStatus
 
 _RELEASED: dict[str, Any] = {"lease_token": None, "lease_expires_at": None}
 
@@ -326,27 +324,6 @@ def retry(*, task: Task, by: Actor) -> None:
     target, queued_at = (TaskStatus.PENDING, None) if manual else _ready_or_waiting(task)
     TASK.advance(task, to=target, queued_at=queued_at, completed_at=None, attempt_count=0, error=None, resume=None)
     tell(TaskRequeued.about(task, code="retried", reason=f"retried by {by.name}"), by=by)
-
-
-_BELOW = """
-    WITH RECURSIVE below (id) AS (
-        SELECT %s::uuid
-        UNION
-        SELECT next.id FROM below CROSS JOIN LATERAL (
-            SELECT id FROM swarm_task WHERE parent_task_id = below.id
-            UNION ALL SELECT task_id FROM swarm_taskdependency WHERE depends_on_id = below.id
-        ) next
-    )
-    SELECT id FROM below WHERE id <> %s AND id > %s
-    AND EXISTS (SELECT 1 FROM swarm_task t WHERE t.id = below.id AND t.status = ANY(%s)) ORDER BY id LIMIT %s
-"""
-
-
-def open_descendants(task_id: UUID, *, after: UUID, limit: int) -> list[UUID]:
-    """Ids beyond `after`, in order, of the open tasks below a task, at any depth, and of those that wait for it or them."""
-    with connection.cursor() as cursor:
-        cursor.execute(_BELOW, [task_id, task_id, after, [str(status) for status in TASK_OPEN], limit])
-        return [row[0] for row in cursor.fetchall()]
 
 
 def read_all(task_ids: Iterable[UUID]) -> dict[UUID, Task]:

@@ -46,12 +46,12 @@ def _rotate(agent: AgentProfile, said: dict[str, Any], by: Actor) -> str:
 VERBS = (
     steering.pause(
         run=_pause,
-        offered=lambda a: a.status == AgentStatus.ACTIVE,
+        offered=lambda a: a.takes_work,
         hint="It claims nothing new, and may finish what it holds.",
     ),
     steering.resume(
         run=_resume,
-        offered=lambda a: AGENT_STATES.can(a.status, AgentStatus.ACTIVE),
+        offered=lambda a: AGENT_STATES.can(a.status, AgentStatus.ACTIVE) and not a.is_silent,
         hint="A suspended agent also needs a new key.",
     ),
     Verb(
@@ -85,10 +85,12 @@ class AgentAdmin(NamedAdmin):
     quick_links: ClassVar = (
         ("All", {}),
         ("Active", {"status__exact": "active"}),
+        ("Paused", {"inactive_because__exact": "paused"}),
+        ("Silent", {"inactive_because__exact": "silent"}),
         ("Suspended", {"status__exact": "suspended"}),
     )
     list_display = ("name", "alive", "status_shown", "role", "slots", "can_do")
-    list_filter = ("status", "role")
+    list_filter = ("status", "inactive_because", "role")
     ordering = ("name", "pk")
 
     def prepare(self, request: HttpRequest, rows: list[AgentProfile]) -> None:
@@ -108,6 +110,10 @@ class AgentAdmin(NamedAdmin):
             return show.label("silent", "plain", "Not heard of in the last 30 seconds")
         return show.label("alive", "good", f"Heard of {show.spoken(datetime.fromisoformat(heard))}")
 
+    @admin.display(description="Status")
+    def status_shown(self, agent: AgentProfile) -> SafeString:
+        return looks.status(agent.inactive_because or agent.status)
+
     @admin.display(description="Slots")
     def slots(self, agent: AgentProfile) -> str:
         return f"{agent.held} of {agent.max_slots}"  # type: ignore[attr-defined]
@@ -124,8 +130,9 @@ class AgentAdmin(NamedAdmin):
             panels.facts(
                 "Agent",
                 [
-                    ("Status", looks.status(agent.status)),
+                    ("Status", self.status_shown(agent)),
                     ("Alive", self.alive(agent)),
+                    ("Last heard of", show.moment(agent.last_seen_at)),
                     ("Role", agent.role),
                     ("Can", ", ".join(agent.capabilities)),
                     ("Slots", self.slots(agent)),

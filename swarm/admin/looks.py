@@ -21,6 +21,7 @@ _TONES = {
     "active": "good",
     "paused": "warn",
     "inactive": "warn",
+    "silent": "warn",
     "blocked": "warn",
     "completed": "good",
     "failed": "bad",

@@ -18,9 +18,9 @@ from chimera.kernel.http.door import Call, Door
 from chimera.kernel.http.permissions import AGENTS
 from chimera.kernel.identity import Principal
 from swarm import dispatch, liveness, shapes
-from swarm.actions import claims, progress, tasks
+from swarm.actions import agents, claims, progress, tasks
 from swarm.actions.results import NewResult
-from swarm.models import AgentProfile, Task
+from swarm.models import Task
 from swarm.serializers.leases import (
     ClaimsShape,
     Heartbeat,
@@ -42,6 +42,7 @@ class Claims(Door):
     claimed: Sequence[Task] = ()
     early: Sequence[UUID] = ()
     redis_away = False
+    held = slots = 0  # before this claim
     able = False  # it is active and has a free slot
     kind: Hashable = None  # of one kind are calls that would find the same
 
@@ -55,9 +56,10 @@ class Claims(Door):
             _check_role(principal, roles)
         self.types: list[str] = said.validated_data.get("types", [])
         with tenancy.bound(principal.tenant_id):
-            agent: AgentProfile = AgentProfile.objects.get_or_refuse(principal.agent_id)
-            self.most = min(self.most, claims.free_slots(agent))
-        self.able = self.most > 0 and agent.status == "active"
+            agent = agents.hear(principal.agent_id, by=principal.actor)
+            free = claims.free_slots(agent)
+            self.held, self.slots, self.most = agent.max_slots - free, agent.max_slots, min(self.most, free)
+        self.able = self.most > 0 and agent.takes_work
         self.kind = (tuple(self.types), tuple(agent.capabilities))
         # A list per role cannot tell types apart: who asks for types claims through PostgreSQL, and pops nothing.
         pops = self.able and not self.types
@@ -82,7 +84,9 @@ class Claims(Door):
         return bool(response.data["claims"])
 
     def afterwards(self, request: Call, response: Response) -> None:
-        """Ids that were popped and not claimed: no longer queued, or of a paused house; what is still QUEUED is restocked."""
+        """It was heard of. Ids that were popped and not claimed: no longer queued, or of a paused house; what is still
+        QUEUED is restocked."""
+        liveness.beat(request.user.agent_id, tasks=self.held + len(self.claimed), slots=self.slots)
         dispatch.settle(request.user.tenant_id, popped=self.popped, early=self.early, claimed=self.claimed)
 
 

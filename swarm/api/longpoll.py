@@ -30,10 +30,10 @@ async def _claims(request: HttpRequest) -> HttpResponse:
     if _is_final(response, deadline):
         return response
     try:
-        topic = await in_thread(_topic, request)
+        work, agent = await in_thread(_topics, request)
     except Exception as exc:
         return problem.plain(exc)
-    async with waiters().listening(topic) as place:
+    async with waiters().listening(work) as place, waiters().called(agent, place.stirred):
         while True:
             place.stirred.clear()
             place.look(_door_of(response).kind)
@@ -73,9 +73,10 @@ def _call(request: HttpRequest) -> HttpResponse:
     return answered
 
 
-def _topic(request: HttpRequest) -> str:
+def _topics(request: HttpRequest) -> tuple[str, str]:
+    """Of news of work for its role, and of a word to the agent itself: that it was resumed."""
     principal = principal_of_bearer(request.headers["Authorization"])
-    return f"{principal.tenant_id}:{principal.role}"
+    return f"{principal.tenant_id}:{principal.role}", f"{principal.tenant_id}:{principal.id}"
 
 
 def _wait_seconds(request: HttpRequest) -> float:

@@ -6,11 +6,19 @@ Redis only hints. A lost id comes back by `restock`, a doubled id finds its task
 from swarm.dispatch.dealing import deal
 from swarm.dispatch.keys import next_of_key
 from swarm.dispatch.lists import INFLIGHT_SECONDS, pop, settle
-from swarm.dispatch.reactions import extend_inflight, left_running, open_house, queue_ready, release_dependents
+from swarm.dispatch.reactions import (
+    call_agent,
+    extend_inflight,
+    left_running,
+    open_house,
+    queue_ready,
+    release_dependents,
+)
 from swarm.dispatch.stock import queue_due, restock
 
 __all__ = [
     "INFLIGHT_SECONDS",
+    "call_agent",
     "deal",
     "extend_inflight",
     "left_running",

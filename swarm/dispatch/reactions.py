@@ -39,6 +39,12 @@ def open_house(events: Sequence[Recorded], pipe: Any) -> None:
             lists.announce(event.tenant_id, role, pipe)
 
 
+def call_agent(events: Sequence[Recorded], pipe: Any) -> None:
+    """A word to the agent itself: whether it may claim has changed, and it need not wait for news of work to notice."""
+    for event in events:
+        lists.announce(event.tenant_id, event.payload["aggregate_id"], pipe)
+
+
 def left_running(events: Sequence[Recorded], pipe: Any) -> None:
     """Acknowledge: the ids leave the inflight set."""
     for tenant_id, tasks in _by_tenant(events).items():

@@ -9,7 +9,7 @@ from chimera.kernel.identity import AGENT_ROLES
 from chimera.kernel.states import Versioned
 from chimera.kernel.tenancy import TenantOwned
 from swarm.queries import AgentQuerySet
-from swarm.states import AGENT_STATES, AgentStatus
+from swarm.states import AGENT_STATES, AgentStatus, Inactivity
 
 
 class AgentProfile(Versioned, TenantOwned):
@@ -21,6 +21,10 @@ class AgentProfile(Versioned, TenantOwned):
     status = models.CharField(
         max_length=16, choices=[(s.value, s.value) for s in AgentStatus], default=AgentStatus.ACTIVE
     )
+    inactive_because = models.CharField(
+        max_length=8, choices=[(i.value, i.value) for i in Inactivity], blank=True, default=""
+    )
+    last_seen_at = models.DateTimeField(null=True, blank=True, editable=False)  # to a quarter of a minute
     capabilities = ArrayField(models.CharField(max_length=64), default=list, blank=True)
     tools_config = models.JSONField(default=dict, blank=True)
     max_slots = models.PositiveSmallIntegerField(default=1)
@@ -31,6 +35,11 @@ class AgentProfile(Versioned, TenantOwned):
     class Meta:
         constraints = [
             AGENT_STATES.constraint("agent_status"),
+            models.CheckConstraint(
+                name="agent_inactive_because",
+                condition=Q(status=AgentStatus.INACTIVE, inactive_because__in=[str(i) for i in Inactivity])
+                | (~Q(status=AgentStatus.INACTIVE) & Q(inactive_because="")),
+            ),
             models.CheckConstraint(condition=Q(role__in=sorted(AGENT_ROLES)), name="agent_role"),
             models.CheckConstraint(condition=Q(max_slots__gte=1, max_slots__lte=64), name="agent_slots"),
             models.UniqueConstraint(fields=["tenant_id", "name"], name="agent_name_once"),
@@ -38,6 +47,20 @@ class AgentProfile(Versioned, TenantOwned):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.role})"
+
+    @property
+    def is_paused(self) -> bool:
+        """A person wants it to claim nothing; what it holds it may finish."""
+        return self.inactive_because == Inactivity.PAUSED
+
+    @property
+    def is_silent(self) -> bool:
+        return self.inactive_because == Inactivity.SILENT
+
+    @property
+    def takes_work(self) -> bool:
+        """A silent one does: by asking for work it is heard of."""
+        return self.status == AgentStatus.ACTIVE or self.is_silent
 
 
 class AgentKey(TenantOwned):

@@ -11,7 +11,7 @@ from chimera.kernel.http.parsing import (
     TextField,
 )
 from swarm.serializers.basics import ROLES, choices
-from swarm.states import AgentStatus
+from swarm.states import AgentStatus, Inactivity
 
 
 class NewAgent(StrictSerializer):
@@ -27,9 +27,13 @@ class AgentShape(serializers.Serializer[Any]):
     name = serializers.CharField()
     role = serializers.ChoiceField(choices=ROLES)
     status = serializers.ChoiceField(choices=choices(AgentStatus))
+    inactive_because = serializers.ChoiceField(choices=choices(Inactivity), allow_blank=True)
     capabilities = serializers.ListField(child=serializers.CharField())
     tools_config = serializers.DictField()
     max_slots = serializers.IntegerField()
+    last_seen_at = serializers.DateTimeField(
+        allow_null=True, help_text="When it was last heard of, to a quarter of a minute."
+    )
     created_at = serializers.DateTimeField()
 
 

@@ -46,6 +46,7 @@ KINDS = (
     Kind(f"chimera:queue:(high|normal|low):{TAG}:[a-z_]+", "list", None, redis.queue("high", ANY, "worker"), True),
     Kind(f"chimera:inflight:{TAG}", "zset", None, redis.inflight(ANY), True),
     Kind(f"chimera:agent:{ID}:heartbeat", "string", 30, redis.heartbeat(ANY), True),
+    Kind("chimera:agents:heard", "zset", None, redis.AGENTS_HEARD, True),
     Kind(rf"chimera:lock:resource:{ID}:.+", "string", HOUR, redis.resource_lock(ANY, "printer"), True),
     Kind(rf"chimera:spend:{ID}:\d{{4}}-\d\d-\d\d", "string", DAY, redis.spend(ANY, date(2026, 1, 31)), True),
     Kind(f"chimera:session:{ID}:stream", "stream", HOUR, redis.stream(ANY), True),

@@ -187,8 +187,9 @@ def test_agents_are_shown_with_their_slots_and_their_last_beat(acme: Stage, sett
     ada = found["ada"]
     assert (ada["slots_used"], ada["slots_free"], ada["load"]) == (2, 6, 0.25)
     assert ada["last_beat_at"]
-    assert (found["bob"]["status"], found["bob"]["last_beat_at"]) == ("inactive", None)
-    assert f"{acme.ada.id}  ada   worker   active    alive   just now   2     6     25%" in run("agents")
+    assert (found["bob"]["status"], found["bob"]["inactive_because"]) == ("inactive", "paused")
+    assert found["bob"]["last_beat_at"] is None
+    assert f"{acme.ada.id}  ada   worker   active  alive   just now   2     6     25%" in run("agents")
     assert [line["name"] for line in objects("agents", "--role", "worker", "--status", "active")] == ["ada"]
 
 

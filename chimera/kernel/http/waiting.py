@@ -110,10 +110,10 @@ class Waiters:
             place.unable()
 
     @asynccontextmanager
-    async def called(self, topic: str) -> AsyncIterator[asyncio.Event]:
-        """An event that is set whenever the topic is published."""
+    async def called(self, topic: str, event: asyncio.Event | None = None) -> AsyncIterator[asyncio.Event]:
+        """An event, yours or a new one, that is set whenever the topic is published."""
         await self._begin()
-        event = asyncio.Event()
+        event = event or asyncio.Event()
         self._calls[topic].add(event)
         try:
             yield event

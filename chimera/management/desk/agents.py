@@ -27,6 +27,7 @@ class Standing:
     name: str
     role: str
     status: str
+    inactive_because: str  # paused, silent, or nothing
     last_beat_at: str | None  # ISO; None when it was not heard of in the last half minute
     slots_used: int
     slots_free: int
@@ -63,11 +64,13 @@ def standings(house: House, *, role: str | None = None, status: str | None = Non
 def _standing(agent: AgentProfile, used: int, heard: str | None) -> Standing:
     free = max(0, agent.max_slots - used)
     load = round(used / agent.max_slots, 2)
-    return Standing(agent.pk, agent.name, agent.role, agent.status, heard, used, free, load)
+    status, because = agent.status, agent.inactive_because
+    return Standing(agent.pk, agent.name, agent.role, status, because, heard, used, free, load)
 
 
 def _row(standing: Standing) -> tuple[object, ...]:
     beat = show.spoken(datetime.fromisoformat(standing.last_beat_at)) if standing.last_beat_at else show.NOTHING
     alive = "alive" if standing.last_beat_at else "silent"
     used, free, load = standing.slots_used, standing.slots_free, f"{standing.load:.0%}"
-    return (standing.id, standing.name, standing.role, standing.status, alive, beat, used, free, load)
+    status = standing.inactive_because or standing.status
+    return (standing.id, standing.name, standing.role, status, alive, beat, used, free, load)
