@@ -3,6 +3,7 @@
 VENV     := .venv
 PY       := $(VENV)/bin/python
 NEXT     := .venv-next
+OTHERS   := .venv-bench
 # The same code passes on this Django, where Python 3.13 is present.
 DJANGO_NEXT := 6.1.3
 PYTHON_NEXT ?= $(firstword $(shell python3.13 -c '' 2>/dev/null && command -v python3.13) $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python3.13))
@@ -11,13 +12,14 @@ ARGS     ?=
 PIP      := -m pip --disable-pip-version-check --quiet install
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-next check format docs bench lock clean
+.PHONY: help up test test-next check format docs bench bench-swarm lock clean
 
 help:
 	@echo "make up [ARGS=--no-campaign]   start everything, and work on the example campaign (CHIMERA_PORT, CHIMERA_HOME)"
 	@echo "make test [ARGS=tests/races]   prove everything, on servers of its own"
 	@echo "make check                     lint, format, types, layers, migrations, generated pages"
 	@echo "make test-next                 the quick tests on Django $(DJANGO_NEXT) and Python 3.13"
+	@echo "make bench-swarm [ARGS=--quick]  measure Chimera beside Celery, Dramatiq, RQ and Procrastinate"
 	@echo "make format | docs | bench | lock | clean"
 
 up: $(VENV)/runs
@@ -65,6 +67,10 @@ docs: $(VENV)/tests
 bench: $(VENV)/tests
 	@$(PY) -m benchmarks $(ARGS)
 
+# The other queues never share a venv with the project.
+bench-swarm: $(VENV)/tests $(OTHERS)/queues
+	@$(PY) -m benchmarks.swarm --queues $(OTHERS)/bin/python $(ARGS)
+
 # Pins of everything that the two requirements files bring along, from a fresh installation of them.
 # async-timeout is asked for by redis below Python 3.11.3 alone, so a newer Python does not see it.
 lock:
@@ -103,6 +109,12 @@ $(VENV)/runs: requirements.txt constraints.txt | $(VENV)/bin/python
 $(VENV)/tests: requirements-dev.txt $(VENV)/runs
 	@echo "installing requirements-dev.txt (the first time only)" >&2
 	@$(PY) $(PIP) -c constraints.txt -r requirements-dev.txt >&2
+	@touch $@
+
+$(OTHERS)/queues: benchmarks/requirements.txt | $(VENV)/bin/python
+	@echo "making $(OTHERS) with the other queues (the first time only)" >&2
+	@$(PY) -m venv --clear $(OTHERS)
+	@$(OTHERS)/bin/python $(PIP) -r benchmarks/requirements.txt >&2
 	@touch $@
 
 $(NEXT)/tests: requirements-dev.txt requirements.txt constraints.txt
