@@ -23,13 +23,24 @@ Settle = Callable[[], None]
 PATIENCE_SECONDS = 60
 
 
+def _heed_ctrl_c() -> None:
+    """As at a terminal. What a script starts in its background, these tests perhaps, is deaf to it, and so are its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Tail:
     """The command with its lines, read as they come."""
 
     def __init__(self, *words: str) -> None:
         command = [sys.executable, "manage.py", "chimera", "tail", *words]
         self.process = subprocess.Popen(
-            command, cwd=proc.ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command,
+            cwd=proc.ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=_heed_ctrl_c,
         )
         self._lines: Queue[str] = Queue()
         Thread(target=self._read, daemon=True).start()
