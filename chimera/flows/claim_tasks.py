@@ -48,6 +48,9 @@ def claim_tasks(
     if limit == 0:
         return Claimed([], list(popped))
     chosen = claims.queued_for(agent, limit=limit, popped=popped, redis_away=redis_away, types=types)
+    if popped and not (chosen.now or chosen.early):
+        # None of these ids is work: they are old, or of a paused house, whose ids must not stand in the way of others'.
+        chosen = claims.queued_for(agent, limit=limit, popped=[], redis_away=True, types=types)
     leased = claims.lease(agent=agent, task_ids=chosen.now, by=by)
     mine = [Claim(task=task, resume=_resume(task, resume, by)) for task, resume in leased]
     return Claimed(mine, [task_id for task_id in chosen.early if task_id in set(popped)])
