@@ -9,10 +9,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chimera.settings")
 django_application = get_asgi_application()
 
 from chimera.kernel import serving  # noqa: E402  (needs a Django that is set up)
+from chimera.kernel.http import wire  # noqa: E402
 from chimera.kernel.http.static import StaticInFront  # noqa: E402
 from swarm.routing import websocket_urlpatterns  # noqa: E402
 
 serving.wait_and_refuse_unsafe_login()
+wire.install()
 application = ProtocolTypeRouter(
     {"http": StaticInFront(django_application), "websocket": URLRouter(websocket_urlpatterns)}
 )

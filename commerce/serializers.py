@@ -6,7 +6,14 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
-from chimera.kernel.http.parsing import JSONField, MoneyField, StrictIntegerField, StrictSerializer, TextField
+from chimera.kernel.http.parsing import (
+    JSONField,
+    MoneyField,
+    StrictBooleanField,
+    StrictIntegerField,
+    StrictSerializer,
+    TextField,
+)
 from chimera.kernel.http.problem import Problem
 from commerce.states import Currency, MoneyStatus, Scope, WindowKind
 
@@ -15,15 +22,6 @@ METADATA_BYTES_MAX = 16 * 1024  # the ledger keeps it for good
 
 def _values(closed: type[StrEnum]) -> list[str]:
     return [member.value for member in closed]
-
-
-class StrictBooleanField(serializers.BooleanField):
-    """true or false; neither "yes" nor 1."""
-
-    def to_internal_value(self, data: Any) -> bool:
-        if not isinstance(data, bool):
-            self.fail("invalid", input=data)
-        return data
 
 
 class NewTransaction(StrictSerializer):

@@ -19,15 +19,18 @@ log = structlog.get_logger()
 
 def finish_many(tenant_id: UUID, handed: Sequence[Handed]) -> list[Finished | Exception]:
     """Opens its own transactions. Raises only when PostgreSQL is away; what was refused is answered in its place."""
-    done = _together(tenant_id, handed)
-    return [done[place] if place in done else _alone(tenant_id, one) for place, one in enumerate(handed)]
+    done = finish_together(tenant_id, handed)
+    return [done[place] if place in done else _tried(tenant_id, one) for place, one in enumerate(handed)]
 
 
-def _together(tenant_id: UUID, handed: Sequence[Handed]) -> dict[int, Finished]:
-    """A fault of one must not be the others' fault: then each goes alone."""
+def finish_together(tenant_id: UUID, handed: Sequence[Handed]) -> dict[int, Finished]:
+    """Those that pass plainly, by their place; the others are left for `finish_alone`.
+
+    Nobody waits here for a task that another transaction holds. A fault of one is not the others' fault: then all are left.
+    """
     try:
         with tenancy.bound(tenant_id):
-            return pass_plain(handed)
+            return pass_plain(handed, waits=False)
     except DatabaseError as fault:
         if is_outage(fault):
             raise
@@ -35,9 +38,14 @@ def _together(tenant_id: UUID, handed: Sequence[Handed]) -> dict[int, Finished]:
         return {}
 
 
-def _alone(tenant_id: UUID, one: Handed) -> Finished | Exception:
+def finish_alone(tenant_id: UUID, one: Handed) -> Finished:
+    """Refusals are raised."""
+    with tenancy.bound(tenant_id):
+        return settle(one)
+
+
+def _tried(tenant_id: UUID, one: Handed) -> Finished | Exception:
     try:
-        with tenancy.bound(tenant_id):
-            return settle(one)
+        return finish_alone(tenant_id, one)
     except Exception as refusal:
         return refusal

@@ -69,13 +69,13 @@ def settle(one: Handed) -> Finished:
     return _succeeded(task, lease_token, new, by)
 
 
-def pass_plain(handed: Sequence[Handed]) -> dict[int, Finished]:
+def pass_plain(handed: Sequence[Handed], *, waits: bool = True) -> dict[int, Finished]:
     """Complete those of many results that pass and touch nothing else: no card, no money, no judge.
 
     In the same few statements for one as for hundreds. Answers by their place in `handed`; the others are left alone,
-    for `settle`.
+    for `settle`: also, unless it `waits`, those whose task another transaction holds.
     """
-    locked = {task.pk: task for task in tasks.lock_all({one.task_id for one in handed})}
+    locked = {task.pk: task for task in tasks.lock_all({one.task_id for one in handed}, waits=waits)}
     tasks.read_sessions(locked.values())
     repeated = results.leases_with_one(locked)
     moneyed = commerce.with_open_money(locked)

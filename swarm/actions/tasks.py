@@ -148,9 +148,11 @@ def lock(task_id: UUID) -> Task:
     return found
 
 
-def lock_all(task_ids: Iterable[UUID]) -> list[Task]:
-    """Several tasks, locked in the order of their ids; those that do not exist are left out."""
-    return list(Task.objects.select_for_update(no_key=True).filter(pk__in=list(task_ids)).order_by("pk"))
+def lock_all(task_ids: Iterable[UUID], *, waits: bool = True) -> list[Task]:
+    """Several tasks, locked in the order of their ids; left out are those that do not exist and, unless it `waits`, those
+    that another transaction holds."""
+    rows = Task.objects.select_for_update(no_key=True, skip_locked=not waits)
+    return list(rows.filter(pk__in=list(task_ids)).order_by("pk"))
 
 
 def check_lease(task: Task, lease_token: UUID, *, agent_id: UUID | None = None) -> None:

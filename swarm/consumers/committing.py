@@ -1,25 +1,32 @@
 """What agents' sockets hand over to be written, in groups: many agents' results, beats and progress in few statements."""
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
 
-from chimera.flows.finish_many import finish_many
+from chimera.flows.finish_many import finish_alone, finish_together
 from chimera.flows.finish_task import Finished, Handed
-from chimera.kernel import redis, tenancy
-from chimera.kernel.group import Group
+from chimera.flows.spend_many import AT_ONCE_MAX, Answered, Asked, spend_many
+from chimera.kernel import clock, redis, tenancy
+from chimera.kernel.group import LEFT_OVER, Group, Left
 from swarm import liveness
 from swarm.actions import claims, progress, tasks
 from swarm.actions.progress import Note
+from swarm.consumers.working import Looked, Worker, look_after
 from swarm.models import Task
 
-BEATS_GATHER_SECONDS = 0.15  # a beat can wait; a write for each of a thousand agents could not
+Seated = tuple[Worker, Mapping[UUID, UUID]]  # an agent, and the lease tokens that it holds, by task
+BEATS_GATHER_SECONDS = 0.15  # a beat can wait; a look for each of a thousand agents could not
+LOOKS_GATHER_SECONDS = 0.25
+RENEW_EVERY_SECONDS = 0.5  # a lease below its half can wait for the next beat: so few writes renew thousands of leases
+RENEW_AT_ONCE_BELOW = 0.3  # of a lease; this one cannot
 
 
 @dataclass(frozen=True)
@@ -44,37 +51,64 @@ class Committing:
     """The groups of one event loop, each keyed by the tenant."""
 
     def __init__(self) -> None:
-        self.results: Group[UUID, Handed, Finished] = Group(_finish, most=settings.BATCH_MAX)
-        self.beats: Group[UUID, Beat, list[Beaten]] = Group(
-            _beat, most=settings.BATCH_MAX, gather_seconds=BEATS_GATHER_SECONDS
-        )
-        self.progress: Group[UUID, Note, None] = Group(_note, most=settings.BATCH_MAX)
+        most = settings.BATCH_MAX
+        self.results: Group[UUID, Handed, Finished] = Group(_finish, alone=_finish_alone, most=most)
+        self.money: Group[UUID, Asked, Answered] = Group(_spend, most=AT_ONCE_MAX)
+        self.beats: Group[UUID, Beat, list[Beaten]] = Group(self._beat, most=most, gather_seconds=BEATS_GATHER_SECONDS)
+        self.looks: Group[UUID, Seated, Looked] = Group(look_after, most=most, gather_seconds=LOOKS_GATHER_SECONDS)
+        self.progress: Group[UUID, Note, None] = Group(_note, most=most)
+        self._renewed: dict[UUID, float] = {}  # when leases of a tenant were last renewed here
 
-
-def _finish(tenant_id: UUID, handed: Sequence[Handed]) -> list[Finished | Exception]:
-    settled = finish_many(tenant_id, handed)
-    redis.nudge()
-    return settled
-
-
-def _beat(tenant_id: UUID, beats: Sequence[Beat]) -> list[list[Beaten]]:
-    with tenancy.bound(tenant_id):
-        found = tasks.read_all({task_id for beat in beats for task_id, _ in beat.leases})
-        valid = {
-            (task_id, token)
+    def _beat(self, tenant_id: UUID, beats: Sequence[Beat]) -> list[list[Beaten]]:
+        with tenancy.bound(tenant_id):
+            found = tasks.read_all({task_id for beat in beats for task_id, _ in beat.leases})
+            valid = {
+                (task_id, token)
+                for beat in beats
+                for task_id, token in beat.leases
+                if task_id in found and tasks.holds(found[task_id], token, agent_id=beat.agent_id)
+            }
+            held = [found[task_id] for task_id, _ in valid]
+            kept = claims.renew_all(held) if self._renews(tenant_id, held) else {task.pk for task in held}
+        liveness.beat_all({beat.agent_id: (len(beat.leases), beat.slots) for beat in beats})
+        return [
+            [
+                _beaten(found.get(task_id), task_id, (task_id, token) in valid and task_id in kept)
+                for task_id, token in beat.leases
+            ]
             for beat in beats
-            for task_id, token in beat.leases
-            if task_id in found and tasks.holds(found[task_id], token, agent_id=beat.agent_id)
-        }
-        kept = claims.renew_all(found[task_id] for task_id, _ in valid)
-    liveness.beat_all({beat.agent_id: (len(beat.leases), beat.slots) for beat in beats})
-    return [
-        [
-            _beaten(found.get(task_id), task_id, (task_id, token) in valid and task_id in kept)
-            for task_id, token in beat.leases
         ]
-        for beat in beats
-    ]
+
+    def _renews(self, tenant_id: UUID, held: Sequence[Task]) -> bool:
+        """Whether leases are renewed in this batch: some time after the last one that did, or when one cannot wait."""
+        at = clock.now()
+        left = [(task.lease_expires_at - at) / settings.LEASE for task in held if task.lease_expires_at]
+        if not left or min(left) >= claims.RENEW_BELOW:
+            return False
+        waited = time.monotonic() - self._renewed.get(tenant_id, -RENEW_EVERY_SECONDS)
+        if waited < RENEW_EVERY_SECONDS and min(left) >= RENEW_AT_ONCE_BELOW:
+            return False
+        self._renewed[tenant_id] = time.monotonic()
+        return True
+
+
+def _finish(tenant_id: UUID, handed: Sequence[Handed]) -> list[Finished | Literal[Left.OVER]]:
+    """What passes plainly, together; the rest in transactions of their own, for which nobody waits but they."""
+    done = finish_together(tenant_id, handed)
+    redis.nudge()
+    return [done.get(place, LEFT_OVER) for place in range(len(handed))]
+
+
+def _finish_alone(tenant_id: UUID, one: Handed) -> Finished:
+    done = finish_alone(tenant_id, one)
+    redis.nudge()
+    return done
+
+
+def _spend(tenant_id: UUID, asked: Sequence[Asked]) -> list[Answered | Exception]:
+    answered = spend_many(tenant_id, asked)
+    redis.nudge()
+    return answered
 
 
 def _beaten(task: Task | None, task_id: UUID, holds: bool) -> Beaten:

@@ -1,73 +1,46 @@
 """What agents say over their socket (/docs/agent-socket.md): frames read strictly, one by one, so that a bad one harms no other.
 
-A frame is a JSON object or a list of them. The rules for each field are those of the HTTP call of the same name.
+A frame is a JSON object or a list of them. The rules for each field are those of the HTTP call of the same name, and so are
+the codes of what is wrong with it.
 """
 
-import json
-from decimal import Decimal
 from typing import Annotated, Any, Literal
-from uuid import UUID
 
 from django.conf import settings
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic import model_validator as check_together
-from rest_framework import serializers
+from pydantic_core import ErrorDetails
+from rest_framework.utils.encoders import JSONEncoder
 
 from chimera.kernel.errors import Refused
-from chimera.kernel.http.parsing import check_json, read_json
+from chimera.kernel.http.parsing import read_json
+from chimera.kernel.http.problem import OWN_CODES
+from swarm.consumers.fields import (
+    Filled,
+    Id,
+    Json,
+    Metadata,
+    Money,
+    Payload,
+    Percentage,
+    Ref,
+    Score,
+    Text,
+    Types,
+    is_ref,
+    listed,
+    wrong,
+)
 
-METADATA_BYTES_MAX = 16_384
-
-
-def _storable(value: Any, *, bytes_max: int) -> Any:
-    try:
-        check_json(value, bytes_max=bytes_max)
-    except serializers.ValidationError as error:
-        raise ValueError(str(error.detail[0])) from None  # type: ignore[index]
-    return value
-
-
-def _text(value: str) -> str:
-    if "\x00" in value:
-        raise ValueError("Null characters are not allowed.")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ValueError("Contains half of a surrogate pair, which is no text.") from None
-    return value
-
-
-def _payload(value: Any) -> Any:
-    return _storable(value, bytes_max=settings.PAYLOAD_BYTES_MAX)
+ERRORS_MAX = 20  # of one item that are named
 
 
-def _metadata(value: Any) -> Any:
-    return _storable(value, bytes_max=METADATA_BYTES_MAX)
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _score(value: Any) -> Any:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("A valid number is required.")
-    return Decimal(str(value)).quantize(Decimal("0.0001"))
-
-
-def _filled(value: str) -> str:
-    if not value.strip():
-        raise ValueError("This field may not be blank.")
-    return value.strip()
-
-
-Text = Annotated[str, AfterValidator(_text)]
-Filled = Annotated[str, AfterValidator(_text), AfterValidator(_filled)]
-Payload = Annotated[dict[str, Any], AfterValidator(_payload)]
-Metadata = Annotated[dict[str, Any], AfterValidator(_metadata)]
-Score = Annotated[Decimal, BeforeValidator(_score), Field(ge=0, le=1)]
-Percentage = Annotated[float, Field(strict=True, ge=0, le=100)]
-
-
-class Frame(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
-    ref: Annotated[str, Field(max_length=80, strict=True)] | Annotated[int, Field(strict=True)] | None = None
+class Frame(Strict):
+    ref: Ref = None
 
 
 class Ready(Frame):
@@ -75,21 +48,19 @@ class Ready(Frame):
 
     kind: Literal["ready"]
     slots: Annotated[int, Field(strict=True, ge=0)]
-    types: Annotated[list[Filled], Field(max_length=50)] = []
+    types: Types = []
 
 
-class ProgressFields(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class ProgressFields(Strict):
     phase: Annotated[Filled, Field(max_length=100)]
     percentage: Percentage | None = None
     message: Annotated[Text, Field(max_length=4000)] = ""
     metadata: Metadata = {}
 
 
-class Lease(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    task: UUID
-    lease_token: UUID
+class Lease(Strict):
+    task: Id
+    lease_token: Id
     progress: ProgressFields | None = None
 
 
@@ -100,40 +71,38 @@ class Heartbeat(Frame):
 
 class Progress(Frame, ProgressFields):
     kind: Literal["progress"]
-    task: UUID
-    lease_token: UUID
+    task: Id
+    lease_token: Id
 
 
-class Fault(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Fault(Strict):
     code: Annotated[Filled, Field(max_length=80)]
     message: Annotated[Text, Field(max_length=4000)]
     retryable: Annotated[bool, Field(strict=True)] = False
     retry_after_seconds: Annotated[int, Field(strict=True, ge=0, le=settings.RETRY_AFTER_SECONDS_MAX)] | None = None
 
 
-class Artifact(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class Artifact(Strict):
     type: Annotated[Filled, Field(max_length=50)]
-    content: Annotated[Any, AfterValidator(_payload)] = None
-    uri: Annotated[Filled, Field(max_length=2000)] | None = None
+    content: Json = None
+    uri: Annotated[Filled, Field(max_length=2000)] = None  # type: ignore[assignment]  # left out, never null
 
     @check_together(mode="after")
     def _one_of_both(self) -> "Artifact":
         if (self.content is None) == (self.uri is None):
-            raise ValueError("An artifact has either `content` or `uri`.")
+            raise wrong("invalid", "An artifact has either `content` or `uri`.")
         return self
 
 
 class Result(Frame):
     kind: Literal["result"]
-    task: UUID
-    lease_token: UUID
+    task: Id
+    lease_token: Id
     status: Literal["succeeded", "failed"]
     output_payload: Payload | None = None
     confidence_score: Score | None = None
     reasoning: Annotated[Text, Field(max_length=20_000)] = ""
-    evidence: Annotated[list[Any], Field(max_length=200), AfterValidator(_payload)] = []
+    evidence: Annotated[list[Any], Field(max_length=200), AfterValidator(listed)] = []
     artifacts: Annotated[list[Artifact], Field(max_length=100)] = []
     metrics: Metadata = {}
     error: Fault | None = None
@@ -141,21 +110,48 @@ class Result(Frame):
     @check_together(mode="after")
     def _output_or_error(self) -> "Result":
         if self.status == "failed" and self.output_payload is not None:
-            raise ValueError("A failed result has an `error`, no output.")
+            raise wrong("invalid", "A failed result has an `error`, no output.", "output_payload")
         if self.status == "failed" and self.error is None:
-            raise ValueError("A failed result says why: {code, message, retryable}.")
+            raise wrong("invalid", "A failed result says why: {code, message, retryable}.", "error")
         if self.status == "succeeded" and self.error is not None:
-            raise ValueError("A succeeded result has no error.")
+            raise wrong("invalid", "A succeeded result has no error.", "error")
         return self
 
 
-Said = Ready | Heartbeat | Progress | Result
+class Keyed(Frame):
+    lease_token: Id
+    key: Annotated[str, Field(strict=True)] | None = None  # its own rules: kernel.idempotency.Once
+
+
+class Spend(Keyed):
+    kind: Literal["spend"]
+    task: Id
+    amount_usd: Money
+    asset_symbol: Annotated[Filled, Field(max_length=16)]
+    payee: Annotated[Text, Field(max_length=200)] = ""
+    category: Annotated[Text, Field(max_length=80)] = ""
+    metadata: Metadata = {}
+
+
+class Capture(Keyed):
+    kind: Literal["capture"]
+    transaction: Id
+    amount_usd: Money | None = None
+
+
+class Void(Keyed):
+    kind: Literal["void"]
+    transaction: Id
+    reason: Annotated[Text, Field(max_length=500)] = ""
+
+
+Said = Ready | Heartbeat | Progress | Result | Spend | Capture | Void
 _said: TypeAdapter[Said] = TypeAdapter(Annotated[Said, Field(discriminator="kind")])
-KINDS = ("ready", "heartbeat", "progress", "result")
+KINDS = ("ready", "heartbeat", "progress", "result", "spend", "capture", "void")
 
 
 def split(raw: str) -> list[Any]:
-    """The items of a frame. Raises Refused for what is no JSON, or neither an object nor a list."""
+    """The items of a frame. Raises Refused for what is no JSON, and for too many."""
     found = read_json(raw)
     items = found if isinstance(found, list) else [found]
     if len(items) > settings.BATCH_MAX:
@@ -178,27 +174,63 @@ def read(item: Any) -> Said:
 def ref_of(item: Any) -> Any:
     """What an answer repeats, even to an item that could not be read; None for anything odd."""
     ref = item.get("ref") if isinstance(item, dict) else None
-    return (
-        ref
-        if (isinstance(ref, str) and len(ref) <= 80) or (isinstance(ref, int) and not isinstance(ref, bool))
-        else None
-    )
+    return ref if is_ref(ref) else None
+
+
+_CODES = {
+    "missing": "required",
+    "extra_forbidden": "unknown_field",
+    "string_too_long": "max_length",
+    "too_long": "max_length",
+    "literal_error": "invalid_choice",
+    "greater_than_equal": "min_value",
+    "less_than_equal": "max_value",
+    "list_type": "not_a_list",
+}
 
 
 def _refused(error: ValidationError) -> Refused:
-    errors = [
-        {
-            "field": ".".join(str(part) for part in fault["loc"][1:]),
-            "code": "unknown_field" if fault["type"] == "extra_forbidden" else str(fault["type"]),
-            "message": fault["msg"].removeprefix("Value error, "),
-        }
-        for fault in error.errors(include_url=False, include_input=False)[:20]
-    ]
+    errors = [_named(fault) for fault in error.errors(include_url=False)[:ERRORS_MAX]]
     first = errors[0]
     where = f"{first['field']}: " if first["field"] else ""
-    code = first["code"] if len(errors) == 1 and first["code"] == "unknown_field" else "invalid"
+    code = first["code"] if len(errors) == 1 and first["code"] in OWN_CODES else "invalid"
     return Refused(f"{where}{first['message']}", code=code, status=422, errors=errors)
 
 
-def dumps(frames: Any) -> str:
-    return json.dumps(frames, separators=(",", ":"), default=str)
+def _named(fault: ErrorDetails) -> dict[str, str]:
+    said: dict[str, Any] = fault.get("ctx", {})
+    field = said.get("field") or _path(fault["loc"][1:])
+    return {"field": field, "code": _code(fault, ours="field" in said), "message": fault["msg"]}
+
+
+def _code(fault: ErrorDetails, *, ours: bool) -> str:
+    if ours:
+        return fault["type"]
+    return "null" if fault["input"] is None else _CODES.get(fault["type"], "invalid")
+
+
+def _path(parts: tuple[int | str, ...]) -> str:
+    """As the API names fields: error.code, artifacts[0].type."""
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part[:60]}" for part in parts)
+    return path.lstrip(".").replace("\x00", "")
+
+
+_encoder = JSONEncoder(separators=(",", ":"), ensure_ascii=True)
+
+
+def dumps(frame: Any) -> str:
+    """One item, as the API writes its bodies. In ASCII: a character is a byte."""
+    return _encoder.encode(frame)
+
+
+def joined(items: list[str], bytes_max: int) -> list[str]:
+    """Encoded items in as few frames as hold them; one that is larger than a frame goes alone."""
+    frames: list[list[str]] = []
+    size = bytes_max
+    for item in items:
+        if size + len(item) + 1 > bytes_max:
+            frames.append([])
+            size = 2
+        frames[-1].append(item)
+        size += len(item) + 1
+    return [frame[0] if len(frame) == 1 else f"[{','.join(frame)}]" for frame in frames]

@@ -1,21 +1,23 @@
 """What an agent's socket does off the loop: who it is, its leases, work to take, and what it leaves behind."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from chimera.flows.claim_tasks import Claim, claim_tasks, show_claims
+from django.db.models import Q
+
+from chimera.flows.claim_tasks import Claim, Claimed, claim_tasks, show_claims
 from chimera.flows.lapse_leases import return_lease
-from chimera.kernel import redis, tenancy
-from chimera.kernel.errors import forbidden
+from chimera.kernel import clock, redis, tenancy
+from chimera.kernel.errors import Refused, forbidden, unauthenticated
 from chimera.kernel.http.sockets import principal_of_scope
 from chimera.kernel.identity import Principal
 from chimera.kernel.sweep import one_by_one
-from swarm import dispatch
-from swarm.actions import agents, claims
-from swarm.models import AgentProfile, Task
+from swarm import dispatch, liveness
+from swarm.actions import agents, claims, tasks
+from swarm.models import AgentKey, AgentProfile, Task
 from swarm.states import AgentStatus, TaskStatus
 
 
@@ -35,13 +37,34 @@ class Worker:
     agent: AgentProfile
 
 
+@dataclass(frozen=True)
+class Taken:
+    """`more`: perhaps something is left. Not `able`: it is paused, or holds all it may through others of its connections."""
+
+    shown: list[dict[str, Any]]
+    leases: dict[UUID, Lease]
+    more: bool = False
+    able: bool = True
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a look after an agent finds: itself as it is now, and what to say about the tasks that it holds."""
+
+    agent: AgentProfile
+    commands: dict[UUID, list[str]]
+    over: set[UUID]  # those of its leases that have ended
+
+
 def come_in(scope: dict[str, Any]) -> Worker:
-    """Authenticate the handshake: agents only, and none that was suspended."""
+    """Authenticate the handshake: agents only, and none that was suspended. It is heard of."""
     principal = principal_of_scope(scope)
     if not principal.is_agent:
         raise forbidden("This socket is for agents; people use the API and the pages.", code="agents_only")
+    if principal.scopes and "write" not in principal.scopes:
+        raise forbidden("This key may only read; use one with the scope `write`.", code="scope")
     with tenancy.bound(principal.tenant_id):
-        agent: AgentProfile = AgentProfile.objects.get_or_refuse(principal.agent_id)
+        agent = agents.hear(principal.agent_id, by=principal.actor)
     check_at_large(agent)
     return Worker(principal, agent)
 
@@ -58,15 +81,54 @@ def leases_of(worker: Worker) -> tuple[list[dict[str, Any]], dict[UUID, Lease]]:
         held = list(Task.objects.filter(agent=worker.agent, status=TaskStatus.RUNNING).order_by("pk"))
         kept = claims.renew_all(held, always=True)
         mine = [Claim(task, None) for task in held if task.pk in kept]
-        return show_claims(mine), known(mine)
+        shown = show_claims(mine)
+    liveness.beat(worker.agent.pk, tasks=len(mine), slots=worker.agent.max_slots)
+    return shown, known(mine)
 
 
-def take(worker: Worker, most: int, types: Sequence[str]) -> tuple[list[dict[str, Any]], dict[UUID, Lease]]:
+def look_after(tenant_id: UUID, seated: Sequence[tuple[Worker, Mapping[UUID, UUID]]]) -> list[Looked | Exception]:
+    """May they stay, and may what they hold go on? For any number of agents in three statements; they are heard of.
+
+    Of each agent the leases by task. An agent whose key is no good any more, or who was suspended, is refused.
+    """
+    with tenancy.bound(tenant_id):
+        found = AgentProfile.objects.in_bulk([worker.agent.pk for worker, _ in seated])
+        held = tasks.read_all({task_id for _, leases in seated for task_id in leases})
+        keys = AgentKey.objects.filter(pk__in=[worker.principal.credential_id for worker, _ in seated])
+        good = keys.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=clock.now()), revoked_at__isnull=True)
+        valid = {str(pk) for pk in good.values_list("pk", flat=True)}
+    looked = [_looked(worker, leases, found.get(worker.agent.pk), held, valid) for worker, leases in seated]
+    there = [one for one in looked if isinstance(one, Looked)]
+    liveness.beat_all({one.agent.pk: (len(one.commands), one.agent.max_slots) for one in there})
+    return looked
+
+
+def _looked(
+    worker: Worker, leases: Mapping[UUID, UUID], agent: AgentProfile | None, held: Mapping[UUID, Task], valid: set[str]
+) -> Looked | Exception:
+    try:
+        if agent is None:
+            raise unauthenticated("This agent is gone.")
+        check_at_large(agent)
+        if worker.principal.credential_id not in valid:
+            raise unauthenticated("This key was rotated or revoked; use the newer one.")
+    except Refused as refusal:
+        return refusal
+    goes_on = {
+        task_id: held[task_id]
+        for task_id, token in leases.items()
+        if task_id in held and tasks.holds(held[task_id], token, agent_id=agent.pk)
+    }
+    commands = {task_id: liveness.commands(task) for task_id, task in goes_on.items()}
+    return Looked(agent, commands, set(leases) - set(goes_on))
+
+
+def take(worker: Worker, most: int, types: Sequence[str]) -> Taken:
     """At most `most` tasks for it; the database is asked only when Redis has ids, or cannot tell."""
     principal, agent = worker.principal, worker.agent
     popped = [] if types else dispatch.pop(tenant_id=principal.tenant_id, role=agent.role, most=most)
     if popped == [] and not types and not agent.capabilities:
-        return [], {}
+        return Taken([], {})
     with tenancy.bound(principal.tenant_id):
         got = claim_tasks(
             agent_id=agent.pk,
@@ -77,10 +139,23 @@ def take(worker: Worker, most: int, types: Sequence[str]) -> tuple[list[dict[str
             by=principal.actor,
         )
         shown = show_claims(got.claims)
-    redis.nudge()
+        able = bool(got.claims) or _may_take(agent.pk)
     mine = [claim.task for claim in got.claims]
+    if mine:
+        redis.nudge()
     dispatch.settle(principal.tenant_id, popped=popped or (), early=got.early, claimed=mine)
-    return shown, known(got.claims)
+    return Taken(shown, known(got.claims), more=_more(got, popped or (), most), able=able)
+
+
+def _may_take(agent_id: UUID) -> bool:
+    """Asked when it got nothing: was that because of itself?"""
+    agent: AgentProfile = AgentProfile.objects.get_or_refuse(agent_id)
+    return agent.takes_work and claims.free_slots(agent) > 0
+
+
+def _more(got: Claimed, popped: Sequence[UUID], most: int) -> bool:
+    """Its hands are full; or all that it asked of Redis came, though some of it was gone already or was kept back."""
+    return len(got.claims) == most or (len(popped) == most and len(got.early) < len(popped))
 
 
 def known(claimed: Sequence[Claim]) -> dict[UUID, Lease]:
@@ -92,7 +167,7 @@ def known(claimed: Sequence[Claim]) -> dict[UUID, Lease]:
     return leases
 
 
-def give_back(tenant_id: UUID, leases: dict[UUID, Lease]) -> int:
+def give_back(tenant_id: UUID, leases: Mapping[UUID, Lease]) -> int:
     """Those that nobody renewed since; answers how many were looked after. What fails here lapses a little later."""
     found = [(tenant_id, task_id, lease.token, lease.expires_at) for task_id, lease in leases.items()]
     done = one_by_one(found, return_lease)

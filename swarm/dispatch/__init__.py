@@ -8,6 +8,7 @@ from swarm.dispatch.keys import next_of_key
 from swarm.dispatch.lists import INFLIGHT_SECONDS, pop, settle
 from swarm.dispatch.reactions import (
     call_agent,
+    call_holder,
     extend_inflight,
     left_running,
     open_house,
@@ -19,6 +20,7 @@ from swarm.dispatch.stock import queue_due, restock
 __all__ = [
     "INFLIGHT_SECONDS",
     "call_agent",
+    "call_holder",
     "deal",
     "extend_inflight",
     "left_running",

@@ -8,9 +8,12 @@ from rest_framework import serializers
 
 from chimera.kernel.errors import invalid
 from chimera.kernel.http.parsing import (
+    IdField,
     JSONField,
     MoneyField,
     ScoreField,
+    StrictBooleanField,
+    StrictFloatField,
     StrictIntegerField,
     StrictSerializer,
     TextField,
@@ -52,13 +55,13 @@ class ClaimsShape(serializers.Serializer[Any]):
 
 class NewProgress(StrictSerializer):
     phase = TextField(max_length=100)
-    percentage = serializers.FloatField(min_value=0, max_value=100, required=False, allow_null=True, default=None)
+    percentage = StrictFloatField(min_value=0, max_value=100, required=False, allow_null=True, default=None)
     message = TextField(max_length=4000, required=False, allow_blank=True, default="")
     metadata = JSONField(required=False, default=dict, bytes_max=16_384)
 
 
 class Heartbeat(StrictSerializer):
-    lease_token = serializers.UUIDField()
+    lease_token = IdField()
     progress = NewProgress(required=False, allow_null=True, default=None)
     cost_usd = MoneyField(
         required=False, allow_null=True, default=None, help_text="Nothing, or zero: see `not_metered`."
@@ -83,7 +86,7 @@ class HeartbeatShape(serializers.Serializer[Any]):
 class ErrorShape(StrictSerializer):
     code = TextField(max_length=80)
     message = TextField(max_length=4000, allow_blank=True)
-    retryable = serializers.BooleanField(required=False, default=False)
+    retryable = StrictBooleanField(required=False, default=False)
     retry_after_seconds = StrictIntegerField(
         min_value=0,
         max_value=settings.RETRY_AFTER_SECONDS_MAX,
@@ -108,7 +111,7 @@ class Artifact(StrictSerializer):
 
 
 class ResultFields(StrictSerializer):
-    lease_token = serializers.UUIDField()
+    lease_token = IdField()
     status = serializers.ChoiceField(choices=choices(ResultStatus))
     output_payload = JSONField(required=False, allow_null=True, default=None)
     confidence_score = ScoreField(required=False, allow_null=True, default=None)
@@ -133,7 +136,7 @@ class ResultFields(StrictSerializer):
 
 
 class OneResult(ResultFields):
-    task = serializers.UUIDField()
+    task = IdField()
 
 
 class ResultAnswer(serializers.Serializer[Any]):

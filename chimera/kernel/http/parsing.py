@@ -163,15 +163,43 @@ class StrictIntegerField(serializers.IntegerField):
         return int(super().to_internal_value(data))
 
 
-class ScoreField(serializers.FloatField):
+class StrictBooleanField(serializers.BooleanField):
+    """true or false; neither "yes" nor 1."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
+class IdField(serializers.UUIDField):
+    """A UUID as text; DRF's own takes numbers for one too."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            self.fail("invalid", value=data)
+        return super().to_internal_value(data)
+
+
+class StrictFloatField(serializers.FloatField):
+    """A JSON number; neither "3" nor true, nor an integer that no float can hold."""
+
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool) or not isinstance(data, int | float):
+            self.fail("invalid")
+        try:
+            return float(data)
+        except OverflowError:
+            self.fail("invalid")
+
+
+class ScoreField(StrictFloatField):
     """A score from 0 to 1, read exactly into a Decimal of at most four places."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(min_value=0, max_value=1, **kwargs)
 
     def to_internal_value(self, data: Any) -> Decimal:  # type: ignore[override]
-        if isinstance(data, bool) or not isinstance(data, int | float):
-            self.fail("invalid")
         return Decimal(str(super().to_internal_value(data))).quantize(Decimal("0.0001"))
 
     def to_representation(self, value: Any) -> Any:

@@ -73,7 +73,7 @@ def as_refusal(exc: BaseException) -> Refused | None:
             where = f"{first['field']}: " if first["field"] else ""
             return Refused(
                 f"{where}{first['message']}",
-                code=first["code"] if len(errors) == 1 and first["code"] in _OWN_CODES else "invalid",
+                code=first["code"] if len(errors) == 1 and first["code"] in OWN_CODES else "invalid",
                 status=422,
                 errors=errors,
             )
@@ -94,7 +94,9 @@ def as_refusal(exc: BaseException) -> Refused | None:
     return None
 
 
-_OWN_CODES = frozenset({"unknown_field", "nul_character", "too_large", "invalid_money", "not_an_object"})
+OWN_CODES = frozenset(
+    {"unknown_field", "nul_character", "too_large", "invalid_money", "not_an_object"}
+)  # else `invalid`
 
 
 def _of_database(exc: Exception) -> Refused | None:

@@ -1,0 +1,81 @@
+"""An agent at its socket: what it wants, and the leases that it holds as far as is known here."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from chimera.kernel import clock
+from swarm.consumers.working import Lease, Worker
+
+
+class Seat:
+    """`stirred` is set when there may be more room than before."""
+
+    def __init__(self, worker: Worker, held: dict[UUID, Lease]) -> None:
+        self.worker, self.held = worker, held
+        self.wanted = 0
+        self.types: Sequence[str] = ()
+        self.stirred = asyncio.Event()
+        _seats[worker.agent.pk].add(self)
+
+    def leave(self) -> None:
+        others = _seats[self.worker.agent.pk]
+        others.discard(self)
+        if not others:
+            del _seats[self.worker.agent.pk]
+
+    @property
+    def topic(self) -> str:
+        return f"{self.worker.principal.tenant_id}:{self.worker.agent.role}"
+
+    @property
+    def own_topic(self) -> str:
+        return f"{self.worker.principal.tenant_id}:{self.worker.agent.pk}"
+
+    @property
+    def kind(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Agents of one kind and role find the same work."""
+        return tuple(self.types), tuple(self.worker.agent.capabilities)
+
+    def be_ready(self, slots: int, types: Sequence[str]) -> int:
+        """Answers how many it is granted."""
+        self.wanted, self.types = min(slots, self.worker.agent.max_slots), types
+        self.stirred.set()
+        return self.wanted
+
+    def room(self) -> int:
+        """How many more tasks it wants and may have. A lease that has ended without a word takes up none."""
+        if not self.worker.agent.takes_work:
+            return 0
+        return max(0, min(self.wanted, self.worker.agent.max_slots) - len(self.live()))
+
+    def live(self) -> dict[UUID, Lease]:
+        at = clock.now()
+        return {task_id: lease for task_id, lease in self.held.items() if lease.expires_at > at}
+
+    def next_end(self) -> float | None:
+        """Seconds until the first of its leases ends."""
+        ends = [lease.expires_at for lease in self.live().values()]
+        return (min(ends) - clock.now()).total_seconds() if ends else None
+
+    def holds(self, task_id: UUID, token: UUID) -> bool:
+        lease = self.live().get(task_id)
+        return lease is not None and lease.token == token
+
+    def renewed(self, task_id: UUID, token: UUID, until: datetime) -> None:
+        lease = self.held.get(task_id)
+        if lease is not None and lease.token == token:
+            lease.expires_at = until
+
+    def let_go(self, task_id: UUID, token: UUID) -> None:
+        """The lease is over, whoever ended it: its slot is free, at each socket of this agent."""
+        for seat in _seats.get(self.worker.agent.pk, ()):
+            lease = seat.held.get(task_id)
+            if lease is not None and lease.token == token:
+                del seat.held[task_id]
+            seat.stirred.set()
+
+
+_seats: dict[UUID, set[Seat]] = defaultdict(set)  # of this process, by agent
