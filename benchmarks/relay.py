@@ -150,14 +150,11 @@ def trickle(house: House, seconds: float, rate: float) -> tuple[Measured, list[f
     with measuring(house) as measured:
         began = time.perf_counter()
         for number in range(int(seconds * rate)):
-            listed = partial(redis.client().llen, redis.queue("normal", house.tenant_id, "worker"))
-            before = listed() if number % 10 == 0 else None
             (task,) = _create(house, session, 1)
             committed = time.perf_counter()
             redis.nudge()
-            if before is not None:
-                while listed() == before:
-                    time.sleep(0.0005)
+            if number % 10 == 0:
+                until(partial(_is_listed, house, str(task.pk)), pause=0.0005)
                 spans.append((time.perf_counter() - committed) * 1000)
             _tell(house, events.TaskClaimed.about(task, attempt=1))
             _tell(house, events.TaskCompleted.about(task))
@@ -172,6 +169,13 @@ def until(condition: Callable[[], bool], pause: float = 0.02) -> None:
         if time.monotonic() > deadline:
             raise SystemExit("the relay never got there")
         time.sleep(pause)
+
+
+def _is_listed(house: House, task_id: str) -> bool:
+    from chimera.kernel import redis
+
+    listed = redis.queue("normal", house.tenant_id, "worker")
+    return redis.client().lpos(listed, task_id, rank=-1) is not None
 
 
 def _session(house: House) -> UUID:
