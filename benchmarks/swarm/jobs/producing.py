@@ -2,7 +2,8 @@
 
     one FIRST LAST            jobs FIRST to LAST - 1, one call each, one after the other
     many FIRST LAST           the same, BULK in a call
-    trickle FIRST LAST RATE   RATE calls a second, whether or not the ones before have returned
+    trickle FIRST LAST RATE N RATE jobs a second, N in one call where there is such a call, whether or not the calls
+                              before have returned
 
 One and trickle note when each call was made and when it returned.
 """
@@ -52,7 +53,18 @@ def _obey(producer: Producer, stamps: Stamps, threads: ThreadPoolExecutor, order
         producer.one(number)
         stamps.note(RETURNED, number)
 
-    first, last, *rate = said
+    def call_many(numbers: range) -> None:
+        for number in numbers:
+            stamps.note(CALLED, number)
+        try:
+            producer.many(numbers)
+        except NotImplementedError:
+            for number in numbers:
+                producer.one(number)
+        for number in numbers:
+            stamps.note(RETURNED, number)
+
+    first, last, *pace = said
     match order:
         case "one":
             for number in range(first, last):
@@ -61,10 +73,13 @@ def _obey(producer: Producer, stamps: Stamps, threads: ThreadPoolExecutor, order
             for start in range(first, last, BULK):
                 producer.many(range(start, min(start + BULK, last)))
         case "trickle":
-            began, calls = time.monotonic(), []
-            for number in range(first, last):
-                time.sleep(max(0.0, began + (number - first) / rate[0] - time.monotonic()))
-                calls.append(threads.submit(call, number))
+            began, calls, (rate, at_once) = time.monotonic(), [], pace
+            for number in range(first, last, at_once):
+                time.sleep(max(0.0, began + (number - first) / rate - time.monotonic()))
+                if at_once == 1:
+                    calls.append(threads.submit(call, number))
+                else:
+                    calls.append(threads.submit(call_many, range(number, min(number + at_once, last))))
             for done in calls:
                 done.result()
         case _:
