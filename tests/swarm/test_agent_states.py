@@ -17,6 +17,8 @@ from swarm import liveness
 from swarm.actions import agents
 from swarm.models import AgentProfile
 from tests.cast import Caller, Stage
+from tests.console.desk import Desk
+from tests.console.places import NOUNS
 from tests.races.threads import InBackground, held_after
 
 Settle = Callable[[], None]
@@ -216,6 +218,20 @@ def test_a_silent_agent_can_be_killed_and_then_is_not_heard(acme: Stage, day: Da
     day.passes(60, beating=beat(acme.ada))
     assert shown(acme, acme.ada) == SUSPENDED
     assert told(acme) == ["silent", "killed"]
+
+
+def test_the_console_says_why_and_offers_what_helps(acme: Stage, day: Day) -> None:
+    day.passes(30, beating=beat(acme.ada))
+    day.passes(SURELY)
+    acme.otto.post(f"agents/{acme.bob.id}/pause").ok()
+    otto, noun = Desk(acme.otto), NOUNS["agent"]
+    silent, paused = otto.get(noun.one(acme.ada.id)).ok(), otto.get(noun.one(acme.bob.id)).ok()
+    assert ("silent" in silent.text, "paused" in paused.text) == (True, True)
+    assert silent.buttons == {"pause", "rotate_key", "kill"}
+    assert paused.buttons == {"resume", "rotate_key", "kill"}
+    assert "ada" in otto.get(noun.list, inactive_because__exact="silent").ok().text
+    found = otto.get(noun.list, inactive_because__exact="paused").ok().text
+    assert ("bob" in found, "ada" in found) == (True, False)
 
 
 @pytest.mark.parametrize(("status", "because"), [("inactive", ""), ("active", "paused"), ("suspended", "silent")])
