@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
-from django.db import DatabaseError
 
 from chimera.flows.finish_task import Finished, Handed, pass_plain, settle
 from chimera.kernel import tenancy
@@ -31,7 +30,7 @@ def finish_together(tenant_id: UUID, handed: Sequence[Handed]) -> dict[int, Fini
     try:
         with tenancy.bound(tenant_id):
             return pass_plain(handed, waits=False)
-    except DatabaseError as fault:
+    except Exception as fault:
         if is_outage(fault):
             raise
         log.warning("results_go_alone", results=len(handed), error=repr(fault))

@@ -95,7 +95,7 @@ def _together(tenant_id: UUID, asked: Mapping[int, Asked]) -> dict[int, Answered
     try:
         with tenancy.bound(tenant_id):
             return _answer(_first_of_each_key(asked))
-    except DatabaseError as fault:
+    except Exception as fault:
         if is_outage(fault):
             raise
         log.warning("spends_go_alone", spends=len(asked), error=repr(fault))

@@ -12,9 +12,13 @@ from contextvars import Context
 from enum import Enum
 from typing import Any, Final, Generic, Literal, TypeVar
 
+import structlog
+
 from chimera.kernel.bridge import in_thread
 from chimera.kernel.http.trace import begin_trace
+from chimera.kernel.relay.slow_lane import is_outage
 
+log = structlog.get_logger()
 Key = TypeVar("Key", bound=Hashable)
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -31,7 +35,8 @@ Written = Sequence[Answer | Exception | Literal[Left.OVER]]
 
 class Group(Generic[Key, Item, Answer]):
     """`write(key, items)` runs off the loop, one batch of a key at a time, and answers each item: a value, an exception,
-    or LEFT_OVER, which goes to `alone(key, item)`. What one of them raises is the answer of all its items.
+    or LEFT_OVER, which goes to `alone(key, item)`. If it raises, nothing was written, and it is asked for each item alone, so
+    that one which cannot be written harms no other; unless PostgreSQL is away, which is then everybody's answer.
 
     Belongs to one event loop.
     """
@@ -80,10 +85,13 @@ class Group(Generic[Key, Item, Answer]):
         begin_trace()
         try:
             answers = await in_thread(self._write, key, items)
+            if len(answers) != len(items):
+                raise RuntimeError(f"{len(answers)} answers to {len(items)} items")
         except Exception as fault:
-            return [fault] * len(items)
-        if len(answers) != len(items):
-            return [RuntimeError(f"{len(answers)} answers to {len(items)} items")] * len(items)
+            if len(items) == 1 or is_outage(fault):
+                return [fault] * len(items)
+            log.warning("group_goes_one_by_one", items=len(items), error=repr(fault))
+            return [(await self._written(key, [item]))[0] for item in items]
         return answers
 
     async def _one(self, key: Key, item: Item, waiting: "asyncio.Future[Answer]") -> None:

@@ -53,6 +53,10 @@ def _object(value: Any) -> Any:
 def _text(value: str) -> str:
     if "\x00" in value:
         raise wrong("null_characters_not_allowed", "Null characters are not allowed.")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise wrong("invalid", "Contains half of a surrogate pair, which is no text.") from None
     return value.strip()
 
 

@@ -210,9 +210,8 @@ def _code(fault: ErrorDetails, *, ours: bool) -> str:
 
 
 def _path(parts: tuple[int | str, ...]) -> str:
-    """As the API names fields: error.code, artifacts[0].type."""
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part[:60]}" for part in parts)
-    return path.lstrip(".").replace("\x00", "")
+    """As the API names fields: error.code, artifacts.0.type."""
+    return ".".join(str(part)[:60] for part in parts).replace("\x00", "")
 
 
 _encoder = JSONEncoder(separators=(",", ":"), ensure_ascii=True)
