@@ -89,7 +89,10 @@ def pass_plain(handed: Sequence[Handed], *, waits: bool = True) -> dict[int, Fin
     made = [Made(locked[pk], handed[at].lease_token, handed[at].new, "completed", True) for pk, at in plain.items()]
     kept = results.record_all(made)
     tasks.complete_all(
-        [Completion(locked[pk], result.id, handed[at].by) for (pk, at), result in zip(plain.items(), kept, strict=True)]
+        [
+            Completion(locked[pk], result.id, handed[at].by, says=bool(result.output_payload or result.reasoning))
+            for (pk, at), result in zip(plain.items(), kept, strict=True)
+        ]
     )
     return {at: Finished(locked[pk], "completed", None) for pk, at in plain.items()}
 

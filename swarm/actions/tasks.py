@@ -217,6 +217,7 @@ class Completion:
     task: Task
     result_id: UUID | None
     by: Actor
+    says: bool = True
 
 
 def complete(*, task: Task, result_id: UUID | None, by: Actor) -> None:
@@ -234,7 +235,7 @@ def complete_all(done: Sequence[Completion]) -> None:
         resume=None,
         **_RELEASED,
     )
-    tell_all([(TaskCompleted.about(one.task, result=one.result_id), one.by) for one in done])
+    tell_all([(TaskCompleted.about(one.task, result=one.result_id, says=one.says), one.by) for one in done])
 
 
 def fail(*, task: Task, code: str, message: str, by: Actor) -> None:
