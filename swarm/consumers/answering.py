@@ -61,7 +61,7 @@ def _new(said: frames.Result) -> NewResult:
         evidence=said.evidence,
         artifacts=[a.model_dump(exclude_none=True) for a in said.artifacts],
         metrics=said.metrics,
-        error=said.error.model_dump() if said.error else None,
+        error=said.error.model_dump(exclude_none=True) if said.error else None,
     )
 
 

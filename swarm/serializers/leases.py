@@ -92,7 +92,6 @@ class ErrorShape(StrictSerializer):
         max_value=settings.RETRY_AFTER_SECONDS_MAX,
         required=False,
         allow_null=True,
-        default=None,
         help_text="The next attempt begins no earlier, as when somebody who is asked too often says when to come again.",
     )
 
