@@ -87,3 +87,9 @@ class TransactionQuerySet(ByTime):
         """Held, in review and captured together, in US dollars."""
         total: Decimal | None = self.order_by().aggregate(total=Sum(_COUNTED))["total"]
         return total or Decimal(0)
+
+
+class TransitionQuerySet(QuerySet[Any]):
+    def of(self, transaction_id: UUID) -> Self:
+        """A transaction's history, oldest first."""
+        return self.filter(transaction_id=transaction_id).order_by("version")

@@ -20,7 +20,7 @@ def keep_by_card(*, task_id: UUID, card_id: UUID, by: Actor) -> list[Transaction
     """The task waits for a person: the holds of its lease wait with the card."""
     rows = _locked(Transaction.objects.of_task(task_id).filter(status=MoneyStatus.HELD, keeper=Keeper.LEASE))
     for row in rows:
-        _hand_over(row, keeper=Keeper.CARD, lease_token=None, review=card_id)
+        _hand_over(row, by, keeper=Keeper.CARD, lease_token=None, review=card_id)
         tell(HoldKept.about(row), by=by)
     return rows
 
@@ -38,10 +38,10 @@ def release_to_resume(*, task_id: UUID, card_id: UUID, deadline: datetime, by: A
     }
     for row in rows:
         if row.status == MoneyStatus.REVIEW:
-            MONEY.advance(row, to=MoneyStatus.HELD, **kept)
+            MONEY.advance(row, to=MoneyStatus.HELD, changed_by=str(by), **kept)
             tell(SpendApproved.about(row), by=by)
         else:
-            _hand_over(row, **kept)
+            _hand_over(row, by, **kept)
             tell(HoldReleased.about(row), by=by)
     return rows
 
@@ -67,7 +67,7 @@ def rebind(*, task_id: UUID, lease_token: UUID, by: Actor) -> list[Transaction]:
     expire_due(task_id=task_id, by=by)
     rows = _locked(Transaction.objects.of_task(task_id).filter(status=MoneyStatus.HELD, keeper=Keeper.RESUME))
     for row in rows:
-        _hand_over(row, keeper=Keeper.LEASE, lease_token=lease_token, resume_deadline=None)
+        _hand_over(row, by, keeper=Keeper.LEASE, lease_token=lease_token, resume_deadline=None)
         tell(HoldRebound.about(row), by=by)
     return rows
 
@@ -76,8 +76,9 @@ def _locked(rows: Any) -> list[Transaction]:
     return list(rows.order_by("pk").select_for_update(no_key=True))
 
 
-def _hand_over(row: Transaction, **changes: Any) -> None:
+def _hand_over(row: Transaction, by: Actor, **changes: Any) -> None:
     """Another keeper, compare-and-set; the status stays."""
+    changes = changes | {"changed_by": str(by)}
     fresh = changes | {"version": row.version + 1}
     same = Transaction.objects.filter(pk=row.pk, status=MoneyStatus.HELD, keeper=row.keeper, version=row.version)
     if same.update(**(changes | {"version": F("version") + 1})) != 1:

@@ -43,7 +43,7 @@ def capture(*, transaction: Transaction, amount_usd: Decimal | None, by: Actor) 
             field_name="amount_usd",
             code="capture_above_hold",
         )
-    _settle(transaction, MoneyStatus.CAPTURED, captured_usd=amount)
+    _settle(transaction, MoneyStatus.CAPTURED, by, captured_usd=amount)
     windows.capture(transaction.windows, held=transaction.amount_usd, captured=amount)
     tell(HoldCaptured.about(transaction), by=by)
 
@@ -61,21 +61,21 @@ def void(*, transaction: Transaction, reason: str, by: Actor) -> None:
     """Give a hold back. Voiding it once more changes nothing; 409 after a capture or an expiry."""
     if transaction.status == MoneyStatus.VOIDED:
         return
-    _settle(transaction, MoneyStatus.VOIDED)
+    _settle(transaction, MoneyStatus.VOIDED, by)
     windows.release(transaction.windows, transaction.amount_usd)
     tell(HoldVoided.about(transaction, reason=reason), by=by)
 
 
 def expire(*, transaction: Transaction, by: Actor) -> None:
     """Nobody claimed its task in time."""
-    _settle(transaction, MoneyStatus.EXPIRED)
+    _settle(transaction, MoneyStatus.EXPIRED, by)
     windows.release(transaction.windows, transaction.amount_usd)
     tell(HoldExpired.about(transaction), by=by)
 
 
 def refuse_reviewed(*, transaction: Transaction, code: DeniedCode, reason: str, by: Actor) -> None:
     """A spend in review will not be."""
-    _settle(transaction, MoneyStatus.DENIED, denied_code=code, denied_reason=reason[:500])
+    _settle(transaction, MoneyStatus.DENIED, by, denied_code=code, denied_reason=reason[:500])
     windows.release(transaction.windows, transaction.amount_usd)
     tell(SpendDenied.about(transaction, code=str(code), reason=reason[:500]), by=by)
 
@@ -116,7 +116,7 @@ def _end_all(task_id: UUID, reason: str, end: Callable[[Transaction], None], by:
     return list(rows)
 
 
-def _settle(transaction: Transaction, to: MoneyStatus, **changes: Any) -> None:
+def _settle(transaction: Transaction, to: MoneyStatus, by: Actor, **changes: Any) -> None:
     MONEY.advance(
         transaction,
         to=to,
@@ -124,5 +124,6 @@ def _settle(transaction: Transaction, to: MoneyStatus, **changes: Any) -> None:
         lease_token=None,
         resume_deadline=None,
         settled_at=clock.now(),
+        changed_by=str(by),
         **changes,
     )

@@ -253,16 +253,14 @@ def _refuse(code: DeniedCode, detail: str, budget: BudgetConfig | None = None) -
 def _denied(row: Transaction, refusal: Refusal, by: Actor) -> Outcome:
     row.status, row.settled_at = MoneyStatus.DENIED, row.created_at
     row.denied_code, row.denied_reason = refusal.code, refusal.detail
-    _put_first(row, refusal.budget_id)
-    row.save(force_insert=True)
+    _write(row, refusal.budget_id, by)
     tell(SpendDenied.about(row, code=str(refusal.code), reason=refusal.detail), by=by)
     return Outcome(row, refusal)
 
 
 def _reviewed(row: Transaction, deciding: BudgetConfig, card_id: UUID, by: Actor) -> Outcome:
     row.status, row.keeper, row.review = MoneyStatus.REVIEW, Keeper.CARD, card_id
-    _put_first(row, deciding.pk)
-    row.save(force_insert=True)
+    _write(row, deciding.pk, by)
     tell(SpendReviewRequested.about(row), by=by)
     return Outcome(row, threshold_usd=deciding.approval_threshold_usd)
 
@@ -270,11 +268,13 @@ def _reviewed(row: Transaction, deciding: BudgetConfig, card_id: UUID, by: Actor
 def _placed(row: Transaction, limits: Iterable[Limit], lease_token: UUID, by: Actor) -> Outcome:
     row.status, row.keeper, row.lease_token = MoneyStatus.HELD, Keeper.LEASE, lease_token
     least = tightest(limits)
-    _put_first(row, least.budget_id if least else None)
-    row.save(force_insert=True)
+    _write(row, least.budget_id if least else None, by)
     tell(HoldPlaced.about(row), by=by)
     return Outcome(row)
 
 
-def _put_first(row: Transaction, deciding: UUID | None) -> None:
+def _write(row: Transaction, deciding: UUID | None, by: Actor) -> None:
+    """The deciding budget is named first."""
     row.budgets = sorted(row.budgets, key=lambda budget: (budget != deciding, budget))
+    row.changed_by = str(by)
+    row.save(force_insert=True)

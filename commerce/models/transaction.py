@@ -54,6 +54,9 @@ class Transaction(Versioned, TenantOwned):
     )  # where it is or was counted; empty when it was refused at once
     created_at = models.DateTimeField(default=clock.now, editable=False)
     settled_at = models.DateTimeField(null=True)
+    changed_by = models.CharField(
+        max_length=120, default="", editable=False
+    )  # who made it what it is: for its transitions
 
     objects = TransactionQuerySet.as_manager()
 

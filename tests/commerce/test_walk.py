@@ -101,7 +101,8 @@ class Walk:
     def expire(self) -> None:
         with self.stage.bound():
             if self.chance.random() < 0.2:
-                Transaction.objects.filter(keeper="resume").update(resume_deadline=F("created_at"))
+                waiting = Transaction.objects.filter(keeper="resume")
+                waiting.update(resume_deadline=F("created_at"), version=F("version") + 1)
         expire_holds()
 
 

@@ -15,6 +15,7 @@ KEPT = (
     "commerce_budgetconfig",
     "commerce_spendwindow",
     "commerce_transaction",
+    "commerce_transition",
     "kernel_event",
     "memory_memorycheck",
     "safety_reviewcard",
@@ -28,7 +29,7 @@ KEPT = (
     "swarm_taskprogress",
     "swarm_taskresult",
 )
-APPENDED = ("kernel_event", "memory_memorycheck", "swarm_taskartifact", "swarm_taskprogress")
+APPENDED = ("commerce_transition", "kernel_event", "memory_memorycheck", "swarm_taskartifact", "swarm_taskprogress")
 # What verbs change; all other columns stand as they were inserted.
 CHANGES = {
     "commerce_transaction": {
@@ -43,6 +44,7 @@ CHANGES = {
         "denied_code",
         "denied_reason",
         "settled_at",
+        "changed_by",
     },
     "swarm_taskresult": {"applied", "output_payload", "original_payload", "judge_score", "review_id"},
 }

@@ -1,0 +1,273 @@
+"""The database keeps the ledger: raw SQL cannot bend it, in the application's role and in the owner's."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import Error, connections, transaction
+
+from chimera.kernel import clock, tenancy
+from chimera.kernel.ids import uuid7
+from commerce.models import SpendWindow, Transaction, Transition
+from commerce.states import MONEY, MONEY_OPEN, MoneyStatus
+from tests.cast import Stage
+from tests.commerce.books import at_work, claimed_again
+
+# What else a row needs in each state, so that nothing but the edge stands in the way.
+FITTING = {
+    "held": "keeper = 'card', review = gen_random_uuid(), lease_token = NULL, resume_deadline = NULL, settled_at = NULL,"
+    " captured_usd = NULL, denied_code = '', denied_reason = ''",
+    "review": "keeper = 'card', review = gen_random_uuid(), lease_token = NULL, resume_deadline = NULL, settled_at = NULL,"
+    " captured_usd = NULL, denied_code = '', denied_reason = ''",
+    "denied": "keeper = NULL, lease_token = NULL, settled_at = now(), captured_usd = NULL, denied_code = 'x', denied_reason = 'x'",
+    "captured": "keeper = NULL, lease_token = NULL, settled_at = now(), captured_usd = amount_usd, denied_code = '', denied_reason = ''",
+    "voided": "keeper = NULL, lease_token = NULL, settled_at = now(), captured_usd = NULL, denied_code = '', denied_reason = ''",
+    "expired": "keeper = NULL, lease_token = NULL, settled_at = now(), captured_usd = NULL, denied_code = '', denied_reason = ''",
+}
+ASKED = [
+    "amount_usd = amount_usd + 1",
+    "amount_usd = amount_usd - 1",
+    "task_id = gen_random_uuid()",
+    "session_id = gen_random_uuid()",
+    "agent_id = gen_random_uuid()",
+    "asset_symbol = 'GOLD'",
+    "payee = 'somebody else'",
+    "category = 'another'",
+    "metadata = '{\"note\": 1}'",
+    "windows = '{}'",
+    "budgets = '{}'",
+    "created_at = now() - interval '1 day'",
+    "approval_key = 'another'",
+]
+SAME_TENANT = {f"commerce_transaction_{clock.now():%Y_%m}_same_tenant"}  # it names the partition
+Attempt = Callable[..., str]
+
+
+def as_application(acme: Stage, sql: str, *params: Any) -> str:
+    """The name of the constraint that refused, '' when nothing did; `denied` when the role may not even ask."""
+    with acme.bound():
+        return _tried("default", sql, params)
+
+
+def across(acme: Stage, sql: str, *params: Any) -> str:
+    with tenancy.system():
+        return _tried("default", sql, params)
+
+
+def as_owner(acme: Stage, sql: str, *params: Any) -> str:
+    with transaction.atomic(using="owner"):
+        return _tried("owner", sql, params)
+
+
+def _tried(alias: str, sql: str, params: Any) -> str:
+    try:
+        with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
+            cursor.execute(sql, params)
+            assert cursor.rowcount != 0, "it met no row"
+    except Error as error:
+        if "permission denied" in str(error):
+            return "denied"
+        return error.__cause__.diag.constraint_name or str(error)  # type: ignore[union-attr]
+    transaction.set_rollback(True, using=alias)
+    return ""
+
+
+every = pytest.mark.parametrize("attempt", [as_application, across, as_owner])
+
+
+@pytest.fixture
+def ledger(acme: Stage) -> dict[str, str]:
+    """One transaction in each status, by its name."""
+    acme.budget(day_usd="100", approval_threshold_usd="50")
+    one, two = at_work(acme), at_work(acme)
+    made = {name: acme.ada.spend(one, "3").ok(201)["id"] for name in ("held", "captured", "voided", "expired")}
+    lease = {"lease_token": one["lease_token"]}
+    acme.ada.post(f"transactions/{made['captured']}/capture", lease | {"amount_usd": "2"}).ok()
+    acme.ada.post(f"transactions/{made['voided']}/void", lease).ok()
+    made["denied"] = acme.ada.spend(one, "1000").refused(402, "budget_exceeded")["transaction"]["id"]
+    made["review"] = acme.ada.spend(two, "60").ok(202)["id"]
+    change = (
+        f"UPDATE commerce_transaction SET status = 'expired', version = version + 1, {FITTING['expired']} WHERE id = %s"
+    )
+    with acme.bound(), connections["default"].cursor() as cursor:
+        cursor.execute(change, [made["expired"]])
+        cursor.execute("UPDATE commerce_spendwindow SET held_usd = held_usd - 3")
+    return made
+
+
+@every
+def test_the_status_moves_along_the_machines_edges_alone(acme: Stage, ledger: dict[str, str], attempt: Attempt) -> None:
+    """Every pair of states: what the machine knows passes, from an open state the rest is no edge, and what ended stands."""
+    for source in MoneyStatus:
+        for target in set(MoneyStatus) - {source}:
+            sql = f"UPDATE commerce_transaction SET version = version + 1, status = '{target}', {FITTING[target]} WHERE id = %s"
+            expected = (
+                "" if MONEY.can(source, target) else "transaction_edge" if source in MONEY_OPEN else "transaction_ended"
+            )
+            assert attempt(acme, sql, ledger[source]) == expected, f"{source} → {target}"
+
+
+@every
+def test_what_has_ended_never_changes(acme: Stage, ledger: dict[str, str], attempt: Attempt) -> None:
+    for name in set(ledger) - {"held", "review"}:
+        for change in ("review = gen_random_uuid()", "approved_by_review = gen_random_uuid()", "changed_by = 'nobody'"):
+            sql = f"UPDATE commerce_transaction SET version = version + 1, {change} WHERE id = %s"
+            assert attempt(acme, sql, ledger[name]) == "transaction_ended", (name, change)
+
+
+def test_what_was_asked_for_stands_for_the_owner_too(acme: Stage, ledger: dict[str, str]) -> None:
+    for change in ASKED:
+        sql = f"UPDATE commerce_transaction SET version = version + 1, {change} WHERE id = %s"
+        assert as_owner(acme, sql, ledger["held"]) in {"transaction_stands", *SAME_TENANT}, change
+        assert as_application(acme, sql, ledger["held"]) == "denied", change
+
+
+@every
+def test_a_change_is_the_next_version_and_no_other(acme: Stage, ledger: dict[str, str], attempt: Attempt) -> None:
+    for version in ("version", "version + 2", "version - 1"):
+        sql = f"UPDATE commerce_transaction SET version = {version}, changed_by = 'nobody' WHERE id = %s"
+        assert attempt(acme, sql, ledger["held"]) == "transaction_version", version
+
+
+@every
+def test_a_capture_stays_within_its_hold(acme: Stage, ledger: dict[str, str], attempt: Attempt) -> None:
+    sql = f"UPDATE commerce_transaction SET version = 2, status = 'captured', {FITTING['captured']}, captured_usd = %s WHERE id = %s"
+    sql = sql.replace("captured_usd = amount_usd, ", "")
+    assert attempt(acme, sql, "3.000001", ledger["held"]) == "transaction_captured_within_hold"
+    assert attempt(acme, sql, "3", ledger["held"]) == ""
+
+
+@every
+def test_a_transaction_is_neither_deleted_nor_born_settled(
+    acme: Stage, ledger: dict[str, str], attempt: Attempt
+) -> None:
+    refused = "denied" if attempt is not as_owner else "transaction_stands"
+    assert attempt(acme, "DELETE FROM commerce_transaction WHERE id = %s", ledger["held"]) == refused
+    for name in ("captured", "voided", "expired"):
+        assert attempt(acme, copied(version="1"), uuid7(), ledger[name]) == "transaction_start", name
+    assert attempt(acme, copied(version="2"), uuid7(), ledger["held"]) == "transaction_start"
+    assert attempt(acme, copied(version="1"), uuid7(), ledger["denied"]) == ""
+
+
+@every
+def test_a_hold_without_a_task_is_refused(acme: Stage, ledger: dict[str, str], attempt: Attempt) -> None:
+    unknown = copied(version="1", task_id="gen_random_uuid()")
+    assert attempt(acme, unknown, uuid7(), ledger["held"]) in SAME_TENANT
+    missing = attempt(acme, copied(version="1", task_id="NULL"), uuid7(), ledger["held"])
+    assert "violates not-null constraint" in missing
+    assert attempt(acme, copied(version="1"), uuid7(), ledger["held"]) == ""
+
+
+def copied(**other: str) -> str:
+    """An INSERT of the row with the second parameter's id, under the id of the first."""
+    names = [field.column for field in Transaction._meta.concrete_fields]
+    values = ["%s" if name == "id" else other.get(name, name) for name in names]
+    return f"INSERT INTO commerce_transaction ({', '.join(names)}) SELECT {', '.join(values)} FROM commerce_transaction WHERE id = %s"
+
+
+@every
+def test_a_window_never_counts_more_than_its_limit(acme: Stage, ledger: dict[str, str], attempt: Attempt) -> None:
+    """65 of 100: 60 in review, 3 held, 2 captured."""
+    for change in (
+        "held_usd = held_usd + 35.000001",
+        "captured_usd = captured_usd + 35.000001",
+        "held_usd = 99, captured_usd = 2",
+    ):
+        assert attempt(acme, f"UPDATE commerce_spendwindow SET {change} WHERE kind = 'day'") == "window_within_limit", (
+            change
+        )
+    for change in ("held_usd = held_usd + 35", "held_usd = held_usd - 1, captured_usd = captured_usd + 36"):
+        assert attempt(acme, f"UPDATE commerce_spendwindow SET {change} WHERE kind = 'day'") == "", change
+    for change in ("held_usd = held_usd - 64", "captured_usd = captured_usd - 3"):
+        assert attempt(acme, f"UPDATE commerce_spendwindow SET {change} WHERE kind = 'day'") == "window_amounts", change
+    assert attempt(acme, "UPDATE commerce_spendwindow SET held_usd = held_usd + 1000 WHERE kind = 'total'") == ""
+
+
+@every
+def test_a_limit_may_be_lowered_below_what_was_spent_and_then_only_falls(
+    acme: Stage, ledger: dict[str, str], attempt: Attempt
+) -> None:
+    with acme.bound():
+        SpendWindow.objects.filter(kind="day").update(limit_usd=1)
+    day = "UPDATE commerce_spendwindow SET {} WHERE kind = 'day'"
+    assert attempt(acme, day.format("held_usd = held_usd + 0.000001")) == "window_within_limit"
+    assert attempt(acme, day.format("held_usd = held_usd - 1, captured_usd = captured_usd + 1")) == ""
+    assert attempt(acme, day.format("held_usd = held_usd - 10")) == ""
+
+
+@every
+def test_a_window_does_not_begin_above_its_limit(acme: Stage, ledger: dict[str, str], attempt: Attempt) -> None:
+    begun = (
+        "INSERT INTO commerce_spendwindow (id, tenant_id, budget_id, kind, starts_on, starts_at, ends_at, limit_usd, held_usd, captured_usd)"
+        " SELECT gen_random_uuid(), tenant_id, budget_id, kind, starts_on + 1, starts_at, ends_at, 5, %s, 0"
+        " FROM commerce_spendwindow WHERE kind = 'day'"
+    )
+    assert attempt(acme, begun, "5.000001") == "window_within_limit"
+    assert attempt(acme, begun, "5") == ""
+
+
+@every
+def test_transitions_are_written_by_nobody(acme: Stage, ledger: dict[str, str], attempt: Attempt) -> None:
+    refused = "denied" if attempt is not as_owner else "transition_stands"
+    again = (
+        "INSERT INTO commerce_transition SELECT tenant_id, version + 7, from_status, to_status, held_usd, captured_usd, keeper, actor,"
+        " login, at, transaction_id FROM commerce_transition LIMIT 1"
+    )
+    assert attempt(acme, again) == refused
+    for column in ("actor", "version", "held_usd", "at"):
+        assert attempt(acme, f"UPDATE commerce_transition SET {column} = {column}") == refused
+    assert attempt(acme, "DELETE FROM commerce_transition") == refused
+    assert attempt(acme, "TRUNCATE commerce_transition") == refused
+
+
+def test_every_change_of_a_transaction_is_told_with_who_made_it(acme: Stage) -> None:
+    """Lease, card, approval, claim, capture: one row each, with what is counted from then on."""
+    acme.budget(day_usd="100", approval_threshold_usd="5")
+    claim = at_work(acme)
+    spend = acme.ada.spend(claim, "8").ok(202)
+    acme.rita.post(f"reviews/{spend['review']}/decision", {"decision": "approve"}).ok()
+    again = claimed_again(acme, claim)
+    acme.ada.post(f"transactions/{spend['id']}/capture", {"lease_token": again["lease_token"], "amount_usd": "6"}).ok()
+    ada, rita = f"agent:{acme.ada.id}", f"person:{acme.rita.id}"
+    assert history(acme, spend["id"]) == [
+        (1, None, "review", 8, 0, "card", ada),
+        (2, "review", "held", 8, 0, "resume", rita),
+        (3, "held", "held", 8, 0, "lease", ada),
+        (4, "held", "captured", 0, 6, None, ada),
+    ]
+
+
+def test_a_change_by_hand_is_told_with_the_role_that_made_it(acme: Stage, ledger: dict[str, str]) -> None:
+    """Whomever its `changed_by` still names."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            f"UPDATE commerce_transaction SET version = 2, status = 'voided', {FITTING['voided']} WHERE id = %s",
+            [ledger["held"]],
+        )
+    with acme.bound():
+        logins = list(Transition.objects.of(UUID(ledger["held"])).values_list("login", flat=True))
+    assert logins == ["chimera_app", "chimera_owner"]
+
+
+def test_what_was_rolled_back_was_no_transition(acme: Stage, ledger: dict[str, str]) -> None:
+    before = len(history(acme, ledger["held"]))
+    sql = f"UPDATE commerce_transaction SET version = 2, status = 'voided', {FITTING['voided']} WHERE id = %s"
+    assert as_application(acme, sql, ledger["held"]) == ""
+    assert len(history(acme, ledger["held"])) == before
+
+
+def test_another_tenant_sees_no_transition(acme: Stage, zenith: Stage, ledger: dict[str, str]) -> None:
+    with zenith.bound():
+        assert Transition.objects.count() == 0
+    with acme.bound():
+        assert Transition.objects.count() > len(ledger)
+
+
+def history(acme: Stage, transaction_id: str) -> list[tuple[int, str | None, str, Decimal, Decimal, str | None, str]]:
+    with acme.bound():
+        rows = Transition.objects.of(UUID(transaction_id))
+        return list(
+            rows.values_list("version", "from_status", "to_status", "held_usd", "captured_usd", "keeper", "actor")
+        )
