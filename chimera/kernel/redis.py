@@ -46,6 +46,11 @@ def spend(tenant: UUID, day: date) -> str:
     return f"chimera:spend:{tenant}:{day.isoformat()}"
 
 
+def spends(tenant: UUID | None) -> str:
+    """The pattern of one tenant's days, or of all."""
+    return f"chimera:spend:{tenant or '*'}:*"
+
+
 def stream(session_id: UUID) -> str:
     return f"chimera:session:{session_id}:stream"
 
