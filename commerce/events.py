@@ -1,5 +1,6 @@
 """What can be told about money and budgets: past-tense facts, plain data, amounts as decimal strings."""
 
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Self
 from uuid import UUID
@@ -130,6 +131,67 @@ class BudgetLimits(Fact):
 
 class BudgetCreated(BudgetLimits):
     type: ClassVar[str] = "commerce.budget.created"
+
+
+class BudgetRaise(Fact):
+    """About a budget and one increase of its limits: `limit_usd` is what the limit of `window` is from now on."""
+
+    increase: UUID
+    window: str
+    amount_usd: Money
+    limit_usd: Money | None
+    expires_at: datetime
+    reason: str
+
+    @classmethod
+    def about(cls, budget: Any, *, increase: Any, limit_usd: Decimal | None, **more: Any) -> Self:
+        return cls(
+            aggregate_id=budget.pk,
+            aggregate_version=budget.version,
+            session_id=budget.scope_id if budget.scope == "session" else None,
+            increase=increase.pk,
+            window=str(increase.kind),
+            amount_usd=increase.amount_usd,
+            limit_usd=limit_usd,
+            expires_at=increase.expires_at,
+            reason=increase.reason,
+            **more,
+        )
+
+
+class LimitRaised(BudgetRaise):
+    type: ClassVar[str] = "commerce.budget.raised"
+
+
+class LimitRaiseEnded(BudgetRaise):
+    """`because` is expired or revoked."""
+
+    type: ClassVar[str] = "commerce.budget.raise_ended"
+    because: str
+
+
+class BudgetWarned(Fact):
+    """So much of a window's limit is used, held and captured together; told once of each limit and threshold."""
+
+    type: ClassVar[str] = "commerce.budget.warned"
+    window: str
+    starts_on: date | None
+    percent: int
+    limit_usd: Money
+    used_usd: Money
+
+    @classmethod
+    def about(cls, budget: Any, *, window: Any, percent: int) -> Self:
+        return cls(
+            aggregate_id=budget.pk,
+            aggregate_version=budget.version,
+            session_id=budget.scope_id if budget.scope == "session" else None,
+            window=str(window.kind),
+            starts_on=window.starts_on,
+            percent=percent,
+            limit_usd=window.limit_usd,
+            used_usd=window.held_usd + window.captured_usd,
+        )
 
 
 class BudgetChanged(BudgetLimits):

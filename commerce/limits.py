@@ -11,6 +11,8 @@ from commerce.periods import Period
 from commerce.states import WindowKind
 
 ZERO = Decimal(0)
+PLACES = Decimal("0.000001")
+WARNED_PERCENT = (50, 80, 100)  # of a limit, when it is told
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -30,9 +32,19 @@ class Counts(Protocol):
     budget_id: UUID
     kind: str
     limit_usd: Decimal | None
+    limit_until: datetime | None
     held_usd: Decimal
     captured_usd: Decimal
     ends_at: datetime | None
+
+
+class Raises(Protocol):
+    """An increase, as far as limits go."""
+
+    budget_id: UUID
+    kind: str
+    amount_usd: Decimal
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +82,42 @@ def limit_of(budget: HasLimits, kind: WindowKind) -> Decimal | None:
             return budget.total_usd
 
 
-def usage(budget: HasLimits, windows: Iterable[Counts], periods: Sequence[Period]) -> list[Limit]:
-    """A budget's four limits; a window without a row has not been spent from.
+def raised(
+    budget: HasLimits, kind: str, raises: Iterable[Raises], at: datetime
+) -> tuple[Decimal | None, datetime | None]:
+    """The limit with what raises it at `at`, and until when that stands (None: until somebody changes something)."""
+    acting = [r for r in raises if r.budget_id == budget.pk and r.kind == kind and r.expires_at > at]
+    own = limit_of(budget, WindowKind(kind))
+    if own is None or not acting:
+        return own, None
+    return own + sum((r.amount_usd for r in acting), ZERO), min(r.expires_at for r in acting)
+
+
+def reached(used: Decimal, limit: Decimal | None) -> int:
+    """The highest of WARNED_PERCENT that is used of a limit; 0 below them all, and where nothing may be spent at all."""
+    if not limit:
+        return 0
+    return max((percent for percent in WARNED_PERCENT if used * 100 >= limit * percent), default=0)
+
+
+def usage(
+    budget: HasLimits, windows: Iterable[Counts], periods: Sequence[Period], raises: Sequence[Raises], at: datetime
+) -> list[Limit]:
+    """A budget's four limits at `at`; a window without a row has not been spent from.
 
     The limit per transaction is the same thing without a row: each purchase is a window of its own, empty
     before it.
     """
     rows = {row.kind: row for row in windows if row.budget_id == budget.pk}
-    found = [Limit(budget.pk, WindowKind.TRANSACTION, budget.per_transaction_usd)]
+    found = [Limit(budget.pk, WindowKind.TRANSACTION, raised(budget, WindowKind.TRANSACTION, raises, at)[0])]
     for period in periods:
         row = rows.get(period.kind)
+        stands = row is not None and (row.limit_until is None or row.limit_until > at)
+        limit = row.limit_usd if row and stands else raised(budget, period.kind, raises, at)[0]
         if row is None:
-            found.append(Limit(budget.pk, period.kind, limit_of(budget, period.kind), resets_at=period.ends_at))
+            found.append(Limit(budget.pk, period.kind, limit, resets_at=period.ends_at))
         else:
-            found.append(Limit(budget.pk, period.kind, row.limit_usd, row.held_usd, row.captured_usd, row.ends_at))
+            found.append(Limit(budget.pk, period.kind, limit, row.held_usd, row.captured_usd, row.ends_at))
     return found
 
 

@@ -12,7 +12,7 @@ from chimera.kernel import ids
 from chimera.kernel.errors import not_found
 from chimera.kernel.partitions import ByTime
 from commerce.periods import Period
-from commerce.states import MONEY_OPEN, Keeper, MoneyStatus, Scope
+from commerce.states import MONEY_OPEN, IncreaseStatus, Keeper, MoneyStatus, Scope
 
 CLOCK_SLACK = timedelta(minutes=1)  # two processes' clocks differ by less; a transaction is never older than its task
 
@@ -31,6 +31,15 @@ class BudgetQuerySet(QuerySet[Any]):
         if campaign_id:
             applies |= Q(scope=Scope.CAMPAIGN, scope_id=campaign_id)
         return self.filter(applies).order_by("pk")
+
+
+class IncreaseQuerySet(QuerySet[Any]):
+    def acting(self, at: datetime) -> Self:
+        """Those that count at `at`, which is not asked of a clock that may be late."""
+        return self.filter(status=IncreaseStatus.ACTIVE, expires_at__gt=at)
+
+    def due(self, at: datetime) -> Self:
+        return self.filter(status=IncreaseStatus.ACTIVE, expires_at__lte=at)
 
 
 class SpendWindowQuerySet(QuerySet[Any]):

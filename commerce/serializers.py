@@ -16,7 +16,7 @@ from chimera.kernel.http.parsing import (
 )
 from chimera.kernel.http.problem import Problem
 from commerce.statements import Grouping
-from commerce.states import Currency, MoneyStatus, Scope, WindowKind
+from commerce.states import Currency, IncreaseStatus, MoneyStatus, Scope, WindowKind
 
 METADATA_BYTES_MAX = 16 * 1024  # the ledger keeps it for good
 
@@ -143,8 +143,43 @@ class WindowShape(serializers.Serializer[Any]):
     resets_at = serializers.DateTimeField(allow_null=True)
 
 
+class NewIncrease(StrictSerializer):
+    window = serializers.ChoiceField(choices=_values(WindowKind), help_text="Which of the budget's limits.")
+    amount_usd = MoneyField(positive=True, help_text="On top of the limit, and of other increases.")
+    expires_at = serializers.DateTimeField(help_text="At most 31 days ahead.")
+    reason = TextField(max_length=500)
+
+
+class IncreaseShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    budget = serializers.UUIDField(source="budget_id")
+    window = serializers.ChoiceField(choices=_values(WindowKind), source="kind")
+    amount_usd = MoneyField()
+    reason = serializers.CharField()
+    status = serializers.ChoiceField(choices=_values(IncreaseStatus))
+    granted_by = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+
+
+class ForecastShape(serializers.Serializer[Any]):
+    """At the rate so far: projected = used × whole / elapsed."""
+
+    window = serializers.ChoiceField(choices=_values(WindowKind))
+    used_usd = MoneyField()
+    elapsed_seconds = serializers.IntegerField()
+    whole_seconds = serializers.IntegerField()
+    projected_usd = MoneyField()
+    limit_reached_at = serializers.DateTimeField(
+        allow_null=True, help_text="When this rate meets the limit; null if not before the end, or if it has."
+    )
+
+
 class UsageShape(serializers.Serializer[Any]):
     windows = WindowShape(many=True)
+    increases = IncreaseShape(many=True, help_text="Those that act now; the limits have them in.")
+    forecasts = ForecastShape(many=True, help_text="Of the day and the month, once a 24th of them is over.")
 
 
 class FiguresShape(serializers.Serializer[Any]):

@@ -60,6 +60,23 @@ class Keeper(StrEnum):
     RESUME = "resume"  # from the approval to the task's next claim, with a deadline
 
 
+class IncreaseStatus(StrEnum):
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+INCREASE = Machine(
+    "increase",
+    start=IncreaseStatus.ACTIVE,
+    ends=[IncreaseStatus.EXPIRED, IncreaseStatus.REVOKED],
+    edges=[
+        edge(IncreaseStatus.ACTIVE, IncreaseStatus.EXPIRED, SYSTEM, why="its time has come"),
+        edge(IncreaseStatus.ACTIVE, IncreaseStatus.REVOKED, HUMAN, why="taken back before its time"),
+    ],
+)
+
+
 class Scope(StrEnum):
     TENANT = "tenant"
     CAMPAIGN = "campaign"

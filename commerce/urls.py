@@ -3,6 +3,7 @@
 from django.urls import path
 
 from commerce.api.budgets import Budget, Budgets, BudgetUsage
+from commerce.api.increases import BudgetIncreases, IncreaseRevocation
 from commerce.api.statements import Statements
 from commerce.api.transactions import Transaction, TransactionCapture, Transactions, TransactionVoid
 
@@ -14,5 +15,7 @@ urlpatterns = [
     path("budgets", Budgets.as_view()),
     path("budgets/<uuid:budget_id>", Budget.as_view()),
     path("budgets/<uuid:budget_id>/usage", BudgetUsage.as_view()),
+    path("budgets/<uuid:budget_id>/increases", BudgetIncreases.as_view()),
+    path("increases/<uuid:increase_id>/revoke", IncreaseRevocation.as_view()),
     path("statements", Statements.as_view()),
 ]

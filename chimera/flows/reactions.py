@@ -12,6 +12,7 @@ from django.conf import settings
 from chimera.flows import (
     agents_silent,
     cancel_task,
+    end_increases,
     expire_cards,
     expire_holds,
     flush_progress,
@@ -19,6 +20,7 @@ from chimera.flows import (
     remember_result,
     run_schedules,
     stop_work,
+    warn_budgets,
 )
 from chimera.kernel import relay
 from chimera.kernel.eventlog import Fact
@@ -34,6 +36,7 @@ from swarm import events as swarm
 QUEUE = fast(dispatch.queue_ready)
 MIRROR = accumulator.Mirror()
 WATCH = agents_silent.Watch()
+WARNINGS = warn_budgets.Watch()
 ENDED = (fast(dispatch.left_running), fast(dispatch.next_of_key), fast(flush_progress.flush_ended))
 
 REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
@@ -95,7 +98,10 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     commerce.HoldVoided: [],
     commerce.HoldExpired: [],
     commerce.BudgetCreated: [],
-    commerce.BudgetChanged: [],
+    commerce.BudgetChanged: [],  # warnings of its windows follow the log at the clock's pace
+    commerce.LimitRaised: [],
+    commerce.LimitRaiseEnded: [],
+    commerce.BudgetWarned: [],
     memory.MemoryAdded: [slow("memory", vectors.embed)],
     memory.MemorySuperseded: [],
     memory.MemoryForgotten: [],
@@ -107,6 +113,8 @@ CLOCK: list[tuple[str, float, Callable[[], Any]]] = [
     ("queue_due", 1.0, dispatch.queue_due),
     ("run_schedules", 1.0, run_schedules.run_schedules),
     ("mirror_spend", 1.0, MIRROR.write),
+    ("end_increases", 1.0, end_increases.end_increases),
+    ("warn_budgets", 1.0, WARNINGS.look),
     ("cancel_overdue", 1.0, lapse_leases.cancel_overdue),
     ("agents_silent", 2.0, WATCH.look),
     ("flush_progress", float(settings.PROGRESS_FLUSH_SECONDS), flush_progress.flush_progress),

@@ -11,11 +11,11 @@ from chimera.kernel.actors import Actor
 from chimera.kernel.errors import Stale, invalid, not_found
 from chimera.kernel.eventlog import tell
 from chimera.kernel.http.parsing import money_text
+from commerce.actions import windows
 from commerce.events import BudgetChanged, BudgetCreated
-from commerce.limits import limit_of
 from commerce.models import BudgetConfig, SpendWindow
 from commerce.models.budget import LIMITS
-from commerce.states import Currency, Scope, WindowKind
+from commerce.states import Currency, Scope
 
 CHANGEABLE = frozenset({"is_active", *LIMITS})
 
@@ -69,8 +69,8 @@ def change(*, budget_id: UUID, changes: dict[str, Any], expected_version: int | 
     at = clock.now()
     BudgetConfig.objects.filter(pk=budget.pk).update(version=F("version") + 1, updated_at=at, **fresh)
     budget.refresh_from_db()
-    for window in SpendWindow.objects.filter(budget=budget).not_over(at).order_by("pk").select_for_update(no_key=True):
-        SpendWindow.objects.filter(pk=window.pk).update(limit_usd=limit_of(budget, WindowKind(window.kind)))
+    open_windows = SpendWindow.objects.filter(budget=budget).not_over(at).order_by("pk")
+    windows.set_limits(list(open_windows.select_for_update(no_key=True)), at)
     tell(BudgetChanged.about(budget, before=before), by=by)
     return budget
 

@@ -21,12 +21,10 @@ from chimera.kernel.eventlog import tell
 from chimera.kernel.http.parsing import money_text
 from commerce.actions import windows
 from commerce.events import HoldPlaced, SpendDenied, SpendReviewRequested
-from commerce.limits import ZERO, Limit, tightest, usage
+from commerce.limits import PLACES, ZERO, Limit, tightest, usage
 from commerce.models import BudgetConfig, SpendWindow, Transaction
-from commerce.periods import periods_at
+from commerce.periods import Period, periods_at
 from commerce.states import Currency, DeniedCode, Keeper, MoneyStatus, WindowKind
-
-PLACES = Decimal("0.000001")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +103,9 @@ def reserve(
     active = [budget for budget in budgets if budget.is_active]
     row.budgets = [budget.pk for budget in active]
     counted = [window for window in locked if window.budget_id in set(row.budgets)]
-    limits = [limit for budget in active for limit in usage(budget, counted, periods)]
+    limits = _limits(active, counted, periods)
     if not _held_in(counted, limits, purchase.amount_usd):
-        return _denied(row, _over(purchase.amount_usd, limits), by)
+        return _denied(row, _over(purchase.amount_usd, _limits(active, counted, periods)), by)
     row.windows = [window.pk for window in counted]
     threshold = _threshold_passed(active, purchase.amount_usd)
     if threshold is not None:
@@ -203,6 +201,13 @@ def _standing(budgets: Sequence[BudgetConfig]) -> Refusal | None:
                 budget,
             )
     return None
+
+
+def _limits(active: Sequence[BudgetConfig], counted: Sequence[SpendWindow], periods: Sequence[Period]) -> list[Limit]:
+    """As they are this moment, under the windows' locks."""
+    at = clock.now()
+    raises = windows.raising(active, at)
+    return [limit for budget in active for limit in usage(budget, counted, periods, raises, at)]
 
 
 def _held_in(counted: Sequence[SpendWindow], limits: Iterable[Limit], amount: Decimal) -> bool:

@@ -1,13 +1,15 @@
 """Spend windows: the rows that hold the limits. Locked by id, moved by conditional UPDATEs."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
 from django.db.models import F, Q
 
-from commerce.limits import limit_of
-from commerce.models import BudgetConfig, SpendWindow
+from chimera.kernel import clock
+from commerce.limits import raised, reached
+from commerce.models import BudgetConfig, LimitIncrease, SpendWindow
 from commerce.periods import KINDS, Period
 
 
@@ -36,22 +38,45 @@ def _make_missing(budget_ids: Sequence[UUID], periods: Sequence[Period]) -> None
 
     This comes before any window is locked; otherwise two first spenders of a day could wait for one another.
     """
-    budgets = BudgetConfig.objects.filter(pk__in=budget_ids).order_by("pk").select_for_update()
-    SpendWindow.objects.bulk_create(
-        [
-            SpendWindow(
-                budget=budget,
-                kind=period.kind,
-                starts_on=period.starts_on,
-                starts_at=period.starts_at,
-                ends_at=period.ends_at,
-                limit_usd=limit_of(budget, period.kind),
+    budgets = list(BudgetConfig.objects.filter(pk__in=budget_ids).order_by("pk").select_for_update())
+    at = clock.now()
+    raises = raising(budgets, at)
+    made = []
+    for budget in budgets:
+        for period in periods:
+            limit, until = raised(budget, period.kind, raises, at)
+            made.append(
+                SpendWindow(
+                    budget=budget,
+                    kind=period.kind,
+                    starts_on=period.starts_on,
+                    starts_at=period.starts_at,
+                    ends_at=period.ends_at,
+                    limit_usd=limit,
+                    limit_until=until,
+                )
             )
-            for budget in budgets
-            for period in periods
-        ],
-        ignore_conflicts=True,
-    )
+    SpendWindow.objects.bulk_create(made, ignore_conflicts=True)
+
+
+def raising(budgets: Iterable[BudgetConfig], at: datetime) -> list[LimitIncrease]:
+    """The increases of these budgets that count at `at`; asks nothing where there are none."""
+    with_some = [budget.pk for budget in budgets if budget.raised_until and budget.raised_until > at]
+    return list(LimitIncrease.objects.acting(at).filter(budget_id__in=with_some)) if with_some else []
+
+
+def set_limits(locked: Sequence[SpendWindow], at: datetime) -> None:
+    """Copy the limits, increases included, as they are at `at`; what is told of a limit is to be told anew of another.
+
+    A budget that somebody is changing is read as it was: he needs these windows, and then copies his own limits.
+    """
+    budgets = BudgetConfig.objects.in_bulk({window.budget_id for window in locked})
+    raises = raising(budgets.values(), at)
+    for window in locked:
+        limit, until = raised(budgets[window.budget_id], window.kind, raises, at)
+        warned = min(window.warned_percent, reached(window.held_usd + window.captured_usd, limit))
+        window.limit_usd, window.limit_until, window.warned_percent = limit, until, warned
+        SpendWindow.objects.filter(pk=window.pk).update(limit_usd=limit, limit_until=until, warned_percent=warned)
 
 
 def lock(window_ids: Iterable[UUID]) -> None:
@@ -66,11 +91,15 @@ def lock(window_ids: Iterable[UUID]) -> None:
 
 def hold(windows: Sequence[SpendWindow], amount: Decimal) -> bool:
     """Reserve in every window whose limit permits it; False when one refused, and the caller rolls back the
-    others.
+    others. The windows are locked. An increase that has ended does not count, whether the clock came by or not.
     """
+    at = clock.now()
+    set_limits([w for w in windows if w.limit_until and w.limit_until <= at], at)
     after = F("held_usd") + F("captured_usd") + amount
     permitting = SpendWindow.objects.filter(
-        Q(limit_usd__isnull=True) | Q(limit_usd__gte=after), pk__in=[w.pk for w in windows]
+        Q(limit_usd__isnull=True) | Q(limit_usd__gte=after),
+        Q(limit_until__isnull=True) | Q(limit_until__gt=at),
+        pk__in=[w.pk for w in windows],
     )
     return permitting.update(held_usd=F("held_usd") + amount) == len(windows)
 

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from chimera.flows.change_budget import change_budget
 from chimera.flows.create_budget import create_budget
-from chimera.flows.read_usage import read_usage
+from chimera.flows.show_outlook import show_outlook
 from chimera.kernel.http.door import Door
 from chimera.kernel.http.pages import choice_or_refuse, page, uuid_or_refuse
 from chimera.kernel.http.permissions import ANYONE
@@ -71,7 +71,8 @@ class BudgetUsage(Door):
     @extend_schema(operation_id="budgets_usage", responses=UsageShape)
     def get(self, request: Request, budget_id: UUID) -> Response:
         budget = BudgetConfig.objects.get_or_refuse(budget_id)
-        return Response(shapes.usage(read_usage([budget])[budget.pk]))
+        seen = show_outlook(budget)
+        return Response(shapes.usage(seen.limits, seen.increases, seen.forecasts))
 
 
 def _filtered(request: Request) -> Any:

@@ -1,5 +1,7 @@
 from commerce.models.budget import BudgetConfig, SpendWindow
+from commerce.models.increase import LimitIncrease
+from commerce.models.statement import Statement
 from commerce.models.transaction import Transaction
 from commerce.models.transition import Transition
 
-__all__ = ["BudgetConfig", "SpendWindow", "Transaction", "Transition"]
+__all__ = ["BudgetConfig", "LimitIncrease", "SpendWindow", "Statement", "Transaction", "Transition"]

@@ -6,6 +6,7 @@ from django.db.models import Q
 from chimera.kernel import clock, ids
 from chimera.kernel.states import Versioned
 from chimera.kernel.tenancy import TenantOwned
+from commerce.limits import WARNED_PERCENT
 from commerce.models.money import not_negative, usd, usd_or_none
 from commerce.periods import KINDS
 from commerce.queries import BudgetQuerySet, SpendWindowQuerySet
@@ -33,6 +34,7 @@ class BudgetConfig(Versioned, TenantOwned):
     month_usd = usd_or_none(blank=True)
     total_usd = usd_or_none(blank=True)
     approval_threshold_usd = usd_or_none(blank=True)
+    raised_until = models.DateTimeField(null=True, editable=False)  # no increase of its limits acts later than this
     created_by = models.CharField(max_length=120, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)
     updated_at = models.DateTimeField(default=clock.now, editable=False)
@@ -60,8 +62,9 @@ class BudgetConfig(Versioned, TenantOwned):
 class SpendWindow(TenantOwned):
     """What is held and captured of one budget over one day, month or in total.
 
-    `limit_usd` is the budget's own, copied, so that one UPDATE can judge; it is changed with the budget, in
-    the same transaction. A limit may be lowered below what was spent before: then nothing more passes.
+    `limit_usd` is the budget's own with its increases, copied, so that one UPDATE can judge; it is changed with
+    them, in the same transaction. From `limit_until` on it stands no more, and whoever decides reads it anew. A limit
+    may be lowered below what was spent before: then nothing more passes.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
@@ -71,6 +74,8 @@ class SpendWindow(TenantOwned):
     starts_at = models.DateTimeField(null=True)
     ends_at = models.DateTimeField(null=True)
     limit_usd = usd_or_none()
+    limit_until = models.DateTimeField(null=True)  # when the first of the increases in it ends
+    warned_percent = models.PositiveSmallIntegerField(default=0)  # the highest threshold told of this limit
     held_usd = usd(default=0)
     captured_usd = usd(default=0)
 
@@ -98,6 +103,7 @@ class SpendWindow(TenantOwned):
                     )
                 ),
             ),
+            models.CheckConstraint(name="window_warned", condition=Q(warned_percent__in=[0, *WARNED_PERCENT])),
             models.CheckConstraint(
                 name="window_amounts", condition=not_negative("limit_usd", "held_usd", "captured_usd")
             ),

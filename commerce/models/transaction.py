@@ -1,6 +1,7 @@
 """The ledger: one row for every spend that was asked for, also for each that was refused."""
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 
@@ -112,6 +113,7 @@ class Transaction(Versioned, TenantOwned):
             models.Index(fields=["session_id", "-id"], name="transaction_of_session"),
             models.Index(fields=["tenant_id", "-id"], name="transaction_newest"),
             models.Index(fields=["tenant_id", "status", "-id"], name="transaction_by_status"),
+            BrinIndex(fields=["settled_at"], name="transaction_settled"),  # rows are settled near the table's end
             models.Index(
                 fields=["resume_deadline"],
                 name="transaction_resume_due",

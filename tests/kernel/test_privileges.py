@@ -13,6 +13,7 @@ from tests.kernel.world import World, made_by
 
 KEPT = (
     "commerce_budgetconfig",
+    "commerce_limitincrease",
     "commerce_spendwindow",
     "commerce_transaction",
     "commerce_transition",
@@ -32,6 +33,7 @@ KEPT = (
 APPENDED = ("commerce_transition", "kernel_event", "memory_memorycheck", "swarm_taskartifact", "swarm_taskprogress")
 # What verbs change; all other columns stand as they were inserted.
 CHANGES = {
+    "commerce_limitincrease": {"version", "status", "ended_at", "ended_by"},
     "commerce_transaction": {
         "version",
         "status",

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from chimera.flows.flush_progress import flush_progress
-from chimera.kernel import eventlog, tenancy
+from chimera.kernel import clock, eventlog, tenancy
 from chimera.kernel.relay import parking
 from tests.cast import Stage
 
@@ -30,6 +31,8 @@ def made_by(acme: Stage, settle: Callable[[], None]) -> World:
     campaign = acme.otto.post("campaigns", {"name": "Harbour", "goal": "Fill the baths"}).ok(201)
     session = acme.session(campaign=campaign["id"])
     budget = acme.budget(day_usd="10")
+    raised = {"window": "day", "amount_usd": "5", "reason": "the baths open", "expires_at": tomorrow()}
+    increase = acme.fay.post(f"budgets/{budget['id']}/increases", raised).ok(201)
     waiting = _waiting(acme, settle, session)
     task = acme.task(session, external_id="harbour-1", depends_on=[waiting["task"]])
     acme.rita.post(f"reviews/{waiting['review']}/decision", {"decision": "approve"}).ok()
@@ -61,11 +64,16 @@ def made_by(acme: Stage, settle: Callable[[], None]) -> World:
             "task_id": task["id"],
             "transaction_id": spend["id"],
             "budget_id": budget["id"],
+            "increase_id": increase["id"],
             "review_id": review,
             "memory_id": memory["id"],
         },
         claim["lease_token"],
     )
+
+
+def tomorrow() -> str:
+    return (clock.now() + timedelta(days=1)).isoformat()
 
 
 def _waiting(acme: Stage, settle: Callable[[], None], session: dict[str, Any]) -> dict[str, str]:
