@@ -79,7 +79,9 @@ UNFOLD: dict[str, Any] = {
                 "title": "Money",
                 "items": [
                     _item("Budgets", "savings", "commerce_budgetconfig_changelist"),
+                    _item("Increases", "trending_up", "commerce_limitincrease_changelist"),
                     _item("Transactions", "payments", "commerce_transaction_changelist"),
+                    _item("Statements", "request_quote", "commerce_statement_changelist"),
                 ],
             },
             {

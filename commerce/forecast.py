@@ -21,11 +21,16 @@ class Forecast:
     """
 
     window: WindowKind
+    starts_at: datetime
     used_usd: Decimal
     elapsed: timedelta
     whole: timedelta
     projected_usd: Decimal
     limit_reached_at: datetime | None
+
+    def used_at(self, at: datetime) -> Decimal:
+        """What will be used by a time to come, at the same rate."""
+        return (self.used_usd * seconds(at - self.starts_at) / seconds(self.elapsed)).quantize(PLACES)
 
     @property
     def elapsed_seconds(self) -> int:
@@ -52,7 +57,13 @@ def _forecast(limit: Limit, period: Period, at: datetime) -> Forecast | None:
     used = limit.held_usd + limit.captured_usd
     projected = (used * seconds(whole) / seconds(elapsed)).quantize(PLACES)
     return Forecast(
-        limit.window, used, elapsed, whole, projected, _reached(limit, used, projected, period.starts_at, elapsed)
+        limit.window,
+        period.starts_at,
+        used,
+        elapsed,
+        whole,
+        projected,
+        _reached(limit, used, projected, period.starts_at, elapsed),
     )
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Self
 from uuid import UUID
 
-from django.db.models import Case, DecimalField, F, Q, QuerySet, Sum, Value, When
+from django.db.models import Case, DecimalField, F, Func, IntegerField, Q, QuerySet, Sum, Value, When
 
 from chimera.kernel import ids
 from chimera.kernel.errors import not_found
@@ -91,6 +91,22 @@ class TransactionQuerySet(ByTime):
     def resume_due(self, at: datetime) -> Self:
         """Approved holds whose task nobody claimed in time."""
         return self.filter(keeper=Keeper.RESUME, resume_deadline__lte=at)
+
+    def in_window(self, window_id: UUID) -> Self:
+        """What was counted in it; bound the time as well, for no index knows."""
+        return self.filter(windows__contains=[window_id])
+
+    def by_hour(self, start: datetime) -> dict[int, tuple[Decimal, Decimal]]:
+        """Captured, and held or in review, by the hours that have passed since `start`."""
+        hour = Func(
+            F("created_at") - Value(start),
+            template="floor(extract(epoch FROM %(expressions)s) / 3600)::int",
+            output_field=IntegerField(),
+        )
+        captured = Sum(_COUNTED, filter=Q(status=MoneyStatus.CAPTURED), default=Decimal(0))
+        held = Sum(_COUNTED, filter=Q(status__in=MONEY_OPEN), default=Decimal(0))
+        rows = self.order_by().annotate(hour=hour).values("hour").annotate(captured=captured, held=held)
+        return {row["hour"]: (row["captured"], row["held"]) for row in rows}
 
     def spent(self) -> Decimal:
         """Held, in review and captured together, in US dollars."""

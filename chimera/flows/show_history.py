@@ -48,7 +48,11 @@ def what(event_type: str) -> str:
 def words(payload: dict[str, Any]) -> str:
     """The part of a fact that a person asks for next; "" where its name says everything."""
     said = []
-    if payload.get("amount_usd"):
+    if payload.get("increase"):
+        said.append(f"the {payload['window']} limit by ${payload['amount_usd']} to ${payload['limit_usd'] or '–'}")
+    elif payload.get("percent"):
+        said.append(f"{payload['percent']} % of the {payload['window']} limit of ${payload['limit_usd']}")
+    elif payload.get("amount_usd"):
         said.append(
             f"${payload['amount_usd']} for {payload.get('payee') or payload.get('category') or 'an unnamed payee'}"
         )

@@ -1,3 +1,3 @@
 """The console's pages of money."""
 
-from commerce.admin import budgets, transactions  # noqa: F401  (each registers)
+from commerce.admin import budgets, increases, statements, transactions  # noqa: F401  (each registers)

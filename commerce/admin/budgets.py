@@ -25,9 +25,11 @@ from chimera.kernel.console.verbs import Verb
 from chimera.kernel.errors import Refused, forbidden
 from chimera.kernel.eventlog import Event
 from chimera.kernel.identity import Role
-from commerce.admin.forms import ChangedBudget, NewBudgetForm
+from commerce.actions import increases
+from commerce.admin import budget_page
+from commerce.admin.forms import ChangedBudget, NewBudgetForm, RaisedLimit
 from commerce.models import BudgetConfig
-from commerce.states import Currency, Scope
+from commerce.states import Currency, Scope, WindowKind
 
 FINANCE = frozenset({Role.FINANCE, Role.ADMIN})
 VIEWERS = FINANCE | {Role.AUDITOR}
@@ -39,7 +41,22 @@ def _change(budget: BudgetConfig, said: dict[str, Any], by: Actor) -> None:
     change_budget(budget_id=budget.pk, changes=changes, expected_version=changes.pop("version"), by=by)
 
 
+def _raise(budget: BudgetConfig, said: dict[str, Any], by: Actor) -> None:
+    asked = dict(said["increase"])
+    increases.grant(budget_id=budget.pk, window=WindowKind(asked.pop("window")), by=by, **asked)
+
+
 VERBS = (
+    Verb(
+        name="raise",
+        label="Raise a limit for a while",
+        past="raised a limit of the",
+        roles=FINANCE,
+        run=_raise,
+        form=RaisedLimit,
+        confirm="Raise it",
+        hint="Acts at once and ends by itself. No work becomes stale.",
+    ),
     Verb(
         name="change",
         label="Change limits",
@@ -117,6 +134,7 @@ class BudgetAdmin(RowsAdmin):
         told = tell_of(list(Event.objects.filter(aggregate_id=budget.pk).order_by("-xid", "-seq")[:CHANGES_SHOWN_MAX]))
         return [
             panels.custom("Usage now", "console/panels/usage.html", budgets=[_usage(budget)]),
+            *budget_page.panels_of(self, request, budget),
             panels.custom("History", "console/panels/history.html", events=told),
             panels.facts(
                 "Budget",

@@ -1,16 +1,18 @@
 """The forms of budgets. What they accept is what the API accepts: its serializers judge."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from django import forms
 
+from chimera.kernel import clock
 from chimera.kernel.console.verbs import VerbForm
 from chimera.kernel.http.parsing import money_text
 from commerce.models import BudgetConfig
 from commerce.models.budget import LIMITS
-from commerce.serializers import BudgetChange, NewBudget
-from commerce.states import Currency, Scope
+from commerce.serializers import BudgetChange, NewBudget, NewIncrease
+from commerce.states import Currency, Scope, WindowKind
 
 _WORDS = {
     "per_transaction_usd": ("Per transaction", "In US dollars, as the others."),
@@ -30,14 +32,7 @@ def _amount(name: str) -> forms.CharField:
     )
 
 
-class Limits(VerbForm):
-    per_transaction_usd = _amount("per_transaction_usd")
-    day_usd = _amount("day_usd")
-    month_usd = _amount("month_usd")
-    total_usd = _amount("total_usd")
-    approval_threshold_usd = _amount("approval_threshold_usd")
-    is_active = forms.BooleanField(label="Active (an inactive budget permits nothing)", required=False, initial=True)
-
+class Judged(VerbForm):
     def judge(self, serializer: type[Any], said: dict[str, Any]) -> dict[str, Any]:
         """What the API would make of it; its refusals stand at their fields."""
         judged = serializer(data=said)
@@ -47,6 +42,15 @@ class Limits(VerbForm):
             for error in errors:
                 self.add_error(name if name in self.fields else None, str(error))
         return {}
+
+
+class Limits(Judged):
+    per_transaction_usd = _amount("per_transaction_usd")
+    day_usd = _amount("day_usd")
+    month_usd = _amount("month_usd")
+    total_usd = _amount("total_usd")
+    approval_threshold_usd = _amount("approval_threshold_usd")
+    is_active = forms.BooleanField(label="Active (an inactive budget permits nothing)", required=False, initial=True)
 
     def amounts(self) -> dict[str, str | None]:
         return {name: self.cleaned_data.get(name) or None for name in LIMITS}
@@ -87,6 +91,37 @@ class NewBudgetForm(Limits):
             "is_active": fields["is_active"],
         }
         return {"budget": self.judge(NewBudget, said)}
+
+
+_LASTS = {1: "an hour", 4: "four hours", 24: "a day", 72: "three days", 168: "a week", 31 * 24: "31 days"}
+_RAISED = {
+    WindowKind.DAY: "Per day",
+    WindowKind.MONTH: "Per month",
+    WindowKind.TOTAL: "In total",
+    WindowKind.TRANSACTION: "Per transaction",
+}
+
+
+class RaisedLimit(Judged):
+    """More of one limit for a while."""
+
+    window = forms.ChoiceField(label="Which limit", choices=[(kind.value, words) for kind, words in _RAISED.items()])
+    amount_usd = forms.CharField(
+        label="By",
+        max_length=40,
+        help_text="In US dollars, on top.",
+        widget=forms.TextInput(attrs={"inputmode": "decimal"}),
+    )
+    hours = forms.TypedChoiceField(label="For", coerce=int, choices=list(_LASTS.items()), initial=24)
+    reason = forms.CharField(max_length=500, widget=forms.Textarea(attrs={"rows": 2, "placeholder": "Why?"}))
+
+    def clean(self) -> dict[str, Any]:
+        fields = self.cleaned_data
+        if self.errors:
+            return fields
+        expires = clock.now() + timedelta(hours=fields["hours"])
+        said = {name: fields[name] for name in ("window", "amount_usd", "reason")}
+        return {"increase": self.judge(NewIncrease, said | {"expires_at": expires.isoformat()})}
 
 
 def _text(amount: Decimal | None) -> str:

@@ -12,6 +12,7 @@ from memory.models import MemoryRecord
 from swarm.models import Membership, ResourceLock
 from tests.cast import Stage
 from tests.console.desk import Desk
+from tests.kernel.world import tomorrow
 from tests.scene import Scene, play
 
 
@@ -61,6 +62,10 @@ def rows(acme: Stage, scene: Scene) -> dict[str, str]:
     template = {"type": "research", "input_payload": {"question": "high water"}}
     schedule = acme.otto.post(f"campaigns/{scene.campaign}/schedules", night | {"task": template}).ok(201)
     with acme.bound():
+        budget = BudgetConfig.objects.get(scope="tenant").pk
+    raised = {"window": "month", "amount_usd": "1", "reason": "high water", "expires_at": tomorrow()}
+    increase = acme.fay.post(f"budgets/{budget}/increases", raised).ok(201)
+    with acme.bound():
         found = {
             "card": scene.card,
             "session": scene.session,
@@ -71,7 +76,8 @@ def rows(acme: Stage, scene: Scene) -> dict[str, str]:
             "agent": acme.ada.id,
             "lock": ResourceLock.objects.get().pk,
             "memory": MemoryRecord.objects.first().pk,
-            "budget": BudgetConfig.objects.get(scope="tenant").pk,
+            "budget": budget,
+            "increase": increase["id"],
             "transaction": Transaction.objects.first().pk,
             "event": Event.objects.order_by("-pk").first().pk,
             "parked": parked().pk,

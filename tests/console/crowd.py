@@ -1,6 +1,8 @@
 """Many rows of every noun, made without the detours of life, for counting queries."""
 
 import json
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -9,9 +11,9 @@ from chimera.flows.run_schedules import run_now
 from chimera.kernel import clock, redis
 from chimera.kernel.actors import SYSTEM, Actor
 from chimera.kernel.identity import Role
-from commerce.actions import budgets
+from commerce.actions import budgets, increases
 from commerce.models import Transaction
-from commerce.states import Currency, Scope
+from commerce.states import Currency, Scope, WindowKind
 from memory import actions as memory
 from memory.actions.records import NewMemory
 from safety import actions as safety
@@ -62,12 +64,20 @@ def _one(number: int) -> None:
         new=NewMemory(content=f"memory {number}", session_id=session.pk, agent_id=agent.pk),
         by=Actor.agent(agent.pk, agent.name),
     )
-    budgets.create(
+    budget = budgets.create(
         scope=Scope.SESSION,
         scope_id=session.pk,
         currency=Currency.USD,
         is_active=True,
-        limits={},
+        limits={"day_usd": Decimal(number)},
+        by=Actor.person(user.pk, user.username),
+    )
+    increases.grant(
+        budget_id=budget.pk,
+        window=WindowKind.DAY,
+        amount_usd=Decimal(1),
+        expires_at=clock.now() + timedelta(hours=1),
+        reason=f"reason {number}",
         by=Actor.person(user.pk, user.username),
     )
     _refused(task, agent)

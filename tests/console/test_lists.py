@@ -20,7 +20,8 @@ OWN = {  # queries of a list beyond the frame: its page, the filters' choices, a
     "agent": 2,
     "lock": 1,
     "memory": 2,
-    "budget": 4,
+    "budget": 5,  # with what raises them
+    "increase": 3,
     "transaction": 4,
     "event": 3,
     "parked": 1,

@@ -1,0 +1,146 @@
+"""Money at the console: a budget's page with its charts, increases that finance grants and takes back, statements."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from chimera.flows.warn_budgets import Watch
+from chimera.kernel import clock
+from chimera.kernel.console.charts import Column, Level, Part, chart
+from chimera.kernel.console.show import usd
+from tests.cast import Stage
+from tests.commerce.books import at_work
+from tests.console.desk import Desk
+from tests.console.places import NOUNS
+
+BUDGET, INCREASE = NOUNS["budget"], NOUNS["increase"]
+STATEMENTS = "/admin/commerce/statement/"
+
+
+@pytest.fixture
+def budget(acme: Stage) -> str:
+    """Three quarters of the way through its day, with a refusal."""
+    made = acme.budget(day_usd="10", month_usd="100")
+    claim = at_work(acme)
+    hold = acme.ada.spend(claim, "5").ok(201)
+    acme.ada.post(f"transactions/{hold['id']}/capture", {"lease_token": claim["lease_token"]}).ok()
+    acme.ada.spend(claim, "2.50").ok(201)
+    acme.ada.spend(claim, "9").refused(402, "budget_exceeded")
+    Watch().look()
+    return str(made["id"])
+
+
+def test_the_page_shows_use_forecast_warnings_and_refusals(fay: Desk, budget: str) -> None:
+    _, midnight = clock.day_bounds("Europe/Lisbon", clock.day_in("Europe/Lisbon"))
+    with clock.held(midnight - timedelta(hours=1)):
+        page = fay.get(BUDGET.one(budget)).ok()
+    for words in (
+        "limit $10.00",
+        "used in all, in Europe/Lisbon",
+        "at its end, from $7.50 in 23 h of 1 d, at the same rate",
+        "50 % day",
+        "$7.50 of $10.00",
+        "budget exceeded 9.00 USD is more than the day limit",
+        "None was granted.",
+    ):
+        assert words in page.text, words
+    assert page.html.count("<svg") == 2
+    assert "$5.00 captured, $2.50 held" in page.html
+
+
+def test_finance_raises_a_limit_and_takes_it_back(acme: Stage, fay: Desk, budget: str) -> None:
+    said = {"window": "day", "amount_usd": "4", "hours": "4", "reason": "high water"}
+    page = fay.post(BUDGET.one(budget, "raise"), **said).ok()
+    assert "fay@acme raised a limit of the" in page.text
+    assert "$6.50 left of $14.00" in page.text
+    assert "budget raised the day limit by $4.00 to $14.00" in page.text
+    (increase,) = re.findall(r"/admin/commerce/limitincrease/([0-9a-f-]{36})/", page.html)
+    shown = fay.get(INCREASE.one(increase)).ok()
+    assert "$4.00 more for the day limit of the whole tenant" in shown.text
+    assert shown.buttons == {"revoke"}
+    after = fay.post(INCREASE.one(increase, "revoke")).ok()
+    assert "fay@acme took back the" in after.text
+    assert after.buttons == set()
+    assert "$2.50 left of $10.00" in fay.get(BUDGET.one(budget)).ok().text
+    assert "revoked" in fay.get(INCREASE.list).ok().text
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"amount_usd": "a lot"}, "Must be an amount in US dollars"),
+        ({"amount_usd": "0"}, "Must be more than zero"),
+        ({"reason": ""}, "This field is required"),
+        ({"window": "hour"}, "Select a valid choice"),
+        ({"hours": "9999"}, "Select a valid choice"),
+    ],
+)
+def test_a_raise_that_cannot_be_keeps_the_form_open(fay: Desk, budget: str, change: dict[str, str], words: str) -> None:
+    said = {"window": "day", "amount_usd": "4", "hours": "4", "reason": "high water"} | change
+    page = fay.post(BUDGET.one(budget, "raise"), **said)
+    assert page.status == 422
+    assert words in page.text
+
+
+def test_a_limit_that_is_none_cannot_be_raised(fay: Desk, budget: str) -> None:
+    said = {"window": "total", "amount_usd": "4", "hours": "4", "reason": "high water"}
+    assert "This budget has no total limit" in fay.post(BUDGET.one(budget, "raise"), **said).ok().text
+
+
+def test_the_statement_adds_up_and_offers_its_files(acme: Stage, fay: Desk, budget: str) -> None:
+    page = fay.get(STATEMENTS, group=["day", "agent"]).ok()
+    for words in ("ada", "Total", "$16.50", "Asked for", "Day by day"):
+        assert words in page.text
+    assert page.html.count("<svg") == 1
+    (csv,) = re.findall(r'href="(/api/v1/statements[^"]+csv)"', page.html)
+    assert csv.replace("&amp;", "&").endswith("&format=csv")
+    told = fay.get(csv.replace("&amp;", "&")).ok()
+    assert told.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert told.html.splitlines()[0].startswith("day,agent,agent_name,opening_count")
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [({"from": "soon"}, "is no day"), ({"from": "2026-05-02", "to": "2026-05-01"}, "later than")],
+)
+def test_a_statement_that_cannot_be_says_why(fay: Desk, acme: Stage, asked: dict[str, str], words: str) -> None:
+    page = fay.get(STATEMENTS, **asked)
+    assert page.status == 422
+    assert words in page.text
+
+
+def test_statements_are_for_those_who_see_the_money(acme: Stage, rita: Desk, otto: Desk, fay: Desk) -> None:
+    assert [desk.get(STATEMENTS).status for desk in (rita, otto, fay, Desk(acme.anna))] == [403, 403, 200, 200]
+    assert STATEMENTS in fay.get("/admin/").ok().html
+    assert STATEMENTS not in otto.get("/admin/").ok().html
+
+
+def test_another_tenants_money_is_not_in_it(acme: Stage, zenith: Stage, budget: str) -> None:
+    assert "$16.50" not in Desk(zenith.boss).get(STATEMENTS).ok().text
+
+
+@pytest.mark.parametrize("highest", ["0", "0.000001", "3", "9.99", "10", "123456.78", "1000000000"])
+def test_a_chart_has_room_for_what_it_shows(highest: str) -> None:
+    drawn = chart(
+        "x", [Column("a", [Part("held", Decimal(highest) / 2)], "w")], [Level(Decimal(highest), "limit")], usd
+    )
+    assert len(drawn.ticks) <= 6
+    (level,) = drawn.levels
+    assert drawn.top <= level.y <= drawn.floor
+    for box in drawn.columns[0].boxes:
+        assert drawn.top <= box.y <= box.y + box.height == drawn.floor
+
+
+def test_many_columns_share_their_labels() -> None:
+    drawn = chart("x", [Column(str(n), [], "") for n in range(366)], [], usd)
+    assert 8 < sum(1 for column in drawn.columns if column.label) <= 17
+    assert max(column.x + column.width for column in drawn.columns) <= drawn.right
+
+
+def test_no_page_of_money_asks_anybody_else_for_anything(fay: Desk, budget: str, settle: Callable[[], None]) -> None:
+    for path in (BUDGET.one(budget), STATEMENTS):
+        sources = re.findall(r'(?:src|href)="([^"]+)"', fay.get(path).ok().html)
+        assert [source for source in sources if source.startswith(("http", "//"))] == []
