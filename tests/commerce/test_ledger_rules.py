@@ -199,11 +199,16 @@ def test_a_limit_may_be_lowered_below_what_was_spent_and_then_only_falls(
 
 @every
 def test_a_window_does_not_begin_above_its_limit(acme: Stage, ledger: dict[str, str], attempt: Attempt) -> None:
-    begun = (
-        "INSERT INTO commerce_spendwindow (id, tenant_id, budget_id, kind, starts_on, starts_at, ends_at, limit_usd, held_usd, captured_usd)"
-        " SELECT gen_random_uuid(), tenant_id, budget_id, kind, starts_on + 1, starts_at, ends_at, 5, %s, 0"
-        " FROM commerce_spendwindow WHERE kind = 'day'"
-    )
+    names = [field.column for field in SpendWindow._meta.concrete_fields]
+    other = {
+        "id": "gen_random_uuid()",
+        "starts_on": "starts_on + 1",
+        "limit_usd": "5",
+        "held_usd": "%s",
+        "captured_usd": "0",
+    }
+    values = ", ".join(other.get(name, name) for name in names)
+    begun = f"INSERT INTO commerce_spendwindow ({', '.join(names)}) SELECT {values} FROM commerce_spendwindow WHERE kind = 'day'"
     assert attempt(acme, begun, "5.000001") == "window_within_limit"
     assert attempt(acme, begun, "5") == ""
 

@@ -67,3 +67,13 @@ def test_a_month_ends_where_the_next_begins(day: date) -> None:
     assert start <= clock.day_bounds("Europe/Lisbon", day)[0] < end
     assert clock.day_in("Europe/Lisbon", end).day == 1
     assert clock.month_bounds("Europe/Lisbon", clock.day_in("Europe/Lisbon", end))[0] == end
+
+
+def test_a_clock_that_runs_ahead_goes_on_and_never_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "_ahead", timedelta())
+    clock.run_ahead(timedelta(days=100))
+    first = clock.now()
+    assert abs(first - datetime.now(UTC) - timedelta(days=100)) < timedelta(seconds=5)
+    assert clock.now() > first
+    with pytest.raises(ValueError, match="does not go back"):
+        clock.run_ahead(timedelta(days=99))

@@ -1,0 +1,167 @@
+"""A process that spends, as a web process does for its agents: a few threads, each with tasks, holds and a connection.
+
+It takes the doors' own steps and flows; only HTTP is left out, which would make the ten of them slower, and so less of a
+crowd. What ends a lease under its feet (a lapse, a leap of the clock) costs it the task, as it should.
+"""
+
+import os
+import random
+import threading
+import time
+import traceback
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+
+from chimera.flows.authorise_spend import authorise_spend
+from chimera.flows.capture_spend import capture_spend
+from chimera.flows.claim_tasks import claim_tasks
+from chimera.flows.void_spend import void_spend
+from chimera.kernel import redis, tenancy
+from chimera.kernel.actors import Actor
+from chimera.kernel.errors import StaleLease
+from chimera.kernel.http import problem
+from chimera.management.drill import naive, plan
+from chimera.management.drill.orders import Follower
+from commerce.actions import Purchase
+from commerce.states import MoneyStatus
+from swarm import dispatch, liveness
+from swarm.actions import agents, claims, tasks
+from swarm.models.task import Task
+
+CENTS = Decimal("0.01")
+MORE_THAN_SETTLED = 0.75  # of a spender's steps ask for more, while it may hold more
+CAPTURED = 0.3  # of the holds that end; of these a trifle, so that the limits last, and now and then all of it
+TRIFLE_USD = Decimal("0.001")
+IN_FULL = 0.002
+PAUSE_SECONDS = 0.1  # where there is nothing to claim, or somebody else is at the same thing
+
+
+@dataclass
+class Leased:
+    task_id: UUID
+    token: UUID
+    renewed: float
+    holds: list[tuple[UUID, Decimal]] = field(default_factory=list)
+
+
+class Spender:
+    """One thread. `most` holds at once."""
+
+    def __init__(self, tenant_id: UUID, agent_id: UUID, follower: Follower, most: int) -> None:
+        self.tenant_id, self.agent_id, self.follower, self.most = tenant_id, agent_id, follower, most
+        self.by = Actor.agent(agent_id, "spender")
+        self.leased: list[Leased] = []
+        self.chance = random.Random()
+
+    def run(self) -> None:
+        """Until killed. What nobody foresaw ends the process, and the drill."""
+        while True:
+            try:
+                self._step()
+            except Exception as error:
+                refusal = problem.as_refusal(error)
+                if refusal is None or refusal.status != 503:
+                    traceback.print_exc()
+                    os._exit(1)
+                time.sleep(PAUSE_SECONDS)
+
+    def _step(self) -> None:
+        self._beat()
+        if len(self.leased) < plan.TASKS and not self._claim():
+            time.sleep(PAUSE_SECONDS)
+        if not self.leased:
+            return
+        lease = self.chance.choice(self.leased)
+        try:
+            held = sum(len(each.holds) for each in self.leased)
+            if not lease.holds or (held < self.most and self.chance.random() < MORE_THAN_SETTLED):
+                self._ask(lease)
+            else:
+                self._settle(lease)
+        except StaleLease:
+            self.leased.remove(lease)
+        redis.nudge()
+
+    def _claim(self) -> bool:
+        with tenancy.bound(self.tenant_id):
+            agent = agents.hear(self.agent_id, by=self.by)
+            free = claims.free_slots(agent)
+        most = min(free, plan.TASKS - len(self.leased))
+        popped = dispatch.pop(tenant_id=self.tenant_id, role=agent.role, most=most) if most else []
+        with tenancy.bound(self.tenant_id):
+            got = claim_tasks(
+                agent_id=self.agent_id, most=max(1, most), popped=popped or [], redis_away=popped is None, by=self.by
+            )
+        claimed: list[Task] = [claim.task for claim in got.claims]
+        dispatch.settle(self.tenant_id, popped=popped or [], early=got.early, claimed=claimed)
+        liveness.beat(self.agent_id, tasks=agent.max_slots - free + len(claimed), slots=agent.max_slots)
+        for task in claimed:
+            assert task.lease_token is not None
+            self.leased.append(Leased(task.pk, task.lease_token, time.monotonic()))
+        return bool(claimed)
+
+    def _beat(self) -> None:
+        for lease in list(self.leased):
+            if time.monotonic() - lease.renewed < settings.LEASE.total_seconds() / 4:
+                continue
+            try:
+                with tenancy.bound(self.tenant_id):
+                    task = tasks.read(lease.task_id)
+                    tasks.check_lease(task, lease.token, agent_id=self.agent_id)
+                    claims.renew(task=task)
+                lease.renewed = time.monotonic()
+            except StaleLease:
+                self.leased.remove(lease)
+
+    def _ask(self, lease: Leased) -> None:
+        span = int((plan.MOST_USD - plan.LEAST_USD) / CENTS)
+        amount = plan.LEAST_USD + CENTS * self.chance.randint(0, span)
+        with tenancy.bound(self.tenant_id):
+            outcome = authorise_spend(
+                task_id=lease.task_id,
+                lease_token=lease.token,
+                agent_id=self.agent_id,
+                purchase=Purchase(amount_usd=amount, asset_symbol=self.follower.orders.asset, payee="drill.example"),
+                by=self.by,
+            )
+        if outcome.transaction.status == MoneyStatus.HELD:
+            lease.holds.append((outcome.transaction.pk, amount))
+
+    def _settle(self, lease: Leased) -> None:
+        transaction_id, amount = lease.holds.pop(self.chance.randrange(len(lease.holds)))
+        chance = self.chance.random()
+        with tenancy.bound(self.tenant_id):
+            if chance < CAPTURED:
+                capture_spend(
+                    transaction_id=transaction_id,
+                    lease_token=lease.token,
+                    agent_id=self.agent_id,
+                    amount_usd=amount if chance < IN_FULL else TRIFLE_USD,
+                    by=self.by,
+                )
+            else:
+                void_spend(
+                    transaction_id=transaction_id,
+                    lease_token=lease.token,
+                    agent_id=self.agent_id,
+                    reason="drill",
+                    by=self.by,
+                )
+
+
+def run(orders: str, tenant: str, agent: str, holds: str, without_guard: str) -> None:
+    """`holds` at most at once in this process; with `without_guard` it checks first and adds later."""
+    follower = Follower(Path(orders))
+    if without_guard == "naive":
+        naive.check_then_add()
+    share = max(1, int(holds) // plan.THREADS)
+    spenders = [Spender(UUID(tenant), UUID(agent), follower, share) for _ in range(plan.THREADS)]
+    threads = [threading.Thread(target=spender.run) for spender in spenders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
