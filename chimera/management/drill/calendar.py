@@ -32,7 +32,8 @@ def hard_moments(zone: str, after: datetime) -> list[Moment]:
         Moment("the clocks change", _change(zone, changing)),
         Moment(f"the end of the day of {hours} hours", end_of_change),
     ]
-    midnights = [(day, clock.day_bounds(zone, day)[1]) for day in days if day != changing]
+    taken = {moment.at for moment in found}  # some zones change their clocks at midnight
+    midnights = [(day, end) for day in days if (end := clock.day_bounds(zone, day)[1]) not in taken]
     found.append(Moment("midnight", next(end for day, end in midnights if not _ends_month(day))))
     found.append(Moment("the end of a month", next(end for day, end in midnights if _ends_month(day))))
     return sorted(found, key=lambda moment: moment.at)
@@ -48,11 +49,11 @@ def _ends_month(day: date) -> bool:
 
 
 def _change(zone: str, day: date) -> datetime:
-    """The first instant of the other offset, to the second."""
+    """The first instant of the other offset, to the second; it may be the first of the day."""
     start, end = clock.day_bounds(zone, day)
     tz = ZoneInfo(zone)
-    before = start.astimezone(tz).utcoffset()
-    low, high = int(start.timestamp()), int(end.timestamp())
+    low, high = int(start.timestamp()) - 1, int(end.timestamp())
+    before = datetime.fromtimestamp(low, tz).utcoffset()
     while high - low > 1:
         middle = (low + high) // 2
         same = datetime.fromtimestamp(middle, tz).utcoffset() == before

@@ -8,15 +8,16 @@ from decimal import Decimal
 from chimera.management.drill.calendar import Moment, hard_moments
 
 ZONE = "Europe/Lisbon"  # its clocks change twice a year
-THREADS = 4  # of one process, each with a connection
+THREADS = 2  # of one process, each with a connection; more of them would mostly wait for one another
 TASKS = 2  # that a thread holds at once
-LEASE_SECONDS = 6  # what a killed process held is free again after this
+LEASE_SECONDS = 10  # what a killed process held is free again after this
 ASSETS = ("USD", "USDC")  # before the switch and after it
 LEAST_USD, MOST_USD = Decimal("0.10"), Decimal("1.00")  # of one hold
 SAMPLES_PER_SECOND = 2  # that the verdict asks for
 # Limits as shares of what all processes together would hold if nothing stopped them: each of them refuses now and then.
-DAY, MONTH, SESSIONS = Decimal("0.35"), Decimal("0.42"), (Decimal("0.20"), Decimal("0.16"))
-STEPS = 12  # the drill's time is cut into so many parts, and something happens at the beginning of most
+DAY, MONTH, SESSIONS = Decimal("0.12"), Decimal("0.14"), (Decimal("0.08"), Decimal("0.06"))
+STEPS = 12  # the drill's time is cut into so many parts, and something happens in most of them
+PATIENCE = 6  # a slow machine has so many times as long for a step, until enough was decided in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,8 @@ class Plan:
         return (self.demand_usd * share).quantize(Decimal("0.01"))
 
     @property
-    def lead_seconds(self) -> float:
-        """How long after a leap its moment comes."""
+    def step_seconds(self) -> float:
+        """How long after a leap its moment comes, where the machine is quick."""
         return self.seconds / STEPS
 
     @property
@@ -54,6 +55,10 @@ class Plan:
     @property
     def decisions_least(self) -> int:
         return self.processes * self.holds
+
+    @property
+    def decisions_per_step(self) -> int:
+        return self.decisions_least // STEPS
 
     @property
     def tasks(self) -> int:

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from chimera.management.drill.house import DrillFailed, House
-from chimera.management.drill.plan import ASSETS, LEASE_SECONDS, Act, Plan
+from chimera.management.drill.plan import ASSETS, LEASE_SECONDS, PATIENCE, Act, Plan
 from chimera.management.drill.proof import Event, Result
 from chimera.management.drill.tally import Counts, Tally
 from chimera.management.drill.watch import Seen, Watch
 
-TICK_SECONDS = 0.1
-COUNT_SECONDS = 1.0
+TICK_SECONDS = 0.2
+SHOW_SECONDS = 1.0
 READY_SECONDS = 180.0  # until every process has spent once
 FREED_SECONDS = LEASE_SECONDS * 5.0  # until the house has freed what the killed left behind
 
@@ -25,7 +25,10 @@ class Run:
         self.plan, self.house = plan, House(plan, base)
         self.events: list[Event] = []
         self._say, self._show = say, show
-        self._began = self._counted = 0.0
+        self._began = self._shown = 0.0
+        self._late = 0.0  # by how much this machine is behind the plan
+        self._recovery = 0.0  # how long it took, at worst, until they spent again after a leap
+        self._decided = 0  # until the last act
 
     @property
     def seconds(self) -> float:
@@ -54,7 +57,7 @@ class Run:
         acts = list(self.plan.acts(self.house.now()))
         for act in acts:
             self._wait(act.second)
-            self._note(self._do(act))
+            self._do(act)
         self._wait(self.plan.seconds)
         seconds = self.seconds
         self._note("every process is killed at once")
@@ -78,22 +81,31 @@ class Run:
             seconds=round(seconds, 1),
         )
 
-    def _do(self, act: Act) -> str:
+    def _do(self, act: Act) -> None:
         match act.what:
             case "kill":
-                return self.house.kill()
+                self._note(self.house.kill())
             case "flush":
-                return self.house.flush()
+                self._note(self.house.flush())
             case "restart":
-                return self.house.restart()
+                self._note(self.house.restart())
             case "switch":
-                return self.house.switch(ASSETS[1])
+                self._note(self.house.switch(ASSETS[1]))
             case "leap":
-                assert act.moment is not None
-                lead = self.plan.lead_seconds
-                return f"{self.house.leap(act.moment.at, lead)}, {lead:.0f} s before {act.moment.name}"
+                self._leap(act)
             case _:
                 raise ValueError(act.what)
+
+    def _leap(self, act: Act) -> None:
+        """To so long before the moment that all who lost their leases by it spend again when it comes."""
+        assert act.moment is not None
+        lead = max(self.plan.step_seconds, 2 * self._recovery)
+        self._late += lead - self.plan.step_seconds
+        self._note(f"{self.house.leap(act.moment.at, lead)}, {lead:.0f} s before {act.moment.name}")
+        began, granted = self.seconds, self._tally.counts().granted
+        while self._tally.counts().granted < granted + self.plan.processes and self.seconds < began + lead:
+            self._tick()
+        self._recovery = max(self._recovery, self.seconds - began)
 
     def _freed(self) -> int:
         """How many holds stay open, though nobody is left to settle them."""
@@ -103,8 +115,14 @@ class Run:
         return left
 
     def _wait(self, second: float) -> None:
-        while self.seconds < second:
+        """Until that second of the plan, and longer where the machine is slow: in each step something is decided."""
+        due = second + self._late
+        patience = due + (PATIENCE - 1) * self.plan.step_seconds
+        decided = self._decided + self.plan.decisions_per_step
+        while self.seconds < due or (self._tally.counts().decisions < decided and self.seconds < patience):
             self._tick()
+        self._late += max(0.0, self.seconds - due - TICK_SECONDS)
+        self._decided = self._tally.counts().decisions
 
     def _until(self, ask: Callable[[], bool], seconds: float, what: str) -> None:
         deadline = time.monotonic() + seconds
@@ -117,8 +135,8 @@ class Run:
     def _tick(self) -> None:
         self.house.tend()
         self._watch.check()
-        if time.monotonic() - self._counted >= COUNT_SECONDS:
-            self._counted = time.monotonic()
+        if time.monotonic() - self._shown >= SHOW_SECONDS:
+            self._shown = time.monotonic()
             self._show(self, self._tally.counts(), self._watch.seen)
         time.sleep(TICK_SECONDS)
 
