@@ -58,7 +58,7 @@ def change(*, budget_id: UUID, changes: dict[str, Any], expected_version: int | 
     Acts at once: a spend that is being decided right now either has passed before or meets the new limits.
     """
     _check(changes)
-    budget: BudgetConfig | None = BudgetConfig.objects.filter(pk=budget_id).select_for_update().first()
+    budget: BudgetConfig | None = BudgetConfig.objects.filter(pk=budget_id).select_for_update(no_key=True).first()
     if budget is None:
         raise not_found("budget")
     check_version(budget, expected_version)

@@ -92,7 +92,7 @@ def _apply(budget: BudgetConfig, increase: LimitIncrease, at: datetime) -> Decim
 
 
 def _lock(budget_id: UUID) -> BudgetConfig:
-    found: BudgetConfig | None = BudgetConfig.objects.filter(pk=budget_id).select_for_update().first()
+    found: BudgetConfig | None = BudgetConfig.objects.filter(pk=budget_id).select_for_update(no_key=True).first()
     if found is None:
         raise not_found("budget")
     return found

@@ -38,7 +38,7 @@ def _make_missing(budget_ids: Sequence[UUID], periods: Sequence[Period]) -> None
 
     This comes before any window is locked; otherwise two first spenders of a day could wait for one another.
     """
-    budgets = list(BudgetConfig.objects.filter(pk__in=budget_ids).order_by("pk").select_for_update())
+    budgets = list(BudgetConfig.objects.filter(pk__in=budget_ids).order_by("pk").select_for_update(no_key=True))
     at = clock.now()
     raises = raising(budgets, at)
     made = []
