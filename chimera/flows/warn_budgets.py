@@ -35,7 +35,7 @@ class Watch:
         """Answers for how many windows."""
         with tenancy.system():
             upto = eventlog.last_settled()
-            found = list(_unwarned(_moved(self._read, upto)).values_list("tenant_id", "pk"))
+            found = list(_unwarned(_moved(self._read, upto)).order_by("pk").values_list("tenant_id", "pk"))
         done = one_by_one(found, _warn)
         if done == len(found):  # else the same once more, a second later
             self._read = upto

@@ -15,7 +15,6 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('commerce', '0002_ledger_rules'),
-        ('swarm', '0006_agent_presence'),
     ]
 
     operations = [
@@ -68,7 +67,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='transaction',
-            index=django.contrib.postgres.indexes.BrinIndex(fields=['settled_at'], name='transaction_settled'),
+            index=django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['settled_at'], name='transaction_settled'),
         ),
         migrations.AddConstraint(
             model_name='spendwindow',

@@ -113,7 +113,7 @@ class Transaction(Versioned, TenantOwned):
             models.Index(fields=["session_id", "-id"], name="transaction_of_session"),
             models.Index(fields=["tenant_id", "-id"], name="transaction_newest"),
             models.Index(fields=["tenant_id", "status", "-id"], name="transaction_by_status"),
-            BrinIndex(fields=["settled_at"], name="transaction_settled"),  # rows are settled near the table's end
+            BrinIndex(fields=["settled_at"], name="transaction_settled", autosummarize=True),  # settled where it grows
             models.Index(
                 fields=["resume_deadline"],
                 name="transaction_resume_due",

@@ -79,6 +79,11 @@ def names_of(app: str) -> list[str]:
     return sorted(name for label, name in MigrationLoader(None).disk_migrations if label == app)
 
 
+def check(catalog: list[tuple[object, ...]], what: str) -> None:
+    now = sorted(ask(CATALOG_SQL))
+    assert now == catalog, f"{what} does not come back as it was: {sorted(set(catalog) ^ set(now))[:6]}"
+
+
 def main() -> None:
     setup_test_environment()
     migrate()
@@ -92,13 +97,13 @@ def main() -> None:
     for app in APPS[:3]:
         migrate(app, "zero")
         migrate(app)
-        assert sorted(ask(CATALOG_SQL)) == catalog, f"{app} does not come back as it was"
+        check(catalog, app)
     for app in APPS:
         migrate(app, "zero")
     left = [str(row[0]) for row in ask(OURS_SQL)]
     assert not left, f"left behind: {left}"
     migrate()
-    assert sorted(ask(CATALOG_SQL)) == catalog, "the house does not come back as it was"
+    check(catalog, "the house")
     fill("Baltic")
 
 
