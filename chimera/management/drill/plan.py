@@ -11,6 +11,7 @@ ZONE = "Europe/Lisbon"  # its clocks change twice a year
 THREADS = 2  # of one process, each with a connection; more of them would mostly wait for one another
 TASKS = 2  # that a thread holds at once
 LEASE_SECONDS = 10  # what a killed process held is free again after this
+PAUSE_SECONDS = 0.1  # where there is nothing to claim, or somebody else is at the same thing
 ASSETS = ("USD", "USDC")  # before the switch and after it
 LEAST_USD, MOST_USD = Decimal("0.10"), Decimal("1.00")  # of one hold
 SAMPLES_PER_SECOND = 2  # that the verdict asks for

@@ -10,6 +10,7 @@ import threading
 import time
 import traceback
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
@@ -33,18 +34,19 @@ from swarm.actions import agents, claims, tasks
 from swarm.models.task import Task
 
 CENTS = Decimal("0.01")
-MORE_THAN_SETTLED = 0.75  # of a spender's steps ask for more, while it may hold more
-CAPTURED = 0.3  # of the holds that end; of these a trifle, so that the limits last, and now and then all of it
 TRIFLE_USD = Decimal("0.001")
-IN_FULL = 0.002
-PAUSE_SECONDS = 0.1  # where there is nothing to claim, or somebody else is at the same thing
+# Of a thousand steps: so many ask for more, while more may be held.
+ASKING = 750
+# Of a thousand holds that end: so many are captured, with a trifle, so that the limits last; and these few in full.
+CAPTURED, IN_FULL = 300, 2
+RENEWED_AFTER = settings.LEASE / 4
 
 
 @dataclass
 class Leased:
     task_id: UUID
     token: UUID
-    renewed: float
+    renewed: timedelta  # on the machine's clock, which does not leap
     holds: list[tuple[UUID, Decimal]] = field(default_factory=list)
 
 
@@ -67,18 +69,18 @@ class Spender:
                 if refusal is None or refusal.status != 503:
                     traceback.print_exc()
                     os._exit(1)
-                time.sleep(PAUSE_SECONDS)
+                time.sleep(plan.PAUSE_SECONDS)
 
     def _step(self) -> None:
         self._beat()
         if len(self.leased) < plan.TASKS and not self._claim():
-            time.sleep(PAUSE_SECONDS)
+            time.sleep(plan.PAUSE_SECONDS)
         if not self.leased:
             return
         lease = self.chance.choice(self.leased)
         try:
             held = sum(len(each.holds) for each in self.leased)
-            if not lease.holds or (held < self.most and self.chance.random() < MORE_THAN_SETTLED):
+            if not lease.holds or (held < self.most and self.chance.randrange(1000) < ASKING):
                 self._ask(lease)
             else:
                 self._settle(lease)
@@ -101,19 +103,19 @@ class Spender:
         liveness.beat(self.agent_id, tasks=agent.max_slots - free + len(claimed), slots=agent.max_slots)
         for task in claimed:
             assert task.lease_token is not None
-            self.leased.append(Leased(task.pk, task.lease_token, time.monotonic()))
+            self.leased.append(Leased(task.pk, task.lease_token, _now()))
         return bool(claimed)
 
     def _beat(self) -> None:
         for lease in list(self.leased):
-            if time.monotonic() - lease.renewed < settings.LEASE.total_seconds() / 4:
+            if _now() - lease.renewed < RENEWED_AFTER:
                 continue
             try:
                 with tenancy.bound(self.tenant_id):
                     task = tasks.read(lease.task_id)
                     tasks.check_lease(task, lease.token, agent_id=self.agent_id)
                     claims.renew(task=task)
-                lease.renewed = time.monotonic()
+                lease.renewed = _now()
             except StaleLease:
                 self.leased.remove(lease)
 
@@ -133,7 +135,7 @@ class Spender:
 
     def _settle(self, lease: Leased) -> None:
         transaction_id, amount = lease.holds.pop(self.chance.randrange(len(lease.holds)))
-        chance = self.chance.random()
+        chance = self.chance.randrange(1000)
         with tenancy.bound(self.tenant_id):
             if chance < CAPTURED:
                 capture_spend(
@@ -151,6 +153,10 @@ class Spender:
                     reason="drill",
                     by=self.by,
                 )
+
+
+def _now() -> timedelta:
+    return timedelta(seconds=time.monotonic())
 
 
 def run(orders: str, tenant: str, agent: str, holds: str, without_guard: str) -> None:
