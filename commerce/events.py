@@ -199,3 +199,21 @@ class BudgetChanged(BudgetLimits):
 
     type: ClassVar[str] = "commerce.budget.changed"
     before: dict[str, str | bool | None]
+
+
+class BudgetRulesChanged(Fact):
+    """Another version of its rules acts from now on."""
+
+    type: ClassVar[str] = "commerce.budget.rules_changed"
+    rules_version: int
+    rules: dict[str, Any]
+
+    @classmethod
+    def about(cls, budget: Any, *, rules: dict[str, Any]) -> Self:
+        return cls(
+            aggregate_id=budget.pk,
+            aggregate_version=budget.version,
+            session_id=budget.scope_id if budget.scope == "session" else None,
+            rules_version=budget.rules_version,
+            rules=rules,
+        )

@@ -12,7 +12,7 @@ from chimera.kernel import ids
 from chimera.kernel.errors import not_found
 from chimera.kernel.partitions import ByTime
 from commerce.periods import Period
-from commerce.states import MONEY_OPEN, IncreaseStatus, Keeper, MoneyStatus, Scope
+from commerce.states import MONEY_COUNTED, MONEY_OPEN, IncreaseStatus, Keeper, MoneyStatus, Scope
 
 CLOCK_SLACK = timedelta(minutes=1)  # two processes' clocks differ by less; a transaction is never older than its task
 
@@ -42,6 +42,12 @@ class IncreaseQuerySet(QuerySet[Any]):
         return self.filter(status=IncreaseStatus.ACTIVE, expires_at__lte=at)
 
 
+class RulesQuerySet(QuerySet[Any]):
+    def acting(self, budgets: Iterable[Any]) -> Self:
+        """The version of each budget that acts."""
+        return self.filter(budget_id__in=[budget.pk for budget in budgets], version=F("budget__rules_version"))
+
+
 class SpendWindowQuerySet(QuerySet[Any]):
     def of(self, budget_ids: Iterable[UUID], periods: Sequence[Period]) -> Self:
         """The windows of these budgets in these periods, as far as they have been spent from."""
@@ -59,7 +65,7 @@ class SpendWindowQuerySet(QuerySet[Any]):
         return self.filter(Q(ends_at__isnull=True) | Q(ends_at__gt=at))
 
 
-_COUNTED = Case(
+COUNTED_USD = Case(
     When(status=MoneyStatus.CAPTURED, then=F("captured_usd")),
     When(status__in=MONEY_OPEN, then=F("amount_usd")),
     default=Value(Decimal(0)),
@@ -88,6 +94,10 @@ class TransactionQuerySet(ByTime):
     def open(self) -> Self:
         return self.filter(status__in=MONEY_OPEN)
 
+    def counted(self) -> Self:
+        """What is in the windows: not what was denied, or given back."""
+        return self.filter(status__in=MONEY_COUNTED)
+
     def resume_due(self, at: datetime) -> Self:
         """Approved holds whose task nobody claimed in time."""
         return self.filter(keeper=Keeper.RESUME, resume_deadline__lte=at)
@@ -103,14 +113,14 @@ class TransactionQuerySet(ByTime):
             template="floor(extract(epoch FROM %(expressions)s) / 3600)::int",
             output_field=IntegerField(),
         )
-        captured = Sum(_COUNTED, filter=Q(status=MoneyStatus.CAPTURED), default=Decimal(0))
-        held = Sum(_COUNTED, filter=Q(status__in=MONEY_OPEN), default=Decimal(0))
+        captured = Sum(COUNTED_USD, filter=Q(status=MoneyStatus.CAPTURED), default=Decimal(0))
+        held = Sum(COUNTED_USD, filter=Q(status__in=MONEY_OPEN), default=Decimal(0))
         rows = self.order_by().annotate(hour=hour).values("hour").annotate(captured=captured, held=held)
         return {row["hour"]: (row["captured"], row["held"]) for row in rows}
 
     def spent(self) -> Decimal:
         """Held, in review and captured together, in US dollars."""
-        total: Decimal | None = self.order_by().aggregate(total=Sum(_COUNTED))["total"]
+        total: Decimal | None = self.order_by().aggregate(total=Sum(COUNTED_USD))["total"]
         return total or Decimal(0)
 
 

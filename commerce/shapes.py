@@ -6,10 +6,21 @@ from typing import Any
 from uuid import UUID
 
 from chimera.kernel import clock
+from commerce.actions.previewing import Preview
 from commerce.forecast import Forecast
 from commerce.limits import Limit
-from commerce.models import BudgetConfig, LimitIncrease, Transaction
-from commerce.serializers import BudgetShape, ForecastShape, IncreaseShape, TransactionShape, WindowShape
+from commerce.models import BudgetConfig, BudgetRules, LimitIncrease, Transaction
+from commerce.rules import NONE
+from commerce.serializers import (
+    BudgetShape,
+    ForecastShape,
+    IncreaseShape,
+    PreviewDifference,
+    PreviewOutcome,
+    RulesShape,
+    TransactionShape,
+    WindowShape,
+)
 from commerce.states import IncreaseStatus
 
 
@@ -52,3 +63,53 @@ def increase(row: LimitIncrease) -> dict[str, Any]:
 
 def increases(rows: Sequence[LimitIncrease]) -> list[dict[str, Any]]:
     return [increase(row) for row in rows]
+
+
+def acting_rules(budget: BudgetConfig) -> dict[str, Any]:
+    """The rules that act; version 0, and none, where there are none yet."""
+    row = budget.rules.filter(version=budget.rules_version).first()
+    if row is not None:
+        return rules_version(row)
+    return {
+        "budget": str(budget.pk),
+        "version": 0,
+        "rules": NONE.stored(),
+        "created_by": None,
+        "created_at": None,
+    }
+
+
+def rules_version(row: BudgetRules) -> dict[str, Any]:
+    return dict(RulesShape(row).data)
+
+
+def rules_versions(rows: Sequence[BudgetRules]) -> list[dict[str, Any]]:
+    return [rules_version(row) for row in rows]
+
+
+def preview(seen: Preview) -> dict[str, Any]:
+    outcomes = [
+        {"was": was, "would_be": would_be, "count": figures.count, "amount_usd": figures.amount_usd}
+        for (was, would_be), figures in sorted(seen.replay.outcomes.items())
+    ]
+    differences = [
+        {
+            "transaction": each.past.id,
+            "created_at": each.past.at,
+            "amount_usd": each.past.amount_usd,
+            "payee": each.past.payee,
+            "category": each.past.category,
+            "asset_symbol": each.past.asset_symbol,
+            "was": each.past.was,
+            "would_be": each.would_be,
+            "rule": each.rule or None,
+        }
+        for each in seen.replay.differences
+    ]
+    return {
+        "since": seen.since,
+        "looked_at": seen.looked_at,
+        "complete": seen.complete,
+        "outcomes": [dict(PreviewOutcome(each).data) for each in outcomes],
+        "differences": [dict(PreviewDifference(each).data) for each in differences],
+    }

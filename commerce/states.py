@@ -15,6 +15,7 @@ class MoneyStatus(StrEnum):
 
 
 MONEY_OPEN = (MoneyStatus.HELD, MoneyStatus.REVIEW)  # what is reserved in the windows
+MONEY_COUNTED = (*MONEY_OPEN, MoneyStatus.CAPTURED)  # what is in the windows at all
 
 MONEY = Machine(
     "transaction",
@@ -110,6 +111,10 @@ class DeniedCode(StrEnum):
     BUDGET_INACTIVE = "budget_inactive"
     CURRENCY_MISMATCH = "currency_mismatch"
     BUDGET_EXCEEDED = "budget_exceeded"
+    PAYEE_DENIED = "payee_denied"
+    CATEGORY_DENIED = "category_denied"
+    ASSET_DENIED = "asset_denied"
+    VELOCITY_EXCEEDED = "velocity_exceeded"
     DRY_RUN = "dry_run"
     REJECTED = "rejected"  # by the card's decision or expiry
     WITHDRAWN = "withdrawn"  # its task ended before anybody decided

@@ -1,5 +1,7 @@
-"""Cards: open, claim, decide, expire, withdraw. What a decision does to task and money stands in flows.decide_review."""
+"""Cards: open, claim, approve, decide, expire, withdraw. What a decision does to task and money stands in flows.decide_review."""
 
+import hashlib
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -9,10 +11,12 @@ from django.db.models import F
 
 from chimera.kernel import clock, ids
 from chimera.kernel.actors import SYSTEM, Actor, ActorKind
-from chimera.kernel.errors import Refused, conflict, invalid
+from chimera.kernel.errors import Refused, conflict, forbidden, invalid
 from chimera.kernel.eventlog import tell
-from safety.events import ReviewClaimed, ReviewDecided, ReviewExpired, ReviewOpened, ReviewWithdrawn
-from safety.models import CardKind, ReviewCard
+from chimera.kernel.identity import Role
+from safety.events import ReviewClaimed, ReviewDecided, ReviewExpired, ReviewOpened, ReviewVoted, ReviewWithdrawn
+from safety.models import CardKind, ReviewCard, ReviewVote
+from safety.quorum import is_met, missing, one_reviewer, standing
 from safety.states import CARD, DECIDED_AS, CardStatus, Decision
 
 CLAIM = timedelta(minutes=10)  # a reviewer who walked away does not hold a card for longer
@@ -32,8 +36,9 @@ def open_card(
     transaction_id: UUID | None = None,
     result_id: UUID | None = None,
     card_id: UUID | None = None,
+    quorum: list[dict[str, Any]] | None = None,
 ) -> ReviewCard:
-    """Ask a person. The caller holds the task's lock and has it BLOCKED in the same transaction."""
+    """Ask a person, or those of `quorum`. The caller holds the task's lock and has it BLOCKED in the same transaction."""
     card = ReviewCard.objects.create(
         id=card_id or new_id(),
         task_id=task_id,
@@ -42,6 +47,7 @@ def open_card(
         reasons=reasons,
         transaction_id=transaction_id,
         result_id=result_id,
+        quorum=quorum or one_reviewer(),
         due_at=clock.now() + settings.CARD_DUE,
     )
     tell(ReviewOpened.about(card, due_at=card.due_at.isoformat(), transaction=transaction_id), by=by)
@@ -73,6 +79,43 @@ def claim(*, card: ReviewCard, by: Actor) -> None:
     tell(ReviewClaimed.about(card, by_name=by.name), by=by)
 
 
+def approve(
+    *, card: ReviewCard, roles: frozenset[Role], note: str, edited_payload: dict[str, Any] | None, by: Actor
+) -> bool:
+    """Keep one person's approval; True when nobody else is needed, and the caller then decides.
+
+    With another payload than the card's, the approvals before it count no more. Refuses: 403 `role` where no open demand
+    takes the person's `roles`, 409 `already_voted`.
+    """
+    check_pending(card)
+    _check_edit(card, Decision.APPROVE, edited_payload)
+    if edited_payload is not None:
+        card.edited_payload = edited_payload
+    payload, user_id = digest_of(card.edited_payload), _user_id(by)
+    before = list(ReviewVote.objects.filter(card=card, payload=payload).values_list("person_id", "roles"))
+    if user_id in {person for person, _ in before}:
+        raise conflict("You have approved this card already; somebody else is needed.", code="already_voted")
+    demands = standing(card.quorum, [given for _, given in before])
+    if not any(demand.takes(roles) and not demand.is_met for demand in demands):
+        raise forbidden(f"This card needs {missing(demands)}; you are none of them.", code="role")
+    ReviewVote.objects.create(card=card, person_id=user_id, roles=sorted(roles), payload=payload, note=note.strip())
+    demands = standing(card.quorum, [*(given for _, given in before), roles])
+    if is_met(demands):
+        return True
+    ReviewCard.objects.filter(pk=card.pk).update(edited_payload=card.edited_payload, version=F("version") + 1)
+    card.refresh_from_db()
+    tell(ReviewVoted.about(card, by_name=by.name, note=note.strip(), missing=missing(demands)), by=by)
+    return False
+
+
+def digest_of(payload: dict[str, Any] | None) -> str:
+    """What approvals are bound to: an edited payload by its digest, "" for what was asked."""
+    if payload is None:
+        return ""
+    text = json.dumps(payload, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def decide(
     *, card: ReviewCard, decision: Decision, note: str, edited_payload: dict[str, Any] | None, by: Actor
 ) -> None:
@@ -82,8 +125,7 @@ def decide(
         raise invalid(
             "Say why: a rejection or a request for changes needs a note.", field_name="note", code="note_required"
         )
-    if edited_payload is not None and (decision is not Decision.APPROVE or card.kind != CardKind.RESULT):
-        raise invalid("`edited_payload` goes with the approval of a result.", field_name="edited_payload")
+    _check_edit(card, decision, edited_payload)
     CARD.advance(
         card,
         to=DECIDED_AS[decision],
@@ -143,6 +185,11 @@ def check_pending(card: ReviewCard) -> None:
             "decided_at": card.decided_at.isoformat() if card.decided_at else None,
         },
     )
+
+
+def _check_edit(card: ReviewCard, decision: Decision, edited_payload: dict[str, Any] | None) -> None:
+    if edited_payload is not None and (decision is not Decision.APPROVE or card.kind != CardKind.RESULT):
+        raise invalid("`edited_payload` goes with the approval of a result.", field_name="edited_payload")
 
 
 def _user_id(by: Actor) -> int:

@@ -15,10 +15,12 @@ from chimera.kernel.http.schema import page_of, paged
 from chimera.kernel.identity import Role
 from safety import actions
 from safety.models import ReviewCard
+from safety.quorum import ANY_APPROVER
 from safety.serializers import NewDecision, ReviewClaimShape, ReviewShape
 from safety.states import CardStatus, Decision
 
 REVIEWERS = frozenset({Role.REVIEWER, Role.ADMIN})
+DECIDERS = ANY_APPROVER  # at the door; whom this card asks is said by its quorum
 
 
 class Reviews(Door):
@@ -65,7 +67,7 @@ class ReviewClaim(Door):
 
 
 class ReviewDecision(Door):
-    allow: ClassVar = {"POST": REVIEWERS}
+    allow: ClassVar = {"POST": DECIDERS}
 
     @extend_schema(operation_id="reviews_decide", request=NewDecision, responses=ReviewShape)
     def post(self, request: Call, review_id: UUID) -> Response:

@@ -36,6 +36,15 @@ class ReviewClaimed(CardFact):
     by_name: str
 
 
+class ReviewVoted(CardFact):
+    """One person approved, and others must; `missing` says how many of whom, in words."""
+
+    type: ClassVar[str] = "safety.review.voted"
+    by_name: str
+    note: str
+    missing: str
+
+
 class ReviewDecided(CardFact):
     """Approved, rejected or changes requested; `status` says which."""
 

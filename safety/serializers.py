@@ -20,6 +20,22 @@ class ReasonShape(serializers.Serializer[Any]):
     evidence = serializers.CharField(required=False)
 
 
+class DemandShape(serializers.Serializer[Any]):
+    approvers = serializers.IntegerField()
+    roles = serializers.ListField(
+        child=serializers.CharField(), help_text="One of these each; an admin has every role."
+    )
+    given = serializers.IntegerField()
+
+
+class VoteShape(serializers.Serializer[Any]):
+    by = serializers.CharField()
+    roles = serializers.ListField(child=serializers.CharField())
+    note = serializers.CharField()
+    at = serializers.DateTimeField()
+    counts = serializers.BooleanField(help_text="False where the payload was edited after it.")
+
+
 class ReviewShape(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     kind = serializers.CharField()
@@ -31,6 +47,9 @@ class ReviewShape(serializers.Serializer[Any]):
     action = serializers.UUIDField(allow_null=True)
     result = serializers.DictField(allow_null=True)
     memories = serializers.ListField(child=serializers.DictField())
+    approvals_needed = serializers.IntegerField(help_text="How many more people at least; 0 once it is decided.")
+    quorum = DemandShape(many=True, help_text="Who must approve: every one of these demands is met.")
+    votes = VoteShape(many=True, help_text="The approvals so far, oldest first.")
     claimed_by = serializers.CharField(allow_null=True)
     claim_expires_at = serializers.DateTimeField(allow_null=True)
     due_at = serializers.DateTimeField()

@@ -64,6 +64,10 @@ class Caller:
             self.client.patch(_url(path), json.dumps(body), content_type="application/json", headers=sent)
         )
 
+    def put(self, path: str, body: Any, **headers: str) -> Said:
+        sent = self._headers(headers)
+        return self._said(self.client.put(_url(path), json.dumps(body), content_type="application/json", headers=sent))
+
     def _headers(self, more: dict[str, str]) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.secret}"} | {k.replace("_", "-"): v for k, v in more.items()}
 

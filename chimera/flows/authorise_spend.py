@@ -12,9 +12,11 @@ from chimera.kernel.actors import Actor
 from chimera.kernel.http.parsing import money_text
 from chimera.kernel.identity import Role
 from commerce import actions as commerce
-from commerce.actions import Outcome, Place, Purchase
+from commerce.actions import Approval, Outcome, Place, Purchase
+from commerce.models import Transaction
 from commerce.states import MoneyStatus
 from safety import actions as safety
+from safety import quorum
 from safety.models import CardKind
 from swarm.actions import tasks
 from swarm.models import Task
@@ -52,18 +54,24 @@ def place_of(task: Task, agent_id: UUID) -> Place:
 def _ask_a_person(task: Task, outcome: Outcome, card_id: UUID, by: Actor) -> None:
     """The task waits for the card, and the card keeps this spend and every other hold of the task."""
     spend = outcome.transaction
-    assert outcome.threshold_usd is not None
-    amount, threshold = money_text(spend.amount_usd), money_text(outcome.threshold_usd)
-    what = spend.payee or spend.category or "an unnamed payee"
-    detail = f"{amount} USD for {what} is above the approval threshold of {threshold} USD."
+    reasons = [_reason(spend, approval) for approval in outcome.approvals]
     commerce.keep_by_card(task_id=task.pk, card_id=card_id, by=by)
-    tasks.block(task=task, reason=detail, by=by)
+    tasks.block(task=task, reason=reasons[0]["detail"], by=by)
     safety.open_card(
         task_id=task.pk,
         session_id=task.session_id,
         kind=CardKind.SPEND,
-        reasons=[{"code": "spend_above_threshold", "detail": detail}],
+        reasons=reasons,
         transaction_id=spend.pk,
         card_id=card_id,
+        quorum=quorum.together((each.approvers, each.roles) for each in outcome.approvals),
         by=by,
     )
+
+
+def _reason(spend: Transaction, approval: Approval) -> dict[str, str]:
+    amount, above = money_text(spend.amount_usd), money_text(approval.above_usd)
+    what = spend.payee or spend.category or "an unnamed payee"
+    who = f" {approval.approvers} of {' or '.join(approval.roles)} must approve it." if approval.approvers > 1 else ""
+    detail = f"{amount} USD for {what} is above the approval threshold of {above} USD.{who}"
+    return {"code": "spend_above_threshold", "detail": detail}

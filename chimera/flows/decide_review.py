@@ -1,4 +1,7 @@
-"""Decide: one person's decision settles card, task and money in one transaction; it is resumed exactly once.
+"""Decide: a decision settles card, task and money in one transaction; the task is resumed exactly once.
+
+A rejection and a request for changes need one person, an approval as many as the card's quorum asks for: the last of them
+decides, those before only leave their approval with the card.
 
 Locks: the task (with its judge's, if one is at it), then the card, then windows and transactions.
 Dies anywhere: the card is still pending and everything as before, or decided and everything settled; the dispatch of the
@@ -12,21 +15,28 @@ from django.conf import settings
 
 from chimera.flows import judge_results
 from chimera.kernel import clock
-from chimera.kernel.actors import Actor
-from chimera.kernel.errors import Stale, conflict
+from chimera.kernel.actors import Actor, ActorKind
+from chimera.kernel.errors import Stale, conflict, forbidden
+from chimera.kernel.identity import Role
 from commerce import actions as commerce
+from commerce.models import Transaction
 from safety import actions as safety
 from safety.models import CardKind, ReviewCard
+from safety.quorum import deciders
 from safety.states import Decision
 from swarm.actions import results, tasks
-from swarm.models import Task
+from swarm.models import AgentProfile, Membership, Task
 from swarm.states import SESSION_OPEN, TaskStatus
+
+AGENT = f"{ActorKind.AGENT}:"
+ANCESTORS_MAX = 16  # looked up one by one; work is not delegated deeper
 
 
 def decide_review(
     *, card_id: UUID, decision: Decision, note: str, edited_payload: dict[str, Any] | None, by: Actor
 ) -> ReviewCard:
-    """The card as it is afterwards; 409 `already_decided` for everybody after the first, `session_ended` after a stop.
+    """The card as it is afterwards, still pending where more people must approve. 409 `already_decided` for everybody after
+    the decision, `already_voted`, `session_ended` after a stop; 403 `role`, and for approving one's own `own_request`.
 
     Approving a result that was made against an older goal, budget or context withdraws the card and sends the task back:
     it is kept as evidence, and not applied.
@@ -41,8 +51,14 @@ def decide_review(
         raise Stale(f"Its task is {task.status}, no longer blocked.")
     if tasks.session_of(task).status not in SESSION_OPEN:
         raise conflict("Its session has ended; the card is being withdrawn.", code="session_ended")
+    roles = _check_may(card, by)
     if decision is Decision.APPROVE and _is_result(card) and tasks.is_stale(task):
         return _send_back(card, task, by)
+    if decision is Decision.APPROVE:
+        _check_not_own(card, task, by)
+        if not safety.approve(card=card, roles=roles, note=note, edited_payload=edited_payload, by=by):
+            return card
+        edited_payload = card.edited_payload
     safety.decide(card=card, decision=decision, note=note, edited_payload=edited_payload, by=by)
     judge_results.dismiss(list(locked.values()), by)
     match decision:
@@ -56,6 +72,41 @@ def decide_review(
             counts = card.kind == CardKind.MANUAL  # its first claim is its first attempt; resuming uses up none
             tasks.go_on(task=task, review_id=card.pk, note=card.note, counts=counts, by=by)
     return card
+
+
+def _check_may(card: ReviewCard, by: Actor) -> frozenset[Role]:
+    """The roles that the person has now; 403 unless reviewers' or of those whom the card asks."""
+    found = Membership.objects.filter(user_id=int(by.id)).values_list("roles", flat=True).first()
+    roles = frozenset(Role(name) for name in found or [])
+    wanted = deciders(card.quorum)
+    if not roles & wanted:
+        raise forbidden(f"This card is decided by: {', '.join(sorted(wanted))}.", code="role")
+    return roles
+
+
+def _check_not_own(card: ReviewCard, task: Task, by: Actor) -> None:
+    """Money is approved by others than who asked for the work, and who registered the agents that ask for it."""
+    if card.kind != CardKind.SPEND or card.transaction_id is None:
+        return
+    makers = _makers(task)
+    if str(by) in makers:
+        raise forbidden("You asked for this work; somebody else approves what it spends.", code="own_request")
+    spender: Transaction = Transaction.objects.get_or_refuse(card.transaction_id)
+    agents = {spender.agent_id, *(UUID(each.removeprefix(AGENT)) for each in makers if each.startswith(AGENT))}
+    if AgentProfile.objects.filter(pk__in=agents, registered_by=str(by)).exists():
+        raise forbidden("It is your own agent that asks; somebody else approves it.", code="own_request")
+
+
+def _makers(task: Task) -> set[str]:
+    """Who made this task, and those above it as far as they are there and not deeper than ANCESTORS_MAX."""
+    made, above = {task.created_by}, task.parent_task_id
+    for _ in range(ANCESTORS_MAX):
+        found = Task.objects.filter(pk=above).values_list("created_by", "parent_task_id").first() if above else None
+        if found is None:
+            break
+        maker, above = found
+        made.add(maker)
+    return made
 
 
 def _is_result(card: ReviewCard) -> bool:

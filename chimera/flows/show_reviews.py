@@ -1,10 +1,15 @@
 """A card as reviewers see it: its own fields, the result it is about, and the memories that were frozen with the task."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from memory import queries as memory
-from safety.models import ReviewCard
+from safety.actions import digest_of
+from safety.models import ReviewCard, ReviewVote
+from safety.quorum import Demand, standing
+from safety.states import CardStatus
 from swarm.models import TaskResult
 
 
@@ -14,13 +19,34 @@ def show_reviews(cards: Sequence[ReviewCard]) -> list[dict[str, Any]]:
     about = {c.result_id: c.task_id for c in cards if c.result_id}
     results = {r.id: r for r in TaskResult.objects.filter(id__in=list(about), task_id__in=set(about.values()))}
     frozen = memory.frozen_for_all({c.task_id for c in cards})
+    votes = votes_of(cards)
     return [
-        _shape(card, results.get(card.result_id) if card.result_id else None, frozen.get(card.task_id, []))
+        _shape(
+            card, results.get(card.result_id) if card.result_id else None, frozen.get(card.task_id, []), votes[card.pk]
+        )
         for card in cards
     ]
 
 
-def _shape(card: ReviewCard, result: TaskResult | None, memories: list[dict[str, Any]]) -> dict[str, Any]:
+def votes_of(cards: Sequence[ReviewCard]) -> dict[UUID, list[ReviewVote]]:
+    """The approvals of each card, oldest first, in one query."""
+    found: dict[UUID, list[ReviewVote]] = defaultdict(list)
+    for vote in ReviewVote.objects.filter(card__in=cards).select_related("person").order_by("pk"):
+        found[vote.card_id].append(vote)
+    return found
+
+
+def demands_of(card: ReviewCard, votes: Sequence[ReviewVote]) -> list[Demand]:
+    """Whom the card asks, and how many of them have approved what it says now."""
+    payload = digest_of(card.edited_payload)
+    return standing(card.quorum, [vote.roles for vote in votes if vote.payload == payload])
+
+
+def _shape(
+    card: ReviewCard, result: TaskResult | None, memories: list[dict[str, Any]], votes: list[ReviewVote]
+) -> dict[str, Any]:
+    demands, payload = demands_of(card, votes), digest_of(card.edited_payload)
+    missing = [demand.approvers - demand.given for demand in demands if not demand.is_met]
     return {
         "id": card.pk,
         "kind": card.kind,
@@ -32,6 +58,9 @@ def _shape(card: ReviewCard, result: TaskResult | None, memories: list[dict[str,
         "action": None,
         "result": _result(result),
         "memories": memories,
+        "approvals_needed": max(missing, default=0) if card.status == CardStatus.PENDING else 0,
+        "quorum": [each.stored() | {"given": each.given} for each in demands],
+        "votes": [_vote(vote, counts=vote.payload == payload) for vote in votes],
         "claimed_by": card.claimed_by.get_username() if card.claimed_by else None,
         "claim_expires_at": card.claim_expires_at,
         "due_at": card.due_at,
@@ -40,6 +69,16 @@ def _shape(card: ReviewCard, result: TaskResult | None, memories: list[dict[str,
         "note": card.note,
         "edited_payload": card.edited_payload,
         "created_at": card.created_at,
+    }
+
+
+def _vote(vote: ReviewVote, *, counts: bool) -> dict[str, Any]:
+    return {
+        "by": vote.person.get_username(),
+        "roles": vote.roles,
+        "note": vote.note,
+        "at": vote.at,
+        "counts": counts,
     }
 
 

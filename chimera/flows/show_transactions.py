@@ -37,6 +37,8 @@ def show_denial(outcome: Outcome, shown: dict[str, Any]) -> Refused:
             "resets_at": refusal.resets_at,
             "window": refusal.window,
             "budget": str(refusal.budget_id) if refusal.budget_id else None,
+            "rule": refusal.rule or None,
+            "rules_version": refusal.rules_version,
             "transaction": shown,
         },
     )

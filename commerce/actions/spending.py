@@ -3,8 +3,6 @@
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from functools import reduce
 from operator import or_
@@ -19,54 +17,13 @@ from chimera.kernel.actors import Actor
 from chimera.kernel.errors import invalid
 from chimera.kernel.eventlog import tell
 from chimera.kernel.http.parsing import money_text
-from commerce.actions import windows
+from commerce.actions import rules, windows
+from commerce.actions.purchase import Approval, Outcome, Place, Purchase, Refusal
 from commerce.events import HoldPlaced, SpendDenied, SpendReviewRequested
 from commerce.limits import PLACES, ZERO, Limit, tightest, usage
 from commerce.models import BudgetConfig, SpendWindow, Transaction
 from commerce.periods import Period, periods_at
 from commerce.states import Currency, DeniedCode, Keeper, MoneyStatus, WindowKind
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Purchase:
-    """What an agent wants to buy."""
-
-    amount_usd: Decimal
-    asset_symbol: str
-    payee: str = ""
-    category: str = ""
-    metadata: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where it is spent: this decides which budgets apply."""
-
-    task_id: UUID
-    session_id: UUID
-    campaign_id: UUID | None
-    agent_id: UUID
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """Why a spend was denied; `remaining_usd` is possible now, more from `resets_at` on (None: never)."""
-
-    code: DeniedCode
-    detail: str
-    remaining_usd: Decimal = ZERO
-    resets_at: datetime | None = None
-    window: WindowKind | None = None
-    budget_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The row that was written, or found again; `refusal` goes with denied, `threshold_usd` with review."""
-
-    transaction: Transaction
-    refusal: Refusal | None = None
-    threshold_usd: Decimal | None = None
 
 
 def reserve(
@@ -81,8 +38,9 @@ def reserve(
 ) -> Outcome:
     """Hold the amount in every window that applies, or write a row that says why not.
 
-    Above an applicable approval threshold the row is in review, reserved already, and kept by the card
-    `card_id`, which the caller then opens. A purchase that a card let go on is answered with that same hold.
+    First the budgets' standing decides, then their rules, then their limits. Above an amount that some budget wants
+    approved the row is in review, reserved already, and kept by the card `card_id`, which the caller then opens. A
+    purchase that a card let go on is answered with that same hold.
     Raises 422 for what is no purchase: an amount that is not positive, finite and of at most six places, an
     asset nobody knows.
     """
@@ -102,14 +60,16 @@ def reserve(
         return _denied(row, refusal, by)
     active = [budget for budget in budgets if budget.is_active]
     row.budgets = [budget.pk for budget in active]
+    acting = rules.acting(active)
+    if (refusal := rules.refusal(active, acting, purchase, clock.now())) is not None:
+        return _denied(row, refusal, by)
     counted = [window for window in locked if window.budget_id in set(row.budgets)]
     limits = _limits(active, counted, periods)
     if not _held_in(counted, limits, purchase.amount_usd):
         return _denied(row, _over(purchase.amount_usd, _limits(active, counted, periods)), by)
     row.windows = [window.pk for window in counted]
-    threshold = _threshold_passed(active, purchase.amount_usd)
-    if threshold is not None:
-        return _reviewed(row, threshold, card_id, by)
+    if approvals := rules.approvals(active, acting, purchase.amount_usd):
+        return _reviewed(row, approvals, card_id, by)
     return _placed(row, limits, lease_token, by)
 
 
@@ -241,33 +201,23 @@ def _over(amount: Decimal, limits: Sequence[Limit]) -> Refusal:
     )
 
 
-def _threshold_passed(budgets: Iterable[BudgetConfig], amount: Decimal) -> BudgetConfig | None:
-    """The budget with the lowest approval threshold below the amount."""
-    passed = [
-        (b.approval_threshold_usd, b.pk, b)
-        for b in budgets
-        if b.approval_threshold_usd is not None and amount > b.approval_threshold_usd
-    ]
-    return min(passed)[2] if passed else None
-
-
 def _refuse(code: DeniedCode, detail: str, budget: BudgetConfig | None = None) -> Refusal:
     return Refusal(code=code, detail=detail, budget_id=budget.pk if budget else None)
 
 
 def _denied(row: Transaction, refusal: Refusal, by: Actor) -> Outcome:
     row.status, row.settled_at = MoneyStatus.DENIED, row.created_at
-    row.denied_code, row.denied_reason = refusal.code, refusal.detail
+    row.denied_code, row.denied_reason = refusal.code, refusal.detail[:500]
     _write(row, refusal.budget_id, by)
     tell(SpendDenied.about(row, code=str(refusal.code), reason=refusal.detail), by=by)
     return Outcome(row, refusal)
 
 
-def _reviewed(row: Transaction, deciding: BudgetConfig, card_id: UUID, by: Actor) -> Outcome:
+def _reviewed(row: Transaction, approvals: tuple[Approval, ...], card_id: UUID, by: Actor) -> Outcome:
     row.status, row.keeper, row.review = MoneyStatus.REVIEW, Keeper.CARD, card_id
-    _write(row, deciding.pk, by)
+    _write(row, approvals[0].budget_id, by)
     tell(SpendReviewRequested.about(row), by=by)
-    return Outcome(row, threshold_usd=deciding.approval_threshold_usd)
+    return Outcome(row, approvals=approvals)
 
 
 def _placed(row: Transaction, limits: Iterable[Limit], lease_token: UUID, by: Actor) -> Outcome:

@@ -1,6 +1,7 @@
 """Budgets with today's usage as bars; finance creates and changes them through the flows."""
 
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -26,7 +27,7 @@ from chimera.kernel.errors import Refused, forbidden
 from chimera.kernel.eventlog import Event
 from chimera.kernel.identity import Role
 from commerce.actions import increases
-from commerce.admin import budget_page
+from commerce.admin import budget_page, rules
 from commerce.admin.forms import ChangedBudget, NewBudgetForm, RaisedLimit
 from commerce.models import BudgetConfig
 from commerce.states import Currency, Scope, WindowKind
@@ -87,7 +88,14 @@ class BudgetAdmin(RowsAdmin):
     ordering = ("pk",)
 
     def more_urls(self) -> list[Any]:
-        return [path("new/", self.admin_site.admin_view(self.new_view), name="commerce_budgetconfig_new")]
+        wrap = self.admin_site.admin_view
+        return [
+            path("new/", wrap(self.new_view), name="commerce_budgetconfig_new"),
+            path("<uuid:row_id>/rules/", wrap(self.rules_view), name="commerce_budgetconfig_rules"),
+        ]
+
+    def rules_view(self, request: HttpRequest, row_id: UUID) -> HttpResponse:
+        return rules.rules_view(self, request, row_id)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         links = [(reverse("admin:commerce_budgetconfig_new"), "New budget")] if may(request, FINANCE) else []
@@ -134,6 +142,7 @@ class BudgetAdmin(RowsAdmin):
         told = tell_of(list(Event.objects.filter(aggregate_id=budget.pk).order_by("-xid", "-seq")[:CHANGES_SHOWN_MAX]))
         return [
             panels.custom("Usage now", "console/panels/usage.html", budgets=[_usage(budget)]),
+            rules.panel(request, budget),
             *budget_page.panels_of(self, request, budget),
             panels.custom("History", "console/panels/history.html", events=told),
             panels.facts(

@@ -35,6 +35,7 @@ class BudgetConfig(Versioned, TenantOwned):
     total_usd = usd_or_none(blank=True)
     approval_threshold_usd = usd_or_none(blank=True)
     raised_until = models.DateTimeField(null=True, editable=False)  # no increase of its limits acts later than this
+    rules_version = models.PositiveIntegerField(default=0, editable=False)  # of the BudgetRules that act; 0: none
     created_by = models.CharField(max_length=120, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)
     updated_at = models.DateTimeField(default=clock.now, editable=False)

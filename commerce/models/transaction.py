@@ -10,9 +10,10 @@ from chimera.kernel.states import Versioned
 from chimera.kernel.tenancy import TenantOwned
 from commerce.models.money import MOST, usd, usd_or_none
 from commerce.queries import TransactionQuerySet
-from commerce.states import MONEY, MONEY_OPEN, Keeper, MoneyStatus
+from commerce.states import MONEY, MONEY_COUNTED, MONEY_OPEN, Keeper, MoneyStatus
 
 OPEN = [status.value for status in MONEY_OPEN]
+COUNTED = [status.value for status in MONEY_COUNTED]
 
 
 class Transaction(Versioned, TenantOwned):
@@ -113,6 +114,9 @@ class Transaction(Versioned, TenantOwned):
             models.Index(fields=["session_id", "-id"], name="transaction_of_session"),
             models.Index(fields=["tenant_id", "-id"], name="transaction_newest"),
             models.Index(fields=["tenant_id", "status", "-id"], name="transaction_by_status"),
+            # What velocity counts, of a whole tenant and of one agent; what was denied or given back is not in them.
+            models.Index(fields=["tenant_id", "id"], name="transaction_pace", condition=Q(status__in=COUNTED)),
+            models.Index(fields=["agent_id", "id"], name="transaction_agents_pace", condition=Q(status__in=COUNTED)),
             BrinIndex(fields=["settled_at"], name="transaction_settled", autosummarize=True),  # settled where it grows
             models.Index(
                 fields=["resume_deadline"],

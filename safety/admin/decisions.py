@@ -16,9 +16,10 @@ from chimera.kernel.http.parsing import check_json, read_object
 from chimera.kernel.identity import Role
 from safety import actions
 from safety.models import CardKind, ReviewCard
+from safety.quorum import ANY_APPROVER
 from safety.states import CardStatus, Decision
 
-REVIEWERS = frozenset({Role.REVIEWER, Role.ADMIN})
+REVIEWERS = frozenset({Role.REVIEWER, Role.ADMIN})  # who looks, and decides what no quorum asks others about
 NOTE_CHARACTERS_MAX = 4_000  # as over the API
 
 
@@ -94,7 +95,7 @@ VERBS = (
         name="approve",
         label="Approve",
         past="approved",
-        roles=REVIEWERS,
+        roles=ANY_APPROVER,
         run=partial(_decide, decision=Decision.APPROVE),
         offered=_pending,
         tone="primary",
@@ -104,7 +105,7 @@ VERBS = (
         label="Edit and approve",
         confirm="Approve as edited",
         past="edited and approved",
-        roles=REVIEWERS,
+        roles=ANY_APPROVER,
         run=partial(_decide, decision=Decision.APPROVE),
         offered=_pending_result,
         form=Editing,
@@ -114,7 +115,7 @@ VERBS = (
         name="request_changes",
         label="Request changes",
         past="requested changes to",
-        roles=REVIEWERS,
+        roles=ANY_APPROVER,
         run=partial(_decide, decision=Decision.REQUEST_CHANGES),
         offered=_pending,
         form=Requesting,
@@ -124,7 +125,7 @@ VERBS = (
         name="reject",
         label="Reject",
         past="rejected",
-        roles=REVIEWERS,
+        roles=ANY_APPROVER,
         run=partial(_decide, decision=Decision.REJECT),
         offered=_pending,
         form=Rejecting,

@@ -1,25 +1,30 @@
 """The reviewers' queue, and the card on one screen."""
 
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from chimera.flows.show_card import CardPage, show_card, tasks_of
 from chimera.kernel import clock
 from chimera.kernel.console import panels, show
-from chimera.kernel.console.caller import principal
+from chimera.kernel.console.caller import may, principal
 from chimera.kernel.console.filters import newest
 from chimera.kernel.console.panels import Panel
 from chimera.kernel.console.rows import RowsAdmin
 from chimera.kernel.console.site import site
+from chimera.kernel.console.verbs import Offer
+from chimera.kernel.errors import forbidden
 from chimera.kernel.identity import Role
+from safety.admin.approvals import approvals
 from safety.admin.decisions import VERBS
 from safety.admin.reasons import ReasonFilter, labels, tone_of, words_of
 from safety.models import CardKind, ReviewCard
+from safety.quorum import ANY_APPROVER, deciders
 from safety.states import CardStatus
 
 KIND_TONES = {CardKind.SPEND: "warn", CardKind.RESULT: "info", CardKind.MANUAL: "mark", CardKind.JUDGE: "plain"}
@@ -66,7 +71,7 @@ class StandingFilter(admin.SimpleListFilter):
 @admin.register(ReviewCard, site=site)
 class ReviewCardAdmin(RowsAdmin):
     nouns = "Reviews"
-    viewers = frozenset({Role.REVIEWER, Role.AUDITOR, Role.ADMIN})
+    viewers = ANY_APPROVER | {Role.AUDITOR}
     verbs = VERBS
     empty_sentence = "No card waits for a decision."
     quick_links: ClassVar = (
@@ -129,10 +134,21 @@ class ReviewCardAdmin(RowsAdmin):
         row.page_result = row.page.result  # type: ignore[attr-defined]
         return super().detail_page(request, row, **more)
 
+    def offers(self, request: HttpRequest, row: ReviewCard, bound: Any = None) -> list[Offer]:
+        """None to those whom this card does not ask."""
+        return super().offers(request, row, bound) if may(request, deciders(row.quorum)) else []
+
+    def verb_view(self, request: HttpRequest, row_id: UUID, verb: str) -> HttpResponse:
+        card = self.get_queryset(request).filter(pk=row_id).first()
+        if request.method == "POST" and card is not None and not may(request, deciders(card.quorum)):
+            raise forbidden(f"This card is decided by: {', '.join(sorted(deciders(card.quorum)))}.", code="role")
+        return super().verb_view(request, row_id, verb)
+
     def panels(self, request: HttpRequest, card: ReviewCard) -> list[Panel]:
         page: CardPage = card.page  # type: ignore[attr-defined]
         return [
             panels.custom("Why it waits", "safety/reviewcard/reasons.html", reasons=_reasons(card)),
+            *approvals(card, page.votes, page.demands),
             *self._result(page),
             *([panels.json_value("What was asked", page.task.input_payload)] if page.task else []),
             self._money(page),

@@ -36,7 +36,12 @@ def register(
     if AgentProfile.objects.filter(name=name).exists():
         raise conflict(f"There is an agent named {name!r} already; choose another name.", code="name_taken")
     agent = AgentProfile.objects.create(
-        name=name, role=role, capabilities=sorted(set(capabilities)), tools_config=tools_config, max_slots=max_slots
+        name=name,
+        role=role,
+        capabilities=sorted(set(capabilities)),
+        tools_config=tools_config,
+        max_slots=max_slots,
+        registered_by=str(by),
     )
     tell(AgentRegistered.about(agent, role=role), by=by)
     return agent, issue_key(agent=agent, by=by)

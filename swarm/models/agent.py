@@ -28,6 +28,7 @@ class AgentProfile(Versioned, TenantOwned):
     capabilities = ArrayField(models.CharField(max_length=64), default=list, blank=True)
     tools_config = models.JSONField(default=dict, blank=True)
     max_slots = models.PositiveSmallIntegerField(default=1)
+    registered_by = models.CharField(max_length=120, blank=True, default="", editable=False)  # its owner
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     objects = AgentQuerySet.as_manager()

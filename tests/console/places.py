@@ -26,7 +26,10 @@ def _noun(path: str, seen_by: str, verbs: str = "", walked_by: str = "") -> Noun
 
 NOUNS = {
     "card": _noun(
-        "safety/reviewcard", "rita anna boss", "approve approve_edited request_changes reject claim", "rita boss"
+        "safety/reviewcard",
+        "rita otto fay anna boss",
+        "approve approve_edited request_changes reject claim",
+        "rita boss",
     ),
     "session": _noun("swarm/swarmsession", "otto anna boss", "pause resume complete stop", "otto boss"),
     "task": _noun("swarm/task", "otto anna boss", "cancel retry", "otto boss"),

@@ -1,0 +1,68 @@
+"""What asking for money is made of: the purchase, its place, and what becomes of it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from commerce.limits import ZERO
+from commerce.models import Transaction
+from commerce.states import DeniedCode, WindowKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purchase:
+    """What an agent wants to buy."""
+
+    amount_usd: Decimal
+    asset_symbol: str
+    payee: str = ""
+    category: str = ""
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where it is spent: this decides which budgets apply."""
+
+    task_id: UUID
+    session_id: UUID
+    campaign_id: UUID | None
+    agent_id: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a spend was denied; `remaining_usd` is possible now, more from `resets_at` on (None: never).
+
+    `rule` is the place of a rule in the budget's rules of `rules_version`, where one refused.
+    """
+
+    code: DeniedCode
+    detail: str
+    remaining_usd: Decimal = ZERO
+    resets_at: datetime | None = None
+    window: WindowKind | None = None
+    budget_id: UUID | None = None
+    rule: str = ""
+    rules_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """That a budget wants so many people, each with one of these roles, to approve what is above an amount."""
+
+    budget_id: UUID
+    above_usd: Decimal
+    approvers: int
+    roles: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The row that was written, or found again; `refusal` goes with denied, `approvals` with review, strictest first."""
+
+    transaction: Transaction
+    refusal: Refusal | None = None
+    approvals: tuple[Approval, ...] = ()

@@ -1,0 +1,45 @@
+"""Names of payees, categories and assets as rules compare them: in a normal form, so that spelling hides nothing."""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+_HOST = re.compile(r"[\w-]+(\.[\w-]+)+")
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://(?:[^/?#@]*@)?([^/?#:@]+)")
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")  # letters that show nothing
+_DOTS = str.maketrans({"。": "."})  # which a resolver reads as one (UTS 46)
+
+
+@lru_cache(maxsize=4096)
+def plain(name: str) -> str:
+    """NFKC and case folded, without what is invisible, without space and dots around it. "" for what names nothing."""
+    shown = "".join(letter for letter in unicodedata.normalize("NFKC", name) if not _is_invisible(letter))
+    folded = unicodedata.normalize("NFKC", shown.casefold()).translate(_DOTS)
+    return " ".join(folded.split()).rstrip(".")
+
+
+def wildcard(entry: str) -> str | None:
+    """`*.example.com` → `.example.com`; None for what is no wildcard before a host of two labels or more."""
+    found = plain(entry)
+    below = found.removeprefix("*.")
+    return f".{below}" if found.startswith("*.") and _HOST.fullmatch(below) else None
+
+
+def matches(entry: str, name: str, *, generous: bool = False) -> bool:
+    """Whether a list's entry means this name. `generous` also looks at the host of an address, as who forbids it would.
+
+    A wildcard means hosts and nothing else: `evil.example/.example.com` is none.
+    """
+    spellings = {plain(name)}
+    if generous and (address := _ADDRESS.match(plain(name))):
+        spellings.add(plain(address[1]))
+    ending = wildcard(entry)
+    if ending is None:
+        return plain(entry) in spellings
+    return any(spelling.endswith(ending) and _HOST.fullmatch(spelling) for spelling in spellings)
+
+
+def _is_invisible(letter: str) -> bool:
+    if letter in _INVISIBLE or "\ufe00" <= letter <= "\ufe0f":
+        return True
+    return unicodedata.category(letter) in ("Cf", "Cc") and not letter.isspace()

@@ -1,0 +1,81 @@
+"""HTTP shapes of transactions."""
+
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from chimera.kernel.http.parsing import (
+    JSONField,
+    MoneyField,
+    StrictSerializer,
+    TextField,
+)
+from chimera.kernel.http.problem import Problem
+from commerce.serializers.closed import values
+from commerce.states import MoneyStatus, WindowKind
+
+METADATA_BYTES_MAX = 16 * 1024  # the ledger keeps it for good
+
+
+class NewTransaction(StrictSerializer):
+    task = serializers.UUIDField()
+    lease_token = serializers.UUIDField()
+    amount_usd = MoneyField(positive=True)
+    asset_symbol = TextField(max_length=16, help_text=f"One of: {', '.join(settings.ASSETS)}.")
+    payee = TextField(max_length=200, required=False, allow_blank=True, default="")
+    category = TextField(max_length=80, required=False, allow_blank=True, default="")
+    metadata = JSONField(required=False, default=dict, bytes_max=METADATA_BYTES_MAX)
+
+
+class Capture(StrictSerializer):
+    lease_token = serializers.UUIDField()
+    amount_usd = MoneyField(
+        positive=True,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="At most the hold; left out: all of it.",
+    )
+
+
+class Void(StrictSerializer):
+    lease_token = serializers.UUIDField()
+    reason = TextField(max_length=500, required=False, allow_blank=True, default="")
+
+
+class TransactionShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    task = serializers.UUIDField(source="task_id")
+    session = serializers.UUIDField(source="session_id")
+    agent = serializers.UUIDField(source="agent_id")
+    status = serializers.ChoiceField(choices=values(MoneyStatus))
+    amount_usd = MoneyField()
+    captured_usd = MoneyField(allow_null=True)
+    asset_symbol = serializers.CharField()
+    payee = serializers.CharField()
+    category = serializers.CharField()
+    metadata = serializers.DictField()
+    expires_at = serializers.DateTimeField(
+        allow_null=True, help_text="When its keeper ends: the lease, the card or the wait for the next claim."
+    )
+    review = serializers.UUIDField(allow_null=True)
+    denied_code = serializers.CharField(allow_null=True)
+    denied_reason = serializers.CharField(allow_null=True)
+    budgets = serializers.ListField(
+        child=serializers.UUIDField(), help_text="Every budget that was asked, the deciding one first."
+    )
+    created_at = serializers.DateTimeField()
+    settled_at = serializers.DateTimeField(allow_null=True)
+
+
+class DeniedShape(Problem):
+    """402. `resets_at` says from when on more is possible; null: never by waiting."""
+
+    remaining_usd = MoneyField()
+    resets_at = serializers.DateTimeField(allow_null=True)
+    window = serializers.ChoiceField(choices=values(WindowKind), allow_null=True)
+    budget = serializers.UUIDField(allow_null=True)
+    rule = serializers.CharField(allow_null=True, help_text="The place in the budget's rules of the one that refused.")
+    rules_version = serializers.IntegerField(allow_null=True)
+    transaction = TransactionShape()
