@@ -85,7 +85,7 @@ class ReviewVote(TenantOwned):
     """
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
-    card = models.ForeignKey(ReviewCard, on_delete=models.PROTECT, related_name="votes")
+    card = models.ForeignKey(ReviewCard, on_delete=models.PROTECT, related_name="votes", db_index=False)
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     roles = ArrayField(models.CharField(max_length=16))
     payload = models.CharField(max_length=64, blank=True)

@@ -54,6 +54,7 @@ class Migration(migrations.Migration):
                 (
                     "budget",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="rules",
                         to="commerce.budgetconfig",

@@ -1,5 +1,8 @@
 """Rules of budgets, version after version."""
 
+import json
+from functools import lru_cache
+
 from django.db import models
 from django.db.models import Q
 
@@ -17,7 +20,7 @@ class BudgetRules(TenantOwned):
     """
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
-    budget = models.ForeignKey(BudgetConfig, on_delete=models.PROTECT, related_name="rules")
+    budget = models.ForeignKey(BudgetConfig, on_delete=models.PROTECT, related_name="rules", db_index=False)
     version = models.PositiveIntegerField()
     rules = models.JSONField()
     created_by = models.CharField(max_length=120, editable=False)
@@ -38,4 +41,9 @@ class BudgetRules(TenantOwned):
 
     @property
     def parsed(self) -> Rules:
-        return Rules.model_validate(self.rules)
+        return _parsed(json.dumps(self.rules))
+
+
+@lru_cache(maxsize=256)  # rules with long lists take milliseconds to read, and are asked with every spend
+def _parsed(text: str) -> Rules:
+    return Rules.model_validate(json.loads(text))

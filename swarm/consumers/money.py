@@ -12,7 +12,7 @@ from swarm.consumers.working import Worker
 
 Said = frames.Spend | frames.Capture | frames.Void
 NOT_OF_THE_CALL = frozenset({"kind", "ref", "key", "transaction"})  # the last one stands in the call's path
-DENIED = ("code", "detail", "remaining_usd", "resets_at", "window", "budget")
+DENIED = ("code", "detail", "remaining_usd", "resets_at", "window", "budget", "rule", "rules_version")
 _PATH = "/api/v1/transactions"
 
 
@@ -56,6 +56,6 @@ def answer(said: Said, answered: Answered) -> dict[str, Any]:
         return {"transaction": answered.body}
     shown: dict[str, Any] = {"task": str(said.task)}
     if answered.status == 402:
-        denied = {name: answered.body[name] for name in DENIED}
+        denied = {name: answered.body.get(name) for name in DENIED}
         return shown | {"transaction": answered.body["transaction"], "status": "denied", "denied": denied}
     return shown | {"transaction": answered.body, "status": answered.body["status"]}

@@ -46,6 +46,8 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
         "reason": "more",
         "expires_at": tomorrow(),
     },
+    "PUT budgets/<uuid:budget_id>/rules": lambda w: {"rules": {}},
+    "POST budgets/<uuid:budget_id>/rules/preview": lambda w: {"rules": {}},
     "POST reviews/<uuid:review_id>/decision": lambda w: {"decision": "approve"},
     "POST memories/<uuid:memory_id>/supersede": lambda w: MEMORY,
     "POST memories/<uuid:memory_id>/forget": lambda w: {"reason": "wrong"},
@@ -135,6 +137,8 @@ def call(caller: Caller, method: str, route: str, world: World) -> Said:
             return caller.get(path)
         case "PATCH":
             return caller.patch(path, body)
+        case "PUT":
+            return caller.put(path, body)
         case _:
             return caller.post(path, body)
 

@@ -33,6 +33,7 @@ def made_by(acme: Stage, settle: Callable[[], None]) -> World:
     budget = acme.budget(day_usd="10")
     raised = {"window": "day", "amount_usd": "5", "reason": "the baths open", "expires_at": tomorrow()}
     increase = acme.fay.post(f"budgets/{budget['id']}/increases", raised).ok(201)
+    acme.fay.put(f"budgets/{budget['id']}/rules", {"rules": {"velocity": {"count_per_hour": 100}}}).ok()
     waiting = _waiting(acme, settle, session)
     task = acme.task(session, external_id="harbour-1", depends_on=[waiting["task"]])
     acme.rita.post(f"reviews/{waiting['review']}/decision", {"decision": "approve"}).ok()

@@ -46,7 +46,10 @@ class Migration(migrations.Migration):
                 (
                     "card",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="votes", to="safety.reviewcard"
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="votes",
+                        to="safety.reviewcard",
                     ),
                 ),
                 (
