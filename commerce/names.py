@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from functools import lru_cache
 
 _HOST = re.compile(r"[\w-]+(\.[\w-]+)+")
@@ -25,18 +26,33 @@ def wildcard(entry: str) -> str | None:
     return f".{below}" if found.startswith("*.") and _HOST.fullmatch(below) else None
 
 
-def matches(entry: str, name: str, *, generous: bool = False) -> bool:
-    """Whether a list's entry means this name. `generous` also looks at the host of an address, as who forbids it would.
+@dataclass(frozen=True, slots=True)
+class Names:
+    """A list of entries, ready to be asked."""
 
-    A wildcard means hosts and nothing else: `evil.example/.example.com` is none.
-    """
-    spellings = {plain(name)}
-    if generous and (address := _ADDRESS.match(plain(name))):
-        spellings.add(plain(address[1]))
-    ending = wildcard(entry)
-    if ending is None:
-        return plain(entry) in spellings
-    return any(spelling.endswith(ending) and _HOST.fullmatch(spelling) for spelling in spellings)
+    plain: frozenset[str]
+    endings: tuple[str, ...]  # of its wildcards
+
+    def mean(self, name: str, *, generous: bool = False) -> bool:
+        """Whether an entry means this name. `generous` also looks at the host of an address, as who forbids it would.
+
+        A wildcard means hosts and nothing else: `evil.example/.example.com` is none.
+        """
+        spellings = {plain(name)}
+        if generous and (address := _ADDRESS.match(plain(name))):
+            spellings.add(plain(address[1]))
+        if not self.plain.isdisjoint(spellings):
+            return True
+        return any(spelling.endswith(self.endings) and _HOST.fullmatch(spelling) for spelling in spellings)
+
+
+@lru_cache(maxsize=1024)
+def names(entries: tuple[str, ...]) -> Names:
+    endings = {entry: wildcard(entry) for entry in entries}
+    return Names(
+        frozenset(plain(entry) for entry, ending in endings.items() if ending is None),
+        tuple(ending for ending in endings.values() if ending is not None),
+    )
 
 
 def _is_invisible(letter: str) -> bool:

@@ -94,6 +94,19 @@ class TransactionQuerySet(ByTime):
     def open(self) -> Self:
         return self.filter(status__in=MONEY_OPEN)
 
+    def asked_of(self, budget: Any) -> Self:
+        """What a budget was asked for, by the narrowest column that knows its scope. Bound the time as well.
+
+        The ledger knows no campaigns: a campaign's are among the tenant's.
+        """
+        by = {
+            Scope.SESSION: {"session_id": budget.scope_id},
+            Scope.AGENT: {"agent_id": budget.scope_id},
+            Scope.TASK: {"task_id": budget.scope_id},
+        }
+        within = by.get(Scope(budget.scope), {"tenant_id": budget.tenant_id})
+        return self.filter(budgets__contains=[budget.pk], **within)
+
     def counted(self) -> Self:
         """What is in the windows: not what was denied, or given back."""
         return self.filter(status__in=MONEY_COUNTED)

@@ -14,7 +14,7 @@ from rest_framework import serializers
 
 from chimera.kernel.errors import Refused
 from chimera.kernel.http.parsing import MoneyField, TextField, money_text
-from commerce.names import matches, plain, wildcard
+from commerce.names import names, plain, wildcard
 from commerce.states import DeniedCode
 
 NAMES_MAX = 200  # of one list
@@ -164,10 +164,10 @@ def broken(rules: Rules, *, payee: str, category: str, asset: str) -> Broken | N
         ("categories", rules.categories, category, DeniedCode.CATEGORY_DENIED),
         ("assets", rules.assets, asset, DeniedCode.ASSET_DENIED),
     )
-    for place, names, name, code in asked:
-        if any(matches(entry, name, generous=True) for entry in names.denied):
+    for place, lists, name, code in asked:
+        if names(lists.denied).mean(name, generous=True):
             return Broken(code, f"{place}.denied", f"{_shown(name)} is among the denied {place}")
-        if names.allowed is not None and not any(matches(entry, name) for entry in names.allowed):
+        if lists.allowed is not None and not names(lists.allowed).mean(name):
             return Broken(code, f"{place}.allowed", f"{_shown(name)} is not among the allowed {place}")
     return None
 

@@ -56,6 +56,10 @@ def words(payload: dict[str, Any]) -> str:
         said.append(
             f"${payload['amount_usd']} for {payload.get('payee') or payload.get('category') or 'an unnamed payee'}"
         )
+    if payload.get("rules_version"):
+        said.append(f"version {payload['rules_version']}")
+    if payload.get("missing"):
+        said.append(f"still {payload['missing']}")
     if payload.get("phase"):
         percent = f" {payload['percentage']} %" if payload.get("percentage") else ""
         said.append(f"{payload['phase']}{percent}")

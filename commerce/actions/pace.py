@@ -11,13 +11,14 @@ from typing import Any
 
 from django.db.models import Count, F, QuerySet, Sum, Window
 
+from chimera.kernel import ids
 from chimera.kernel.http.parsing import money_text
 from commerce.actions.purchase import Refusal
 from commerce.limits import ZERO
 from commerce.models import BudgetConfig, BudgetRules, Transaction
 from commerce.queries import CLOCK_SLACK, COUNTED_USD
 from commerce.rules import Velocity
-from commerce.states import DeniedCode, Scope
+from commerce.states import DeniedCode
 
 HOUR = timedelta(hours=1)
 
@@ -38,20 +39,8 @@ def exceeded(
 
 def of_last_hour(budget: BudgetConfig, at: datetime) -> QuerySet[Transaction]:
     """What the budget counts of the hour before `at`."""
-    hour: QuerySet[Transaction] = Transaction.objects.counted().created_between(at - HOUR, at + CLOCK_SLACK)
-    rows = hour.filter(budgets__contains=[budget.pk])
-    if budget.scope_id is None or budget.scope == Scope.CAMPAIGN:
-        return rows.filter(
-            tenant_id=budget.tenant_id
-        )  # the ledger knows no campaigns; of the tenant's rows, those it was asked for
-    match Scope(budget.scope):
-        case Scope.SESSION:
-            return rows.filter(session_id=budget.scope_id)
-        case Scope.AGENT:
-            return rows.filter(agent_id=budget.scope_id)
-        case Scope.TASK:
-            return rows.filter(task_id=budget.scope_id)
-    return rows
+    hour: QuerySet[Transaction] = Transaction.objects.counted().asked_of(budget)
+    return hour.filter(pk__gte=ids.first_of(at - HOUR), pk__lt=ids.first_of(at + CLOCK_SLACK))
 
 
 def _exceeded(budget: BudgetConfig, version: int, velocity: Velocity, amount: Decimal, at: datetime) -> Refusal | None:

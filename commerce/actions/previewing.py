@@ -8,6 +8,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from chimera.kernel import clock, ids
 from commerce.limits import ZERO
 from commerce.models import BudgetConfig, Transaction, Transition
+from commerce.queries import CLOCK_SLACK
 from commerce.replay import ASKED, PASSED, Past, Replay
 from commerce.rules import Rules
 from commerce.states import MONEY_COUNTED, MoneyStatus
@@ -29,8 +30,8 @@ class Preview:
 
 def preview(*, budget: BudgetConfig, rules: Rules) -> Preview:
     since = clock.now() - timedelta(days=DAYS)
-    rows = Transaction.objects.filter(
-        tenant_id=budget.tenant_id, pk__gte=ids.first_of(since), budgets__contains=[budget.pk]
+    rows = Transaction.objects.asked_of(budget).filter(
+        pk__gte=ids.first_of(since), pk__lt=ids.first_of(clock.now() + CLOCK_SLACK)
     )
     newest = rows.order_by("-pk").values_list("pk", flat=True)
     first_left_out = newest[ROWS_MAX : ROWS_MAX + 1].first()

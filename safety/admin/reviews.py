@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from chimera.flows.show_card import CardPage, show_card, tasks_of
+from chimera.flows.show_reviews import demands_of, votes_of
 from chimera.kernel import clock
 from chimera.kernel.console import panels, show
 from chimera.kernel.console.caller import may, principal
@@ -24,7 +25,7 @@ from safety.admin.approvals import approvals
 from safety.admin.decisions import VERBS
 from safety.admin.reasons import ReasonFilter, labels, tone_of, words_of
 from safety.models import CardKind, ReviewCard
-from safety.quorum import ANY_APPROVER, deciders
+from safety.quorum import ANY_APPROVER, deciders, missing, one_reviewer
 from safety.states import CardStatus
 
 KIND_TONES = {CardKind.SPEND: "warn", CardKind.RESULT: "info", CardKind.MANUAL: "mark", CardKind.JUDGE: "plain"}
@@ -90,6 +91,10 @@ class ReviewCardAdmin(RowsAdmin):
         found = tasks_of(row.task_id for row in rows)
         for row in rows:
             row.page_task = found.get(row.task_id)  # type: ignore[attr-defined]
+        several = [row for row in rows if row.status == CardStatus.PENDING and row.quorum != one_reviewer()]
+        votes = votes_of(several) if several else {}
+        for row in several:
+            row.page_missing = missing(demands_of(row, votes.get(row.pk, [])))  # type: ignore[attr-defined]
 
     @admin.display(description="What")
     def subject(self, card: ReviewCard) -> SafeString:
@@ -111,7 +116,8 @@ class ReviewCardAdmin(RowsAdmin):
     def standing(self, card: ReviewCard) -> SafeString | str:
         if card.status == CardStatus.PENDING:
             looks = looking(card)
-            return format_html("{} is looking", looks) if looks else "waiting"
+            waits = f"needs {card.page_missing}" if hasattr(card, "page_missing") else "waiting"
+            return format_html("{} is looking", looks) if looks else waits
         status = show.label(card.status, STATUS_TONES[CardStatus(card.status)])
         return format_html("{} {}", status, card.decided_by.get_username() if card.decided_by else "")
 

@@ -75,3 +75,27 @@ def test_no_page_of_money_needs_scrolling_sideways(acme: Stage, scene: Scene, sc
 
     assert screen(visit) == []
     assert screen.complaints == []
+
+
+def test_rules_are_previewed_and_put_in_place(acme: Stage, scene: Scene, screen: Screen) -> None:
+    def write_them(page: Any) -> None:
+        log_in(page, "boss@acme")
+        page.click("nav >> text=Budgets")
+        page.click("text=the whole tenant")
+        page.click("text=Change the rules")
+        page.fill("#id_payees_denied", "render.example")
+        page.fill("#id_approvals", "above 0.05: 2 of finance, reviewer")
+        page.click("button[name=preview]")
+        page.wait_for_selector("td >> text=payee denied")
+        keep_image(page, "rules", full_page=True)
+        page.fill("#id_approvals", "above 0.05: many")
+        page.click("button[name=save]")
+        page.wait_for_selector("[role=alert] >> text=Must be an amount")
+        page.fill("#id_approvals", "above 0.05: 2 of finance")
+        page.click("button[name=preview]")
+        page.click("button[name=save]")
+        page.wait_for_selector("text=boss@acme put version 1 of the rules in place")
+        page.wait_for_selector("td >> text=above 0.05: 2 of finance")
+
+    screen(write_them)
+    assert all("422" in said for said in screen.complaints), screen.complaints  # of the refused preview

@@ -60,7 +60,12 @@ def test_rules_are_previewed_then_put_in_place_and_shown(acme: Stage, fay: Desk,
     assert rules_of(acme, budget)["version"] == 0
     done = fay.post(path, **said, previewed=previewed(seen), save="1").ok()
     assert "fay@acme put version 1 of the rules in place" in done.text
-    for words in ("evil.example, *.bad.example", "above 100.00: 2 of finance, admin", "version 1"):
+    for words in (
+        "budget rules changed version 1",
+        "evil.example, *.bad.example",
+        "above 100.00: 2 of finance, admin",
+        "version 1",
+    ):
         assert words in done.text, words
     rules = rules_of(acme, budget)["rules"]
     assert rules["approvals"] == [{"above_usd": "100.00", "approvers": 2, "roles": ["finance", "admin"]}]
@@ -145,8 +150,9 @@ def test_a_card_shows_who_has_approved_and_offers_itself_to_whom_it_asks(acme: S
     assert Desk(acme.otto).get(CARD.one(card)).ok().buttons == set()
     assert Desk(acme.otto).post(CARD.one(card, "approve")).status == 403
     page = fay.post(CARD.one(card, "approve")).ok()
-    for words in ("Approvals", "asks 2 of finance; still 1 of finance", "fay@acme"):
+    for words in ("Approvals", "asks 2 of finance; still 1 of finance", "review voted still 1 of finance"):
         assert words in page.text, words
+    assert "needs 1 of finance" in fay.get(CARD.list).ok().text
     assert "You have approved this card already" in fay.post(CARD.one(card, "approve")).ok().text
     assert acme.rita.get(f"reviews/{card}").ok()["status"] == "pending"
     assert "approved" in Desk(acme.boss).post(CARD.one(card, "approve")).ok().text
