@@ -29,7 +29,6 @@ from swarm.models import AgentProfile, Membership, Task
 from swarm.states import SESSION_OPEN, TaskStatus
 
 AGENT = f"{ActorKind.AGENT}:"
-ANCESTORS_MAX = 16  # looked up one by one; work is not delegated deeper
 
 
 def decide_review(
@@ -85,28 +84,18 @@ def _check_may(card: ReviewCard, by: Actor) -> frozenset[Role]:
 
 
 def _check_not_own(card: ReviewCard, task: Task, by: Actor) -> None:
-    """Money is approved by others than who asked for the work, and who registered the agents that ask for it."""
+    """Money is approved by others than who made the task, and who registered the agent that made it or that spends."""
     if card.kind != CardKind.SPEND or card.transaction_id is None:
         return
-    makers = _makers(task)
-    if str(by) in makers:
-        raise forbidden("You asked for this work; somebody else approves what it spends.", code="own_request")
+    if str(by) == task.created_by:
+        raise forbidden("You asked for this task; somebody else approves what it spends.", code="own_request")
     spender: Transaction = Transaction.objects.get_or_refuse(card.transaction_id)
-    agents = {spender.agent_id, *(UUID(each.removeprefix(AGENT)) for each in makers if each.startswith(AGENT))}
+    agents = [
+        spender.agent_id,
+        *([UUID(task.created_by.removeprefix(AGENT))] if task.created_by.startswith(AGENT) else []),
+    ]
     if AgentProfile.objects.filter(pk__in=agents, registered_by=str(by)).exists():
         raise forbidden("It is your own agent that asks; somebody else approves it.", code="own_request")
-
-
-def _makers(task: Task) -> set[str]:
-    """Who made this task, and those above it as far as they are there and not deeper than ANCESTORS_MAX."""
-    made, above = {task.created_by}, task.parent_task_id
-    for _ in range(ANCESTORS_MAX):
-        found = Task.objects.filter(pk=above).values_list("created_by", "parent_task_id").first() if above else None
-        if found is None:
-            break
-        maker, above = found
-        made.add(maker)
-    return made
 
 
 def _is_result(card: ReviewCard) -> bool:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from functools import reduce
 from operator import or_
@@ -60,11 +61,11 @@ def reserve(
         return _denied(row, refusal, by)
     active = [budget for budget in budgets if budget.is_active]
     row.budgets = [budget.pk for budget in active]
-    acting = rules.acting(active)
-    if (refusal := rules.refusal(active, acting, purchase, clock.now())) is not None:
-        return _denied(row, refusal, by)
     counted = [window for window in locked if window.budget_id in set(row.budgets)]
     limits = _limits(active, counted, periods)
+    acting = rules.acting(active)
+    if (refusal := rules.refusal(active, acting, purchase, clock.now())) is not None:
+        return _denied(row, _within(refusal, limits), by)
     if not _held_in(counted, limits, purchase.amount_usd):
         return _denied(row, _over(purchase.amount_usd, _limits(active, counted, periods)), by)
     row.windows = [window.pk for window in counted]
@@ -179,6 +180,14 @@ def _held_in(counted: Sequence[SpendWindow], limits: Iterable[Limit], amount: De
         if not granted:
             database.set_rollback(True)
     return granted
+
+
+def _within(refusal: Refusal, limits: Sequence[Limit]) -> Refusal:
+    """What a rule would still let pass, as far as the limits do."""
+    least = tightest(limits)
+    if least is None or least.remaining_usd is None:
+        return refusal
+    return replace(refusal, remaining_usd=min(refusal.remaining_usd, least.remaining_usd))
 
 
 def _over(amount: Decimal, limits: Sequence[Limit]) -> Refusal:

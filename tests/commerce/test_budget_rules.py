@@ -171,6 +171,15 @@ def test_no_more_than_so_much_passes_within_an_hour(acme: Stage) -> None:
         acme.ada.spend(claim, "3").ok(201)
 
 
+def test_what_remains_under_a_rule_is_no_more_than_the_limits_leave(acme: Stage) -> None:
+    budget = acme.budget(day_usd="4")
+    put(acme, budget, velocity={"amount_usd_per_hour": "10"})
+    claim = at_work(acme)
+    acme.ada.spend(claim, "3").ok(201)
+    assert acme.ada.spend(claim, "9").refused(402, "velocity_exceeded")["remaining_usd"] == "1.00"
+    assert acme.ada.spend(claim, "2").refused(402, "budget_exceeded")["remaining_usd"] == "1.00"
+
+
 def test_velocity_counts_what_is_counted_not_what_was_denied_or_given_back(acme: Stage) -> None:
     budget = acme.budget(day_usd="100", approval_threshold_usd="50")
     put(acme, budget, velocity={"count_per_hour": 2, "amount_usd_per_hour": "60"})
