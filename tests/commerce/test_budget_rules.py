@@ -294,3 +294,29 @@ def test_a_preview_looks_at_the_newest_when_there_are_too_many(acme: Stage, monk
     seen = acme.fay.post(f"budgets/{budget['id']}/rules/preview", {"rules": rules}).ok()
     assert (seen["looked_at"], seen["complete"]) == (2, False)
     assert [d["amount_usd"] for d in seen["differences"]] == ["2.00", "3.00"]
+
+
+def test_a_preview_of_the_rules_that_acted_finds_nothing_different(acme: Stage) -> None:
+    """The replay judges as the spends were judged."""
+    budget = acme.budget(day_usd="50", approval_threshold_usd="20")
+    rules = {
+        "payees": {"allowed": ["render.example", "*.fonts.example"]},
+        "velocity": {"count_per_hour": 3, "amount_usd_per_hour": "40"},
+        "approvals": [{"above_usd": "30", "approvers": 2}],
+    }
+    put(acme, budget, **rules)
+    one, two = at_work(acme), at_work(acme)
+    acme.ada.spend(one, "35", payee="evil.test").refused(402, "payee_denied")
+    acme.ada.spend(one, "1", payee="A.fonts.example").ok(201)
+    acme.ada.spend(one, "39.5").refused(402, "velocity_exceeded")
+    acme.ada.spend(two, "31").ok(202)
+    acme.ada.spend(one, "8").ok(201)
+    acme.ada.spend(one, "0.01").refused(402, "velocity_exceeded")
+    seen = acme.fay.post(f"budgets/{budget['id']}/rules/preview", {"rules": rules}).ok()
+    assert (seen["looked_at"], seen["differences"]) == (6, [])
+    assert {o["was"]: o["count"] for o in seen["outcomes"]} == {
+        "passed": 2,
+        "review": 1,
+        "payee_denied": 1,
+        "velocity_exceeded": 2,
+    }
