@@ -214,7 +214,7 @@ LOCK_TTL_SECONDS_MAX = 3600  # whoever needs a lock for longer renews it, and so
 LOCK_KEPT = timedelta(hours=24)  # an ended lock's row, so that its late owner hears what became of it
 HEARTBEAT_TTL_SECONDS = 30  # three beats of ten seconds
 AGENT_SILENT_SECONDS = 90  # an agent that is not heard of for so long is inactive until it is; nine beats
-AGENT_SEEN_SECONDS = 15  # PostgreSQL is told at most so often that an agent lives: a thousand of them are 70 rows a second
+AGENT_SEEN_SECONDS = 15  # at most so often PostgreSQL hears that an agent lives: 70 rows a second for 1 000
 PARTITIONS_AHEAD_MONTHS = 12  # made ahead, so that no write ever waits for housekeeping
 PARTITIONS_AHEAD_WARN_MONTHS = 3  # /readyz warns below
 RELAY_BATCH = 500  # events read at once by a lane
