@@ -13,11 +13,11 @@ from chimera.kernel.actors import Actor
 from chimera.kernel.console import panels, show
 from chimera.kernel.console.filters import newest
 from chimera.kernel.console.panels import Panel
-from chimera.kernel.console.rows import RowsAdmin
 from chimera.kernel.console.site import site
-from chimera.kernel.console.verbs import Verb, Why
+from chimera.kernel.console.verbs import Verb
 from swarm.actions import schedules
-from swarm.admin import looks
+from swarm.admin import looks, steering
+from swarm.admin.named import NamedAdmin
 from swarm.models import Schedule, ScheduleRun
 from swarm.states import SCHEDULE, RunStatus, ScheduleStatus
 
@@ -58,43 +58,23 @@ VERBS = (
         tone="primary",
         hint="Out of its turn, under the same rule of overlap; the runs below say what came of it.",
     ),
-    Verb(
-        name="pause",
-        label="Pause",
-        past="paused",
-        roles=looks.OPERATORS,
+    steering.pause(
         run=_pause,
-        form=Why,
         offered=lambda s: SCHEDULE.can(s.status, ScheduleStatus.PAUSED),
         hint="What passes meanwhile is not made up for.",
     ),
-    Verb(
-        name="resume",
-        label="Resume",
-        past="resumed",
-        roles=looks.OPERATORS,
-        run=_resume,
-        offered=lambda s: SCHEDULE.can(s.status, ScheduleStatus.ACTIVE),
-        tone="primary",
-    ),
-    Verb(
-        name="stop",
-        label="Stop",
-        past="stopped",
-        roles=looks.OPERATORS,
+    steering.resume(run=_resume, offered=lambda s: SCHEDULE.can(s.status, ScheduleStatus.ACTIVE)),
+    steering.stop(
         run=_stop,
-        form=Why,
         offered=lambda s: SCHEDULE.can(s.status, ScheduleStatus.ENDED),
-        tone="danger",
         hint="For good. Its open task goes on; a run that waits is dropped.",
     ),
 )
 
 
 @admin.register(Schedule, site=site)
-class ScheduleAdmin(RowsAdmin):
+class ScheduleAdmin(NamedAdmin):
     nouns = "Schedules"
-    viewers = looks.VIEWERS
     verbs = VERBS
     empty_sentence = "No schedule yet. A planner or an operator makes one for a campaign through the API."
     quick_links: ClassVar = (
@@ -106,9 +86,6 @@ class ScheduleAdmin(RowsAdmin):
     list_filter = ("status", "overlap", newest("campaign", "campaign"))
     list_select_related = ("campaign",)
     list_deferred = ("task",)
-    search_fields = ("name__icontains",)
-    search_help_text = "Name or id"
-    ordering = ("-pk",)
 
     def prepare(self, request: HttpRequest, rows: list[Schedule]) -> None:
         """The latest run of each, in one query."""
@@ -116,10 +93,6 @@ class ScheduleAdmin(RowsAdmin):
         found: dict[UUID, ScheduleRun] = {run.schedule_id: run for run in latest.distinct("schedule_id")}
         for row in rows:
             row.latest = found.get(row.pk)  # type: ignore[attr-defined]
-
-    @admin.display(description="Status")
-    def status_shown(self, schedule: Schedule) -> SafeString:
-        return looks.status(schedule.status)
 
     @admin.display(description="When")
     def when(self, schedule: Schedule) -> SafeString:
