@@ -15,11 +15,12 @@ from commerce.states import Currency, Scope
 from memory import actions as memory
 from memory.actions.records import NewMemory
 from safety import actions as safety
-from swarm.actions import agents, campaigns, locks, schedules, sessions, tasks, tenants
+from swarm.actions import agents, campaigns, limits, locks, schedules, sessions, tasks, tenants
 from swarm.actions.schedules import NewSchedule
 from swarm.actions.tasks import NewTask
 from swarm.models import AgentProfile, Task
 from swarm.models.schedule import TaskTemplate
+from swarm.states import LimitScope
 from tests.cast import Stage
 from tests.console.conftest import parked
 
@@ -42,6 +43,7 @@ def _one(number: int) -> None:
         name=f"agent {number}", role="worker", capabilities=[], tools_config={}, max_slots=1, by=SYSTEM
     )
     locks.acquire(resource=f"berth {number}", ttl_seconds=600, seems_held=False, by=Actor.agent(agent.pk, agent.name))
+    limits.create(scope=LimitScope.KEY, value=f"key {number}", running_max=1, by=SYSTEM)
     redis.client().set(redis.heartbeat(agent.pk), json.dumps({"at": clock.now().isoformat()}), ex=60)
     (task,) = tasks.create(
         session=session, tasks=[NewTask(session_id=session.pk, type="write", input_payload={})], by=SYSTEM

@@ -19,6 +19,7 @@ OWN = {  # queries of a list beyond the frame: its page, the filters' choices, a
     "schedule": 3,
     "agent": 2,
     "lock": 1,
+    "limit": 2,
     "memory": 2,
     "budget": 4,
     "transaction": 4,
