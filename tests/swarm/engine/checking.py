@@ -1,9 +1,14 @@
 """What must be true after every step, whatever was done."""
 
+from decimal import Decimal
 from uuid import UUID
 
+from commerce.models import Transaction
+from commerce.states import Keeper, MoneyStatus
 from swarm.models import Task as Row
 from swarm.states import TASK, TaskStatus
+from tests.swarm.engine.model import Task
+from tests.swarm.engine.money import TOTAL_USD, Hold
 from tests.swarm.engine.play import Play
 from tests.swarm.engine.world import Told
 
@@ -17,6 +22,8 @@ class Checking(Play):
         self._check_rows(written.rows)
         self._check_results(written.applied)
         self._check_slots()
+        self._check_ledger(written.ledger)
+        self._check_windows(written.windows)
         self._check_log(written.told)
 
     def _check_rows(self, rows: dict[UUID, Row]) -> None:
@@ -40,6 +47,23 @@ class Checking(Play):
             held = len(self.model.held_by(agent))
             assert held <= agent.slots, f"{agent.name} holds {held} leases"
 
+    def _check_ledger(self, ledger: list[Transaction]) -> None:
+        """Every hold is where it should be, and who keeps it answers for it: none outlives its lease."""
+        found = {str(row.pk): (row.status, row.keeper, str(row.lease_token or "")) for row in ledger}
+        holds = {hold.id: (task, hold) for task in self.tasks() for hold in task.holds}
+        assert len(found) == len(holds) + self.model.refusals, "spends were lost, or came from nowhere"
+        for key, (task, hold) in holds.items():
+            kept = _keeper(task, hold)
+            token = task.lease.token if task.lease and kept == Keeper.LEASE else ""
+            assert found[key] == (hold.status, kept, token), f"of {task} {hold} is {found[key]}"
+
+    def _check_windows(self, windows: list[tuple[Decimal, Decimal]]) -> None:
+        held, captured = map(sum, zip(*windows, strict=True)) if windows else (Decimal(), Decimal())
+        holds = [hold for task in self.tasks() for hold in task.holds]
+        assert held == sum(hold.amount_usd for hold in holds if hold.is_open)
+        assert captured == sum(hold.amount_usd for hold in holds if hold.status == MoneyStatus.CAPTURED)
+        assert held + captured <= TOTAL_USD, f"{held} held and {captured} captured are beyond the limit"
+
     def _check_log(self, log: list[Told]) -> None:
         for told in log:
             self._check_told(told, self.last_told.get(told.task_id))
@@ -55,3 +79,11 @@ class Checking(Play):
         else:
             assert told.version == before.version + 1, f"{told} follows {before}"
             assert TASK.can(before.status, told.status), f"{told} follows {before}"
+
+
+def _keeper(task: Task, hold: Hold) -> Keeper | None:
+    if not hold.is_open:
+        return None
+    if hold.until:
+        return Keeper.RESUME
+    return Keeper.LEASE if task.lease else Keeper.CARD

@@ -82,7 +82,7 @@ class Creating(Play):
             self.model.tasks[task.id] = task
             self.model.told.add(task)
             if task.manual:
-                self.model.block(task, self.card_of(task), self.world.now)
+                self.model.block(task, self.card_of(task), "manual", self.world.now)
         if settled and self.world.is_redis_there:
             self.come_by("relay")
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from swarm.states import TaskStatus
+from tests.swarm.engine import money
 from tests.swarm.engine.creating import PICK, Creating
 from tests.swarm.engine.model import COUNTS, FREE, Task
 
@@ -41,7 +42,7 @@ class Deciding(Creating):
             task.attempts, task.error = 0, ""
             self.model.go_on(task, "", self.world.now)
             if task.manual and not task.started:
-                self.model.block(task, self.card_of(task), self.world.now)
+                self.model.block(task, self.card_of(task), "manual", self.world.now)
 
     def drop(self, task: Task) -> None:
         said = self.world.stage.otto.post(f"tasks/{task.id}/drop")
@@ -58,21 +59,25 @@ class Deciding(Creating):
     def decide(self, number: int, decision: str) -> None:
         task = self.pick(number, self.tasks(TaskStatus.BLOCKED))
         body = {"decision": decision, "note": "seen"}
-        card, is_manual = task.card, not task.started
+        card, kind = task.card, task.card_kind
         self.world.stage.rita.post(f"reviews/{card}/decision", body).ok()
-        self._decided(task, decision, is_manual=is_manual)
+        self._decided(task, decision, kind)
         again = self.world.stage.rita.post(f"reviews/{card}/decision", body)
         assert again.status == 409, f"decided twice: {again.body}"
 
-    def _decided(self, task: Task, decision: str, *, is_manual: bool) -> None:
-        match decision:
-            case "reject":
+    def _decided(self, task: Task, decision: str, kind: str) -> None:
+        match decision, kind:
+            case "reject", _:
                 self.model.fail(task, "rejected")
-            case "approve" if is_manual:
+            case "approve", "manual":
                 self.model.go_on(task, COUNTS, self.world.now)
-            case "approve" if self.model.is_stale(task):
+            case "approve", "spend":
+                money.release(task.holds, self.world.now)
+                self.model.go_on(task, FREE, self.world.now)
+            case "approve", _ if self.model.is_stale(task):
                 self.model.stale(task)
-            case "approve":
+            case "approve", _:
                 self.model.complete(task)
             case _:
-                self.model.go_on(task, COUNTS if is_manual else FREE, self.world.now)
+                money.void(task.holds)
+                self.model.go_on(task, COUNTS if kind == "manual" else FREE, self.world.now)

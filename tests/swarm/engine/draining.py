@@ -7,12 +7,13 @@ from tests.swarm.engine.deciding import Deciding
 from tests.swarm.engine.leasing import Leasing
 from tests.swarm.engine.model import Task
 from tests.swarm.engine.passing import Passing
+from tests.swarm.engine.paying import Paying
 from tests.swarm.engine.steering import Steering
 
 BREATH = timedelta(seconds=6)  # longer than a popped id stays in flight
 
 
-class Draining(Deciding, Leasing, Steering, Passing):
+class Draining(Deciding, Leasing, Paying, Steering, Passing):
     def drain(self) -> None:
         self._open_everything()
         for _ in range(2 * len(self.model.tasks) + 5):

@@ -102,6 +102,8 @@ class Leasing(Play):
         self.model.claim(task, agent, claim["lease_token"], at)
         assert claim["attempt"] == task.attempts, f"{task} is said to be at attempt {claim['attempt']}"
         assert ("resume" in claim) == resumed
+        kept = {hold.id for hold in task.holds if hold.is_open}
+        assert {one["id"] for one in claim["resume"]["transactions"]} == kept if resumed else not kept
 
     # ------------------------------------------------------------------ beats
 
@@ -197,7 +199,7 @@ class Leasing(Play):
         else:
             expected = "blocked"
             assert review
-            self.model.block(task, review, self.world.now)
+            self.model.block(task, review, "result", self.world.now)
         assert outcome == expected, f"{ending} of {task}: {outcome} instead of {expected}"
         lease.answer = (outcome, review)
 

@@ -3,9 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from swarm.states import TASK_OPEN, TaskStatus
+from tests.swarm.engine import money
+from tests.swarm.engine.money import Hold
 
 LEASE = timedelta(seconds=60)
 RETRY_BASE = timedelta(seconds=2)
@@ -77,8 +80,10 @@ class Task:
     lease: Lease | None = None
     last_lease: Lease | None = None
     card: str | None = None
+    card_kind: str = ""  # manual, result or spend
     card_due: datetime | None = None
     applied: int = 0
+    holds: list[Hold] = field(default_factory=list)  # all that ever were
 
     @property
     def order(self) -> tuple[int, UUID]:
@@ -115,6 +120,7 @@ class Model:
     told: set[Task] = field(default_factory=set)  # to be looked at by the relay: created, resumed, requeued
     cancelled: set[Task] = field(default_factory=set)  # since the relay came by
     completed: set[Task] = field(default_factory=set)
+    refusals: int = 0  # spends that no limit permits
 
     # ------------------------------------------------------------------ who may run
 
@@ -158,6 +164,10 @@ class Model:
     def held_by(self, agent: Agent) -> list[Lease]:
         return [task.lease for task in self.running() if task.lease and task.lease.agent is agent]
 
+    def used(self) -> Decimal:
+        """Of the one budget: held and captured."""
+        return sum((hold.counts for task in self.tasks.values() for hold in task.holds), Decimal())
+
     # ------------------------------------------------------------------ leases
 
     def ends_at(self, task: Task, *, began: datetime, at: datetime) -> datetime:
@@ -189,6 +199,7 @@ class Model:
         )
         task.attempts += task.resumes != FREE
         task.status, task.started, task.lease, task.last_lease = TaskStatus.RUNNING, True, lease, lease
+        money.rebind(task.holds, at)
         self.leases.append(lease)
         return lease
 
@@ -197,6 +208,7 @@ class Model:
     def again(self, task: Task, error: str, *, not_before: datetime | None = None) -> None:
         """Another attempt: at once, or at `not_before`."""
         task.becomes(TaskStatus.PENDING if not_before else TaskStatus.QUEUED, error=error)
+        money.void(task.holds)
         task.resumes = ""
         task.not_before = not_before or task.not_before
         self.told.add(task)
@@ -207,22 +219,26 @@ class Model:
         task.attempts = task.last_lease.attempts_before
         self.again(task, "stale_result")
 
-    def block(self, task: Task, card: str, at: datetime) -> None:
+    def block(self, task: Task, card: str, kind: str, at: datetime) -> None:
+        """The card keeps what the lease held."""
         task.becomes(TaskStatus.BLOCKED)
-        task.card, task.card_due = card, at + CARD_DUE
+        task.card, task.card_kind, task.card_due = card, kind, at + CARD_DUE
 
     def complete(self, task: Task) -> None:
         task.becomes(TaskStatus.COMPLETED, error="")
+        money.capture(task.holds)
         task.resumes = ""
         task.applied += 1
         self.completed.add(task)
 
     def fail(self, task: Task, error: str) -> None:
         task.becomes(TaskStatus.FAILED, error=error)
+        money.void(task.holds)
         task.resumes = ""
 
     def cancel(self, task: Task) -> None:
         task.becomes(TaskStatus.CANCELLED, error="cancelled")
+        money.void(task.holds)
         task.resumes = ""
         self.cancelled.add(task)
 

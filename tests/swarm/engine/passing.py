@@ -6,11 +6,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from swarm.states import TaskStatus
+from tests.swarm.engine import money
 from tests.swarm.engine.creating import PICK, mostly
 from tests.swarm.engine.model import Task
 from tests.swarm.engine.play import Play
 
-WAITS = {"a while": 6, "half a lease": 31, "a lease": 61, "half a day": 5 * 3600}
+WAITS = {"a while": 6, "half a lease": 31, "a lease": 61, "a morning": 5 * 3600, "a day": 25 * 3600}
 
 
 class Passing(Play):
@@ -76,6 +77,7 @@ class Passing(Play):
         self.lapse()
         self.cancel_overdue()
         self.expire_cards()
+        self.expire_holds()
         assert self.world.cancel_orphans() == 0, "a stop left something open"
 
     def lapse(self) -> None:
@@ -104,6 +106,11 @@ class Passing(Play):
         assert self.world.expire_cards() == len(over)
         for task in over:
             self.model.fail(task, "review_expired")
+
+    def expire_holds(self) -> None:
+        now = self.world.now
+        expired = [task for task in self.tasks() if money.expire(task.holds, now)]
+        assert self.world.expire_holds() == len(expired)
 
     # ------------------------------------------------------------------ Redis
 

@@ -5,6 +5,7 @@ from hypothesis.stateful import rule
 
 from tests.swarm.engine.creating import PICK
 from tests.swarm.engine.model import Agent, House, Place
+from tests.swarm.engine.money import THRESHOLD_USD, TOTAL_USD
 from tests.swarm.engine.play import Play
 
 VERBS = [
@@ -31,10 +32,11 @@ class Steering(Play):
     campaign = ""
 
     def begin(self) -> None:
-        """One session that stands alone, and one of a campaign."""
+        """One session that stands alone, one of a campaign, and a little money."""
         self.campaign = self.world.stage.otto.post("campaigns", {"name": "baths", "goal": "open them"}).ok(201)["id"]
         self.open_house(led=True)
         self.open_house(led=False)
+        self.world.stage.budget(total_usd=str(TOTAL_USD), approval_threshold_usd=str(THRESHOLD_USD))
         self._limits: dict[Place, str] = {}
 
     @rule(verb=st.sampled_from(VERBS), number=PICK, place=st.sampled_from(PLACES), most=st.sampled_from([1, 2, 3, 0]))

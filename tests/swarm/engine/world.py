@@ -4,16 +4,18 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Count
 
-from chimera.flows import agents_silent, cancel_task, expire_cards, lapse_leases
+from chimera.flows import agents_silent, cancel_task, expire_cards, expire_holds, lapse_leases
 from chimera.kernel import clock, redis
 from chimera.kernel.actors import SYSTEM
 from chimera.kernel.eventlog import Event
+from commerce.models import SpendWindow, Transaction
 from swarm import dispatch
 from swarm.actions import agents
 from swarm.dispatch import lists
@@ -56,6 +58,8 @@ class Told:
 class Written:
     rows: dict[UUID, Task]
     applied: dict[UUID, int]  # results of each task that were applied as successes
+    ledger: list[Transaction]
+    windows: list[tuple[Decimal, Decimal]]  # held and captured
     told: list[Told]  # of tasks since the last look, in the order of the log
 
 
@@ -122,6 +126,9 @@ class World:
     def expire_cards(self) -> int:
         return expire_cards.expire_cards()
 
+    def expire_holds(self) -> int:
+        return expire_holds.expire_holds()
+
     def cancel_orphans(self) -> int:
         return cancel_task.cancel_orphans()
 
@@ -179,7 +186,9 @@ class World:
             rows = list(Task.objects.only("status", "attempt_count", "lease_token", "lease_expires_at"))
             good = TaskResult.objects.filter(applied=True, status="succeeded")
             applied = dict(good.values_list("task_id").annotate(Count("id")))
+            ledger = list(Transaction.objects.only("status", "keeper", "lease_token"))
+            windows = list(SpendWindow.objects.values_list("held_usd", "captured_usd"))
             events = Event.objects.filter(type__startswith="swarm.task.", seq__gt=self._read).order_by("xid", "seq")
             told = [Told(e.aggregate_id, e.aggregate_version, e.payload["status"], e.type, e.seq) for e in events]
         self._read = max([self._read, *(one.seq for one in told)])
-        return Written({row.pk: row for row in rows}, applied, told)
+        return Written({row.pk: row for row in rows}, applied, ledger, windows, told)
