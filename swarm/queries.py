@@ -10,7 +10,16 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from chimera.kernel.errors import not_found
 from chimera.kernel.partitions import ByTime
-from swarm.states import TASK_OPEN, CampaignStatus, RunStatus, ScheduleStatus, SessionStatus, TaskStatus
+from swarm.states import (
+    SESSION_OPEN,
+    TASK_OPEN,
+    TASK_WAITING,
+    CampaignStatus,
+    RunStatus,
+    ScheduleStatus,
+    SessionStatus,
+    TaskStatus,
+)
 
 CLAIMABLE_SESSIONS = (SessionStatus.CREATED, SessionStatus.RUNNING)
 CLAIMABLE_CAMPAIGNS = (CampaignStatus.PLANNING, CampaignStatus.ACTIVE)
@@ -37,6 +46,10 @@ class TaskQuerySet(ByTime):
         dependencies = apps.get_model("swarm", "TaskDependency")
         unmet = dependencies.objects.filter(task_id=OuterRef("pk")).exclude(depends_on__status=TaskStatus.COMPLETED)
         return self.filter(~Exists(unmet))
+
+    def overdue(self, at: datetime) -> Self:
+        """Waiting beyond their deadline."""
+        return self.filter(status__in=TASK_WAITING, deadline_at__lte=at)
 
     def lapsed(self, at: datetime) -> Self:
         return self.filter(status=TaskStatus.RUNNING, lease_expires_at__lte=at)
@@ -111,4 +124,25 @@ def open_descendants(task_id: UUID, *, after: UUID, limit: int) -> list[UUID]:
     """Ids beyond `after`, in order, of the open tasks below a task, at any depth, and of those that wait for it or them."""
     with connection.cursor() as cursor:
         cursor.execute(_BELOW, [task_id, task_id, after, [str(status) for status in TASK_OPEN], limit])
+        return [row[0] for row in cursor.fetchall()]
+
+
+# Hops from one session to the next in the index `task_open`, however many tasks each has.
+_AT_WORK = """
+    WITH RECURSIVE at_work (id) AS (
+        (SELECT session_id FROM swarm_task WHERE status IN {open} ORDER BY session_id LIMIT 1)
+        UNION ALL
+        SELECT (
+            SELECT session_id FROM swarm_task WHERE status IN {open} AND session_id > at_work.id
+            ORDER BY session_id LIMIT 1
+        ) FROM at_work WHERE at_work.id IS NOT NULL
+    )
+    SELECT s.id FROM at_work JOIN swarm_swarmsession s ON s.id = at_work.id WHERE s.status NOT IN {going}
+""".format(open=tuple(map(str, TASK_OPEN)), going=tuple(map(str, SESSION_OPEN)))
+
+
+def ended_at_work() -> list[UUID]:
+    """Sessions that have ended and still have open tasks. Costs a step per session with open tasks, and none per task."""
+    with connection.cursor() as cursor:
+        cursor.execute(_AT_WORK)
         return [row[0] for row in cursor.fetchall()]

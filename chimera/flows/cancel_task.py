@@ -70,8 +70,8 @@ def cancel_if_moot(event: Recorded) -> None:
 def cancel_orphans() -> int:
     """Open tasks of sessions that have ended, one transaction each: what a stop has yet to sweep."""
     with tenancy.system():
-        orphans = Task.objects.open().exclude(session__status__in=SESSION_OPEN).values_list("tenant_id", "pk")
-        found = list(orphans.order_by("pk")[:AT_ONCE_MAX])
+        orphans = Task.objects.open().filter(session__in=queries.ended_at_work()).values_list("tenant_id", "pk")
+        found = list(orphans.order_by("session_id", "pk")[:AT_ONCE_MAX])
     return one_by_one(found, partial(cancel_if_open, reason=ENDED))
 
 

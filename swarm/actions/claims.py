@@ -46,20 +46,24 @@ def queued_for(
         requires__contained_by=agent.capabilities
     )
     if types:
-        wanted = Q(type__in=types)
+        wanted = [Q(type__in=types)]
     elif redis_away:
-        wanted = Q()
-    elif popped or agent.capabilities:
-        wanted = Q(pk__in=popped) | ~Q(requires=[]) if agent.capabilities else Q(pk__in=popped)
-    else:
-        return Admitted([], [])
+        wanted = [Q()]
+    else:  # Asked for apart, because no index finds both.
+        asked = ((Q(pk__in=popped), popped), (~Q(requires=[]), agent.capabilities))
+        wanted = [which for which, why in asked if why]
+    best = sorted({row for which in wanted for row in _best(queued, which, limit, popped)})
+    return limits.admit(role=agent.role, candidates=[(pk, key) for _, pk, key in best], most=limit)
+
+
+def _best(queued: Any, wanted: Q, limit: int, popped: Sequence[UUID]) -> list[tuple[int, UUID, str]]:
+    """Locked; what is best comes first, also when sorted: (-priority, id, concurrency key)."""
     if wanted != Q(pk__in=popped):  # else the first rows of a full key would hide all others
         queued = queued.exclude(concurrency_key__in=limits.full_keys())
-    rows = (
-        queued.filter(wanted).order_by("-priority", "pk").select_for_update(skip_locked=True, of=("self",), no_key=True)
-    )
-    found = list(rows.values_list("pk", "concurrency_key")[: max(limit, len(popped))])
-    return limits.admit(role=agent.role, candidates=found, most=limit)
+    rows = queued.filter(wanted).order_by("-priority", "pk")
+    rows = rows.select_for_update(skip_locked=True, of=("self",), no_key=True)
+    found = rows.values_list("priority", "pk", "concurrency_key")[: max(limit, len(popped))]
+    return [(-priority, task_id, key) for priority, task_id, key in found]
 
 
 def still_queued(task_ids: Sequence[UUID]) -> Any:

@@ -50,8 +50,9 @@ def restock() -> None:
         for tenant, role, band in known:
             pipe.llen(redis.queue(band, tenant, role))
         held: list[int] = pipe.execute()[len(tenants) :]
-    for short in _short(dict(zip(known, held, strict=True))):
-        _fill(*short)
+    lengths: dict[ListOf, int] = dict(zip(known, held, strict=True))
+    for short in _short(lengths):
+        _fill(*short, held=lengths[short])
 
 
 def _short(held: dict[ListOf, int]) -> list[ListOf]:
@@ -89,31 +90,26 @@ _SHORT = f"""
 """
 
 
-def _fill(tenant_id: UUID, role: str, band: str) -> None:
-    """Compare slice by slice, the oldest first. It ends: what is known already is at most the list and the inflight set."""
+def _fill(tenant_id: UUID, role: str, band: str, *, held: int) -> None:
+    """The best first, in one look: what is known already is at most the list and the inflight set, so the rest is missing."""
     lowest, highest = BANDS[band]
-    last, slice_, pushed, room = UUID(int=0), [], 0, STOCK_MAX
-    while room > 0:
-        with tenancy.bound(tenant_id):
-            rows = _listable().filter(role=role, priority__gte=lowest, priority__lte=highest, pk__gt=last)
-            slice_ = _shown(rows.order_by("pk"))
-        with redis.hint() as client:
-            missing = unlisted(client, tenant_id, slice_)
-        if missing:
-            _push_now(missing)
-        pushed, room = pushed + len(missing), room - len(missing)
-        if len(slice_) < settings.RELAY_BATCH:
-            break
-        last = slice_[-1].id
-    if pushed:
-        log.info("restocked", tenant=str(tenant_id), role=role, band=band, tasks=pushed)
+    with redis.hint() as client:
+        flying: Any = client.zcard(redis.inflight(tenant_id))
+    with tenancy.bound(tenant_id):
+        rows = _listable().filter(role=role, priority__gte=lowest, priority__lte=highest).order_by("-priority", "pk")
+        best = _shown(rows, STOCK_MAX + flying)
+    with redis.hint() as client:
+        missing = unlisted(client, tenant_id, best)[: STOCK_MAX - held]
+    if missing:
+        _push_now(missing)
+        log.info("restocked", tenant=str(tenant_id), role=role, band=band, tasks=len(missing))
 
 
 def best_of(tenant_id: UUID, *, house: UUID) -> list[Queued]:
     """One slice of what is QUEUED in a session, or in the sessions of a campaign."""
     with tenancy.bound(tenant_id):
         rows = _listable().filter(Q(session_id=house) | Q(session__campaign_id=house))
-        return _shown(rows.order_by("-priority", "pk"))
+        return _shown(rows.order_by("-priority", "pk"), settings.RELAY_BATCH)
 
 
 def unlisted(client: redis.Client, tenant_id: UUID, tasks: Sequence[Queued]) -> list[Queued]:
@@ -140,9 +136,8 @@ def _listable() -> Any:
     return Task.objects.filter(status=TaskStatus.QUEUED, requires=[]).in_open_house()
 
 
-def _shown(rows: Any) -> list[Queued]:
-    shown = rows.values_list("id", "tenant_id", "role", "priority")
-    return [Queued(*row) for row in shown[: settings.RELAY_BATCH]]
+def _shown(rows: Any, most: int) -> list[Queued]:
+    return [Queued(*row) for row in rows.values_list("id", "tenant_id", "role", "priority")[:most]]
 
 
 def _push_now(tasks: Sequence[Queued]) -> None:
