@@ -1,6 +1,6 @@
 """Leases: claiming tasks, renewing, and what lapses."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -137,26 +137,46 @@ def renew(*, task: Task) -> None:
         raise StaleLease
 
 
-def renew_all(tasks: Iterable[Task], *, always: bool = False) -> set[UUID]:
-    """The same for several RUNNING tasks, in two statements or none; with `always` whatever is left of them.
+def renew_all(tasks: Iterable[Task]) -> set[UUID]:
+    """The same for several RUNNING tasks, in two statements or none.
 
     Answers those that still are their agents', and brings them up to date.
     """
     at = clock.now()
     found = {task.pk: task for task in tasks}
-    due = {pk: t for pk, t in found.items() if always or _left(t, at) < settings.LEASE * RENEW_BELOW}
+    due = {pk: t for pk, t in found.items() if _left(t, at) < settings.LEASE * RENEW_BELOW}
     if not due:
         return set(found)
+    _, still = _extend(due, _until(at, begun=F("started_at")))
+    return set(found) - set(due) | still
+
+
+def adopt_all(tasks: Iterable[Task]) -> set[UUID]:
+    """Give these leases another end, whatever is left of them: whoever saw the one before gives nothing back.
+
+    Later, if it may be later; else a microsecond off. Answers those that have it: who is being settled at this moment is
+    not waited for, and asks again.
+    """
+    found = {task.pk: task for task in tasks}
+    if not found:
+        return set()
+    until = _until(clock.now(), begun=F("started_at"))
+    another = Case(When(lease_expires_at=until, then=until - timedelta(microseconds=1)), default=until)
+    return _extend(found, another)[0]
+
+
+def _extend(due: Mapping[UUID, Task], until: Any) -> tuple[set[UUID], set[UUID]]:
+    """Those that got this end, and all that are their agents' still; brings these up to date."""
     held = Task.objects.filter(
         pk__in=due, lease_token__in=[task.lease_token for task in due.values()], status=TaskStatus.RUNNING
     )
     # In the order of their ids, as others lock them; who is being settled at this moment is not waited for.
     free = list(held.order_by("pk").select_for_update(no_key=True, skip_locked=True).values_list("pk", flat=True))
-    Task.objects.filter(pk__in=free).update(lease_expires_at=_until(at, begun=F("started_at")))
+    Task.objects.filter(pk__in=free).update(lease_expires_at=until)
     still = dict(held.values_list("pk", "lease_expires_at"))
     for pk, ends in still.items():
         due[pk].lease_expires_at = ends
-    return set(found) - set(due) | set(still)
+    return set(free), set(still)
 
 
 def _left(task: Task, at: datetime) -> timedelta:

@@ -64,7 +64,7 @@ def remove(*, limit: ConcurrencyLimit, by: Actor) -> None:
 
 @dataclass(frozen=True)
 class Admitted:
-    """Which tasks may run now; `early` may not because the tenant or its role runs as many as it may."""
+    """Which tasks may run now; `early` may not because the tenant, its role or the agent runs as many as it may."""
 
     now: list[UUID]
     early: list[UUID]
@@ -74,7 +74,8 @@ def admit(*, role: str, candidates: Sequence[tuple[UUID, str]], most: int) -> Ad
     """Of these tasks (id, concurrency key), best first, at most `most`. Waits for other claims at the same limits."""
     keys = {key for _, key in candidates if key}
     if not keys and not _set_for(role, keys):
-        return Admitted([task_id for task_id, _ in candidates[:most]], [])
+        ids = [task_id for task_id, _ in candidates]
+        return Admitted(ids[:most], ids[most:])
     for scope, value in [WHOLE, (LimitScope.ROLE, role), *((LimitScope.KEY, key) for key in sorted(keys))]:
         advisory.hold(f"limit|{tenancy.current()}|{scope}|{value}")
     room = _room(role, keys)

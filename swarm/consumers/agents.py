@@ -54,12 +54,11 @@ class AgentConsumer(AsyncWebsocketConsumer):
         self._gone = False
         try:
             worker = await in_thread(working.come_in, self.scope)
-            shown, held = await in_thread(working.leases_of, worker)
         except Exception as fault:
             await self._refuse(fault)
             return
-        seat = self.seat = Seat(worker, held)
-        await self.send(text_data=frames.dumps(_hello(seat, shown)))
+        seat = self.seat = Seat(worker)
+        await self.send(text_data=frames.dumps(_hello(seat)))
         self._pushing = [
             self._spawn(self._until_refused(pushing.push(seat, self._say))),
             self._spawn(self._until_refused(pushing.look_after(seat, self._say))),
@@ -154,7 +153,7 @@ class AgentConsumer(AsyncWebsocketConsumer):
         return task
 
 
-def _hello(seat: Seat, leases: list[dict[str, Any]]) -> dict[str, Any]:
+def _hello(seat: Seat) -> dict[str, Any]:
     agent = seat.worker.agent
     return {
         "kind": "hello",
@@ -166,7 +165,6 @@ def _hello(seat: Seat, leases: list[dict[str, Any]]) -> dict[str, Any]:
         "heartbeat_seconds": HEARTBEAT_SECONDS,
         "frame_bytes_max": settings.FRAME_BYTES_MAX,
         "unanswered_max": UNANSWERED_MAX,
-        "leases": leases,
     }
 
 

@@ -36,6 +36,7 @@ class Beat:
     agent_id: UUID
     leases: Sequence[tuple[UUID, UUID]]  # task, lease token
     slots: int
+    adopts: frozenset[tuple[UUID, UUID]] = frozenset()  # those that another connection holds, or none
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Beaten:
     task_id: UUID
     lease_expires_at: datetime | None
     commands: list[str]
+    adopted: bool = False
 
 
 class Committing:
@@ -68,12 +70,20 @@ class Committing:
                 for task_id, token in beat.leases
                 if task_id in found and tasks.holds(found[task_id], token, agent_id=beat.agent_id)
             }
-            held = [found[task_id] for task_id, _ in valid]
+            asked = {lease for beat in beats for lease in beat.adopts}
+            adopted = claims.adopt_all([found[task_id] for task_id, _ in valid & asked])
+            held = [found[task_id] for task_id, _ in valid if task_id not in adopted]
             kept = claims.renew_all(held) if self._renews(tenant_id, held) else {task.pk for task in held}
+            kept |= adopted
         liveness.beat_all({beat.agent_id: (len(beat.leases), beat.slots) for beat in beats})
         return [
             [
-                _beaten(found.get(task_id), task_id, (task_id, token) in valid and task_id in kept)
+                _beaten(
+                    found.get(task_id),
+                    task_id,
+                    holds=(task_id, token) in valid and task_id in kept,
+                    adopted=task_id in adopted and (task_id, token) in beat.adopts,
+                )
                 for task_id, token in beat.leases
             ]
             for beat in beats
@@ -111,10 +121,10 @@ def _spend(tenant_id: UUID, asked: Sequence[Asked]) -> list[Answered | Exception
     return answered
 
 
-def _beaten(task: Task | None, task_id: UUID, holds: bool) -> Beaten:
+def _beaten(task: Task | None, task_id: UUID, *, holds: bool, adopted: bool) -> Beaten:
     if task is None or not holds:
         return Beaten(task_id, None, ["stop"])
-    return Beaten(task_id, task.lease_expires_at, liveness.commands(task))
+    return Beaten(task_id, task.lease_expires_at, liveness.commands(task), adopted)
 
 
 def _note(tenant_id: UUID, notes: Sequence[Note]) -> list[None]:

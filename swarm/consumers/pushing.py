@@ -23,7 +23,7 @@ log = structlog.get_logger()
 LOOK_AFTER_SECONDS = 10.0  # what became of a key, an agent or its leases without a word about it is found within this
 FULL_ELSEWHERE_SECONDS = 5.0  # an agent that holds all it may through another process's connections tries again
 FAULT_SECONDS = 1.0
-GRACE_SECONDS = 1.0  # an agent that comes again within this goes on with its leases
+GRACE_SECONDS = 1.0  # an agent that comes again and beats within this goes on with its leases
 SHOW_OUT = frozenset({401, 403})
 
 Say = Callable[[dict[str, Any]], None]
@@ -107,7 +107,8 @@ def _commanded(
     """Each command once for as long as it holds."""
     for task_id in looked.over:
         if task_id in seat.held:
-            say({"kind": "command", "name": "stop", "task": str(task_id)})
+            if "stop" not in told.get(task_id, ()):
+                say({"kind": "command", "name": "stop", "task": str(task_id)})
             seat.let_go(task_id, holding[task_id])
     for task_id, names in looked.commands.items():
         for name in set(names) - set(told.get(task_id, ())):
@@ -139,6 +140,7 @@ async def give_back(seat: Seat) -> None:
     await asyncio.sleep(GRACE_SECONDS)
     seat.leave()
     await _returned(seat.worker, dict(seat.held))
+    seat.stir_all()
 
 
 async def _give_back_taken(worker: Worker, taking: "asyncio.Future[Taken]") -> None:
@@ -147,7 +149,6 @@ async def _give_back_taken(worker: Worker, taking: "asyncio.Future[Taken]") -> N
     except Exception as fault:
         log.info("nothing_taken", error=repr(fault))
         return
-    await asyncio.sleep(GRACE_SECONDS)
     await _returned(worker, taken.leases)
 
 

@@ -18,7 +18,7 @@ from chimera.kernel.sweep import one_by_one
 from swarm import dispatch, liveness
 from swarm.actions import agents, claims, tasks
 from swarm.models import AgentKey, AgentProfile, Task
-from swarm.states import AgentStatus, TaskStatus
+from swarm.states import AgentStatus
 
 
 @dataclass
@@ -65,25 +65,15 @@ def come_in(scope: dict[str, Any]) -> Worker:
         raise forbidden("This key may only read; use one with the scope `write`.", code="scope")
     with tenancy.bound(principal.tenant_id):
         agent = agents.hear(principal.agent_id, by=principal.actor)
+        held = claims.held_by(agent)
     check_at_large(agent)
+    liveness.beat(agent.pk, tasks=held, slots=agent.max_slots)
     return Worker(principal, agent)
 
 
 def check_at_large(agent: AgentProfile) -> None:
     if agent.status == AgentStatus.SUSPENDED:
         raise forbidden("This agent was suspended; an operator lets it in again.", code="agent_suspended")
-
-
-def leases_of(worker: Worker) -> tuple[list[dict[str, Any]], dict[UUID, Lease]]:
-    """What the agent holds already, renewed: from now on it lives here, and its old connection returns nothing."""
-    with tenancy.bound(worker.principal.tenant_id):
-        agents.hold(worker.agent.pk)
-        held = list(Task.objects.filter(agent=worker.agent, status=TaskStatus.RUNNING).order_by("pk"))
-        kept = claims.renew_all(held, always=True)
-        mine = [Claim(task, None) for task in held if task.pk in kept]
-        shown = show_claims(mine)
-    liveness.beat(worker.agent.pk, tasks=len(mine), slots=worker.agent.max_slots)
-    return shown, known(mine)
 
 
 def look_after(tenant_id: UUID, seated: Sequence[tuple[Worker, Mapping[UUID, UUID]]]) -> list[Looked | Exception]:

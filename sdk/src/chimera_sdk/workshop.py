@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from chimera_sdk import outcome
@@ -80,21 +80,6 @@ class Workshop:
         if not self._learnt or not (task.get("timeout_seconds") or task.get("deadline_at")):
             self._learnt = True
             self.learn(Work(claim).given_seconds() or self.lease_seconds)
-
-    def meet(self, leases: Iterable[Json]) -> None:
-        """What the server holds for us after a reconnection: go on with what is known, begin what is new, lose the rest.
-
-        A work that has its result is kept all the same: its answer may be what was lost.
-        """
-        claims = {claim["lease_token"]: claim for claim in leases}
-        for work in list(self.works.values()):
-            claim = claims.get(work.token)
-            if claim is None and work.said is None:
-                self.lose(work, StaleLease(detail="The task went to somebody else while the connection was away."))
-            elif claim is not None:
-                work.renewed(claim["lease_expires_at"], self.lease_seconds)
-        for claim in claims.values():
-            self.take(claim)
 
     def lose(self, work: Work, why: StaleLease) -> None:
         """Cancel its handler; nothing is reported. A work that has its result waits for the answer instead."""
