@@ -30,8 +30,16 @@ def tasks(rows: Sequence[Task], *, with_results: bool = True) -> list[dict[str, 
 
 def task(row: Task) -> dict[str, Any]:
     """One task with everything: its artifacts' content, and its newest progress even when Redis has none."""
-    latest = progress.latest(row.pk) if row.attempt_count else None
-    return _shown([row], _results([row.pk], with_content=True), {row.pk: latest})[0]
+    return tasks_in_full([row])[0]
+
+
+def tasks_in_full(rows: Sequence[Task]) -> list[dict[str, Any]]:
+    """The same for several."""
+    if not rows:
+        return []
+    found = [t.pk for t in rows]
+    latest = progress.latest_all([t.pk for t in rows if t.attempt_count])
+    return _shown(list(rows), _results(found, with_content=True), latest)
 
 
 def _shown(

@@ -16,16 +16,25 @@ from chimera.kernel.http.parsing import money_text
 from commerce import actions as commerce
 from swarm import shapes
 from swarm.actions import agents, claims
-from swarm.models import Task
+from swarm.models import AgentProfile, Task
 from swarm.states import AgentStatus
 
 
 @dataclass(frozen=True)
 class Claimed:
-    """What an agent got; `early` are ids that Redis gave and a limit kept back, for the list they came from."""
+    """What an agent got; `early` are ids that Redis gave and a limit kept back, for the list they came from.
 
+    `agent` is as its claim saw it, and `free` how many slots it had before.
+    """
+
+    agent: AgentProfile
+    free: int
     claims: "list[Claim]"
     early: list[UUID]
+
+    @property
+    def able(self) -> bool:
+        return self.free > 0 and self.agent.takes_work
 
 
 @dataclass(frozen=True)
@@ -44,16 +53,17 @@ def claim_tasks(
     agent = agents.hold(agent_id)
     if agent.status == AgentStatus.SUSPENDED:
         raise forbidden("This agent was suspended; an operator lets it in again.", code="agent_suspended")
-    limit = min(most, claims.free_slots(agent)) if agent.takes_work else 0
+    free = claims.free_slots(agent)
+    limit = min(most, free) if agent.takes_work else 0
     if limit == 0:
-        return Claimed([], list(popped))
+        return Claimed(agent, free, [], list(popped))
     chosen = claims.queued_for(agent, limit=limit, popped=popped, redis_away=redis_away, types=types)
     if popped and not (chosen.now or chosen.early):
         # None of these ids is work: they are old, or of a paused house, whose ids must not stand in the way of others'.
         chosen = claims.queued_for(agent, limit=limit, popped=[], redis_away=True, types=types)
     leased = claims.lease(agent=agent, task_ids=chosen.now, by=by)
     mine = [Claim(task=task, resume=_resume(task, resume, by)) for task, resume in leased]
-    return Claimed(mine, [task_id for task_id in chosen.early if task_id in set(popped)])
+    return Claimed(agent, free, mine, [task_id for task_id in chosen.early if task_id in set(popped)])
 
 
 def show_claims(claimed: Sequence[Claim]) -> list[dict[str, Any]]:

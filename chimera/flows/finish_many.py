@@ -5,6 +5,7 @@ its own each, as if it had come alone. Dies in between: some are settled, and th
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 import structlog
@@ -12,6 +13,7 @@ import structlog
 from chimera.flows.finish_task import Finished, Handed, pass_plain, settle
 from chimera.kernel import tenancy
 from chimera.kernel.relay.slow_lane import is_outage
+from swarm import shapes
 
 log = structlog.get_logger()
 
@@ -29,7 +31,7 @@ def finish_together(tenant_id: UUID, handed: Sequence[Handed]) -> dict[int, Fini
     """
     try:
         with tenancy.bound(tenant_id):
-            return pass_plain(handed, waits=False)
+            return _shown(handed, pass_plain(handed, waits=False))
     except Exception as fault:
         if is_outage(fault):
             raise
@@ -40,7 +42,14 @@ def finish_together(tenant_id: UUID, handed: Sequence[Handed]) -> dict[int, Fini
 def finish_alone(tenant_id: UUID, one: Handed) -> Finished:
     """Refusals are raised."""
     with tenancy.bound(tenant_id):
-        return settle(one)
+        return _shown([one], {0: settle(one)})[0]
+
+
+def _shown(handed: Sequence[Handed], done: dict[int, Finished]) -> dict[int, Finished]:
+    """With the tasks of those who want to see them, read in the same transaction."""
+    places = [place for place in done if handed[place].shows]
+    shown = shapes.tasks_in_full([done[place].task for place in places])
+    return done | {place: replace(done[place], shown=task) for place, task in zip(places, shown, strict=True)}
 
 
 def _tried(tenant_id: UUID, one: Handed) -> Finished | Exception:

@@ -7,6 +7,7 @@ Dies anywhere: nothing or all of it; the agent repeats, and (task, lease token) 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -35,6 +36,7 @@ class Handed:
     agent_id: UUID
     new: NewResult
     by: Actor
+    shows: bool = False  # the answer is to show the task, as it is in the end
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class Finished:
     task: Task
     outcome: str  # completed | blocked | retrying | failed | stale
     review_id: UUID | None
+    shown: dict[str, Any] | None = None
 
 
 def finish_task(one: Handed) -> Finished:
