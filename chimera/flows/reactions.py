@@ -32,6 +32,7 @@ from swarm import dispatch, lock_hints
 from swarm import events as swarm
 
 QUEUE = fast(dispatch.queue_ready)
+CALL_HOUSE = fast(dispatch.call_house)
 MIRROR = accumulator.Mirror()
 WATCH = agents_silent.Watch()
 ENDED = (fast(dispatch.left_running), fast(dispatch.next_of_key), fast(flush_progress.flush_ended))
@@ -50,14 +51,14 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     swarm.TaskProgressed: [],
     swarm.SessionCreated: [],
     swarm.SessionStarted: [],
-    swarm.SessionPaused: [],
-    swarm.SessionResumed: [fast(dispatch.open_house)],
-    swarm.SessionEnded: [slow("follow", stop_work.sweep_session)],
+    swarm.SessionPaused: [CALL_HOUSE],
+    swarm.SessionResumed: [fast(dispatch.open_house), CALL_HOUSE],
+    swarm.SessionEnded: [CALL_HOUSE, slow("follow", stop_work.sweep_session)],
     swarm.SessionChanged: [],
     swarm.CampaignCreated: [],
     swarm.CampaignStarted: [],
-    swarm.CampaignPaused: [],
-    swarm.CampaignResumed: [fast(dispatch.open_house)],
+    swarm.CampaignPaused: [CALL_HOUSE],
+    swarm.CampaignResumed: [fast(dispatch.open_house), CALL_HOUSE],
     swarm.CampaignEnded: [slow("follow", run_schedules.end_with_campaign)],
     swarm.CampaignChanged: [],
     swarm.AgentRegistered: [],

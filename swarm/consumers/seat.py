@@ -19,6 +19,7 @@ class Seat:
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
         self.held: dict[UUID, Lease] = {}
+        self.told: dict[UUID, list[str]] = {}  # the commands that hold, by task
         self.wanted = 0
         self.types: Sequence[str] = ()
         self.stirred = asyncio.Event()

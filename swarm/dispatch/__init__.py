@@ -3,12 +3,11 @@
 Redis only hints. A lost id comes back by `restock`, a doubled id finds its task no longer QUEUED.
 """
 
+from swarm.dispatch.calling import call_agent, call_holder, call_house
 from swarm.dispatch.dealing import deal
 from swarm.dispatch.keys import next_of_key
 from swarm.dispatch.lists import INFLIGHT_SECONDS, pop, settle
 from swarm.dispatch.reactions import (
-    call_agent,
-    call_holder,
     extend_inflight,
     left_running,
     open_house,
@@ -21,6 +20,7 @@ __all__ = [
     "INFLIGHT_SECONDS",
     "call_agent",
     "call_holder",
+    "call_house",
     "deal",
     "extend_inflight",
     "left_running",

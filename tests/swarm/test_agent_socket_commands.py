@@ -2,16 +2,20 @@
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from chimera.kernel import clock
 from chimera.kernel.bridge import in_thread
+from swarm.consumers import seat
 from swarm.models import AgentKey, Task
 from tests.cast import Stage
 from tests.kernel.log import running
-from tests.live.watching import run
+from tests.live.watching import run, until
 from tests.swarm.at_socket import AtSocket
+
+GENEROUS_SECONDS = 15.0  # other tests run beside us
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +84,36 @@ def test_a_cancelled_task_is_told_at_once(acme: Stage) -> None:
             (await in_thread(lambda: acme.pia.post(f"tasks/{claim['task']['id']}/cancel", {}))).ok()
             await ada.told("stop", claim)
             assert (await ada.finish(claim))["code"] == "stale_lease"
+
+    run(main)
+
+
+@pytest.mark.parametrize("house", ["sessions", "campaigns"])
+def test_whoever_is_at_work_in_a_house_hears_of_its_pause_and_its_end_at_once(acme: Stage, house: str) -> None:
+    campaign = acme.otto.post("campaigns", {"name": "launch", "goal": "sell"}).ok(201)
+    session = acme.session(campaign=campaign["id"])
+    acme.task(session)
+    place = f"{house}/{session['id'] if house == 'sessions' else campaign['id']}"
+
+    def change(word: str) -> None:
+        acme.otto.post(f"{place}/{word}", {"reason": "lunch"} if word != "resume" else {}).ok()
+
+    def commands() -> list[list[str]]:
+        return [told for at in seat._seats[UUID(acme.ada.id)] for told in at.told.values()]
+
+    async def main() -> None:
+        async with AtSocket(acme.ada) as ada, AtSocket(acme.ada) as other, AtSocket(acme.bob) as bob:
+            await ada.ready(1)
+            claim = (await ada.tasks(1))[0]
+            for times in (1, 2):  # and again after a resumption
+                await in_thread(change, "pause")
+                await ada.told("pause", claim, times)
+                await in_thread(change, "resume")
+                await until(lambda: not any("pause" in told for told in commands()), GENEROUS_SECONDS)
+            await in_thread(change, "stop")
+            await ada.told("stop", claim)
+            assert (await ada.finish(claim))["code"] == "stale_lease"
+            assert other.of("command") == bob.of("command") == []
 
     run(main)
 
