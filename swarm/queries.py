@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from chimera.kernel.errors import not_found
 from chimera.kernel.partitions import ByTime
+from chimera.kernel.relay import direct
 from swarm.states import (
     SESSION_OPEN,
     TASK_OPEN,
@@ -106,25 +107,29 @@ class ScheduleQuerySet(QuerySet[Any]):
         )
 
 
+# By index, whatever the statistics say: where one parent has all children, a plan would else read the whole table for each.
 _BELOW = """
     WITH RECURSIVE below (id) AS (
-        SELECT %s::uuid
+        SELECT %(task)s::uuid
         UNION
         SELECT next.id FROM below CROSS JOIN LATERAL (
             SELECT id FROM swarm_task WHERE parent_task_id = below.id
             UNION ALL SELECT task_id FROM swarm_taskdependency WHERE depends_on_id = below.id
         ) next
     )
-    SELECT id FROM below WHERE id <> %s AND id > %s
-    AND EXISTS (SELECT 1 FROM swarm_task t WHERE t.id = below.id AND t.status = ANY(%s)) ORDER BY id LIMIT %s
+    SELECT t.id FROM below JOIN swarm_task t ON t.id = below.id
+    WHERE t.id <> %(task)s::uuid AND t.id > %(after)s::uuid AND t.status = ANY(%(open)s::text[])
+    ORDER BY t.id LIMIT %(most)s::int
 """
 
 
 def open_descendants(task_id: UUID, *, after: UUID, limit: int) -> list[UUID]:
-    """Ids beyond `after`, in order, of the open tasks below a task, at any depth, and of those that wait for it or them."""
-    with connection.cursor() as cursor:
-        cursor.execute(_BELOW, [task_id, task_id, after, [str(status) for status in TASK_OPEN], limit])
-        return [row[0] for row in cursor.fetchall()]
+    """Ids beyond `after`, in order, of the open tasks below a task, at any depth, and of those that wait for it or them.
+
+    Asked on the relay's own connection: no part of the caller's transaction, and not bound to its tenant.
+    """
+    asked = {"task": task_id, "after": after, "open": [str(status) for status in TASK_OPEN], "most": limit}
+    return [row[0] for row in direct.ask(_BELOW, asked)]
 
 
 # Hops from one session to the next in the index `task_open`, however many tasks each has.

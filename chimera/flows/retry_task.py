@@ -9,7 +9,6 @@ from chimera.flows.create_tasks import wait_for_a_person
 from chimera.kernel.actors import Actor
 from swarm.actions import sessions, tasks
 from swarm.models import Task
-from swarm.models.task import ExecutionMode
 
 
 def retry_task(*, task_id: UUID, by: Actor) -> Task:
@@ -18,8 +17,7 @@ def retry_task(*, task_id: UUID, by: Actor) -> Task:
     tasks.check_planner(seen, by)
     sessions.lock_for_tasks(seen.session_id, by=by)
     task = tasks.lock(task_id)
-    never_started = task.execution_mode == ExecutionMode.MANUAL and task.started_at is None
     tasks.retry(task=task, by=by)
-    if never_started:
+    if tasks.never_started(task):
         wait_for_a_person(task)
     return task

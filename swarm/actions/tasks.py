@@ -11,7 +11,7 @@ from chimera.kernel import clock, ids
 from chimera.kernel.actors import Actor, ActorKind
 from chimera.kernel.errors import StaleLease, conflict, forbidden, invalid, not_found
 from chimera.kernel.eventlog import tell, tell_all
-from swarm.actions import backoff
+from swarm.actions import backoff, references
 from swarm.actions.backoff import Cause
 from swarm.events import TaskBlocked, TaskCancelled, TaskCompleted, TaskCreated, TaskFailed, TaskRequeued, TaskResumed
 from swarm.models import ExternalId, SwarmSession, Task, TaskDependency
@@ -36,6 +36,7 @@ class NewTask:
     priority: int = 50
     parent_task_id: UUID | None = None
     depends_on: tuple[UUID, ...] = ()
+    depends_on_children_of: UUID | None = None  # those that are there by then
     max_attempts: int = 3
     timeout_seconds: int | None = None
     not_before: datetime | None = None
@@ -48,9 +49,9 @@ class NewTask:
 
 def create(*, session: SwarmSession, tasks: Sequence[NewTask], by: Actor) -> list[Task]:
     """Create tasks of one session, locked by the caller; all or none. PENDING until their ids are handed to Redis."""
-    _check_references(session, tasks)
+    awaited = references.awaited(session, tasks)
     rows = [_row(session, new, by) for new in tasks]
-    _check_external_ids(rows)
+    references.check_external_ids(rows)
     Task.objects.bulk_create(rows)
     ExternalId.objects.bulk_create(
         [ExternalId(value=row.external_id, task_id=row.pk) for row in rows if row.external_id]
@@ -58,14 +59,15 @@ def create(*, session: SwarmSession, tasks: Sequence[NewTask], by: Actor) -> lis
     TaskDependency.objects.bulk_create(
         [
             TaskDependency(task_id=row.pk, depends_on_id=d)
-            for row, new in zip(rows, tasks, strict=True)
-            for d in new.depends_on
-        ]
+            for row, theirs in zip(rows, awaited, strict=True)
+            for d in theirs
+        ],
+        batch_size=1_000,  # each row is checked by a trigger, and a statement is not to take seconds
     )
     tell(
         *(
-            TaskCreated.about(row, parent=new.parent_task_id, depends_on=len(new.depends_on))
-            for row, new in zip(rows, tasks, strict=True)
+            TaskCreated.about(row, parent=new.parent_task_id, depends_on=len(theirs))
+            for row, new, theirs in zip(rows, tasks, awaited, strict=True)
         ),
         by=by,
     )
@@ -102,46 +104,6 @@ def _row(session: SwarmSession, new: NewTask, by: Actor) -> Task:
     )
 
 
-def _check_references(session: SwarmSession, tasks: Sequence[NewTask]) -> None:
-    """Parents and dependencies exist in the same session, and none of them is over in a way that never completes.
-
-    A new task can depend only on tasks that exist already, so no cycle can be made.
-    """
-    named = {d: "depends_on" for new in tasks for d in new.depends_on}
-    named |= {new.parent_task_id: "parent_task" for new in tasks if new.parent_task_id}
-    if not named:
-        return
-    found = {t.pk: t for t in Task.objects.filter(pk__in=named).only("id", "session_id", "status")}
-    for task_id, name in named.items():
-        if task_id not in found:
-            raise invalid(f"`{name}` names {task_id}, which is no task of yours.", field_name=name, code="unknown_task")
-        if found[task_id].session_id != session.pk:
-            raise invalid(
-                f"`{name}` names {task_id}, a task of another session; name one of the same session.",
-                field_name=name,
-                code="other_session",
-            )
-        if name == "depends_on" and found[task_id].status == TaskStatus.CANCELLED:
-            raise invalid(
-                f"Task {task_id} was cancelled; nothing can wait for it.", field_name=name, code="dependency_cancelled"
-            )
-
-
-def _check_external_ids(rows: Sequence[Task]) -> None:
-    given = [row for row in rows if row.external_id]
-    if len({row.external_id for row in given}) != len(given):
-        raise invalid(
-            "The same `external_id` stands twice in this call.", field_name="external_id", code="external_id_taken"
-        )
-    taken = ExternalId.objects.filter(value__in=[row.external_id for row in given]).first()
-    if taken:
-        raise conflict(
-            f"There is a task with external_id {taken.value!r} already.",
-            code="external_id_taken",
-            task=str(taken.task_id),
-        )
-
-
 def lock(task_id: UUID) -> Task:
     """The task's row, locked. Every flow locks before it writes (docs/locking.md)."""
     found: Task = Task.objects.select_for_update(no_key=True).get_or_refuse(task_id)
@@ -153,6 +115,12 @@ def lock_all(task_ids: Iterable[UUID], *, waits: bool = True) -> list[Task]:
     that another transaction holds."""
     rows = Task.objects.select_for_update(no_key=True, skip_locked=not waits)
     return list(rows.filter(pk__in=list(task_ids)).order_by("pk"))
+
+
+def lock_free(task_ids: Iterable[UUID]) -> list[Task]:
+    """Those of many tasks that nobody holds, locked in the order of their ids; without their payloads, which may be large."""
+    rows = Task.objects.select_for_update(no_key=True, skip_locked=True).filter(pk__in=list(task_ids))
+    return list(rows.defer("input_payload", "metadata", "description").order_by("pk"))
 
 
 def check_lease(task: Task, lease_token: UUID, *, agent_id: UUID | None = None) -> None:
@@ -299,16 +267,25 @@ def go_on(*, task: Task, review_id: UUID, note: str, counts: bool, by: Actor) ->
 
 
 def _ready_or_waiting(task: Task) -> tuple[TaskStatus, datetime | None]:
-    early = task.not_before is not None and task.not_before > clock.now()
-    if early or not Task.objects.filter(pk=task.pk).with_dependencies_met().exists():
-        return TaskStatus.PENDING, None
-    return TaskStatus.QUEUED, clock.now()
+    return (TaskStatus.QUEUED, clock.now()) if task.pk in _ready([task]) else (TaskStatus.PENDING, None)
+
+
+def _ready(those: Sequence[Task]) -> set[UUID]:
+    """Which of them wait neither for their time nor for others."""
+    at = clock.now()
+    due = [task.pk for task in those if task.not_before is None or task.not_before <= at]
+    return set(Task.objects.filter(pk__in=due).with_dependencies_met().values_list("pk", flat=True)) if due else set()
 
 
 def cancel(*, task: Task, reason: str, by: Actor) -> None:
+    cancel_all([task], reason=reason, by=by)
+
+
+def cancel_all(cancelled: Sequence[Task], *, reason: str, swept: bool = False, by: Actor) -> None:
+    """Several tasks, which the caller has locked, in two statements. `swept`: the caller looks after what is below them."""
     error = {"code": "cancelled", "message": reason or f"Cancelled by {by.name}.", "retryable": False}
-    TASK.advance(
-        task,
+    TASK.advance_each(
+        cancelled,
         to=TaskStatus.CANCELLED,
         completed_at=clock.now(),
         blocked_reason="",
@@ -316,17 +293,32 @@ def cancel(*, task: Task, reason: str, by: Actor) -> None:
         resume=None,
         **_RELEASED,
     )
-    tell(TaskCancelled.about(task, reason=reason), by=by)
+    tell(*(TaskCancelled.about(task, reason=reason, swept=swept) for task in cancelled), by=by)
 
 
 def retry(*, task: Task, by: Actor) -> None:
     """A failed task starts anew, with all its attempts; PENDING while it waits for others, or for a person to start it."""
     if task.status != TaskStatus.FAILED:
         raise conflict(f"Only a failed task can be retried; this one is {task.status}.", code=f"task_{task.status}")
-    manual = task.execution_mode == ExecutionMode.MANUAL and task.started_at is None
-    target, queued_at = (TaskStatus.PENDING, None) if manual else _ready_or_waiting(task)
-    TASK.advance(task, to=target, queued_at=queued_at, completed_at=None, attempt_count=0, error=None, resume=None)
-    tell(TaskRequeued.about(task, code="retried", reason=f"retried by {by.name}"), by=by)
+    retry_all([task], by=by)
+
+
+def retry_all(retried: Sequence[Task], *, by: Actor) -> None:
+    """Several failed tasks, which the caller has locked, in a few statements."""
+    ready = _ready([task for task in retried if not never_started(task)])
+    at = clock.now()
+    for target, queued_at, group in (
+        (TaskStatus.QUEUED, at, [task for task in retried if task.pk in ready]),
+        (TaskStatus.PENDING, None, [task for task in retried if task.pk not in ready]),
+    ):
+        again: dict[str, Any] = {"completed_at": None, "attempt_count": 0, "error": None, "resume": None}
+        TASK.advance_each(group, to=target, queued_at=queued_at, **again)
+    tell(*(TaskRequeued.about(task, code="retried", reason=f"retried by {by.name}") for task in retried), by=by)
+
+
+def never_started(task: Task) -> bool:
+    """A manual one for whose start a person has yet to be asked, or was asked in vain."""
+    return task.execution_mode == ExecutionMode.MANUAL and task.started_at is None
 
 
 def read_all(task_ids: Iterable[UUID]) -> dict[UUID, Task]:
