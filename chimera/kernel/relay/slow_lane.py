@@ -11,7 +11,7 @@ from chimera.kernel.http.trace import begin_trace
 from chimera.kernel.loop import Stop
 from chimera.kernel.relay import cursor, parking
 from chimera.kernel.relay.pace import Pace
-from chimera.kernel.relay.reactions import registry
+from chimera.kernel.relay.reactions import Slow, registry
 from chimera.kernel.relay.tables import ParkedEvent
 
 log = structlog.get_logger()
@@ -21,7 +21,7 @@ PASS_BY_SECONDS = 1.0  # a write for what is none of a lane's business; whoever 
 
 
 class SlowLane:
-    """Reads the facts of its own types alone. Past the others the cursor moves about once a second, if at all."""
+    """Reads the facts of its own types alone. Past what none of its reactions wants the cursor moves once a second, if at all."""
 
     def __init__(self, name: str, stop: Stop) -> None:
         self.name, self._stop = name, stop
@@ -35,12 +35,13 @@ class SlowLane:
             self._retry(parked)
             return Pace.MORE
         at = batch.start
-        for event in batch.events:
+        wanted = [event for event in batch.events if self._wanted(event)]
+        for event in wanted:
             at = self._handle(event, at)
             if self._stop:
                 return Pace.MORE
         self._pass_by(at, batch)
-        if batch.events or batch.is_cut:
+        if wanted or batch.is_cut:
             return Pace.MORE
         return Pace.WITHHELD if batch.withheld else Pace.IDLE
 
@@ -51,8 +52,11 @@ class SlowLane:
             cursor.move(self.name, frm=at, to=batch.end)
             self._looked, self._moved = None, time.monotonic()
 
-    def _fns(self, event: Recorded) -> tuple[object, ...]:
+    def _reactions(self, event: Recorded) -> tuple[Slow, ...]:
         return registry().slow.get(self.name, {}).get(event.type, ())
+
+    def _wanted(self, event: Recorded) -> list[Slow]:
+        return [reaction for reaction in self._reactions(event) if reaction.wants(event)]
 
     def _handle(self, event: Recorded, at: Position) -> Position:
         """Run the reactions of one event, then record it as done or parked, together with the cursor."""
@@ -88,8 +92,8 @@ class SlowLane:
     def _once(self, event: Recorded) -> Exception | None:
         begin_trace(f"00-{event.trace_id}-{'0' * 16}-01")
         try:
-            for fn in registry().slow[self.name][event.type]:
-                fn(event)
+            for reaction in self._wanted(event):
+                reaction.fn(event)
         except Exception as fault:
             if is_outage(fault):
                 raise  # Nobody's fault but the database's: the lane backs off, and parks nothing.
@@ -100,7 +104,7 @@ class SlowLane:
         event = parked.recorded()
         fault = (
             self._once(event)
-            if self._fns(event)
+            if self._reactions(event)
             else LookupError(f"nothing reacts to {event.type} in lane {self.name} any more")
         )
         with tenancy.system():
