@@ -35,18 +35,25 @@ QUEUE = fast(dispatch.queue_ready)
 CALL_HOUSE = fast(dispatch.call_house)
 MIRROR = accumulator.Mirror()
 WATCH = agents_silent.Watch()
+ALONE = {"parent": None, "depends_on": 0}  # as most tasks are
+SWEPT = {"swept": True}
+SAYS_NOTHING = {"says": False}
 ENDED = (fast(dispatch.left_running), fast(dispatch.next_of_key), fast(flush_progress.flush_ended))
 
 REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
-    swarm.TaskCreated: [QUEUE, slow("follow", cancel_task.cancel_if_moot)],
+    swarm.TaskCreated: [QUEUE, slow("follow", cancel_task.cancel_if_moot, unless=ALONE)],
     swarm.TaskQueued: [],
     swarm.TaskClaimed: [fast(dispatch.extend_inflight)],
     swarm.TaskBlocked: [*ENDED],
     swarm.TaskResumed: [QUEUE],
     swarm.TaskRequeued: [*ENDED, QUEUE],
-    swarm.TaskCompleted: [*ENDED, fast(dispatch.release_dependents), slow("memory", remember_result.remember_result)],
+    swarm.TaskCompleted: [
+        *ENDED,
+        fast(dispatch.release_dependents),
+        slow("memory", remember_result.remember_result, unless=SAYS_NOTHING),
+    ],
     swarm.TaskFailed: [*ENDED],
-    swarm.TaskCancelled: [*ENDED, fast(dispatch.call_holder), slow("follow", cancel_task.cancel_below)],
+    swarm.TaskCancelled: [*ENDED, fast(dispatch.call_holder), slow("follow", cancel_task.cancel_below, unless=SWEPT)],
     swarm.TaskDropped: [slow("follow", cancel_task.cancel_below)],
     swarm.TaskProgressed: [],
     swarm.SessionCreated: [],
