@@ -19,7 +19,7 @@ help:
 	@echo "make test [ARGS=tests/races]   prove everything, on servers of its own"
 	@echo "make check                     lint, format, types, layers, migrations, generated pages"
 	@echo "make test-next                 the quick tests on Django $(DJANGO_NEXT) and Python 3.13"
-	@echo "make bench-swarm [ARGS=--quick]  measure Chimera beside Celery, Dramatiq, RQ and Procrastinate"
+	@echo "make bench-swarm [ARGS=--write]  measure Chimera beside Celery, Dramatiq, RQ and Procrastinate"
 	@echo "make format | docs | bench | lock | clean"
 
 up: $(VENV)/runs
