@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from answering import Answer, answering
 from chimera_sdk import ProblemError
 from chimera_sdk.lines import NoSocket
 from speaking import Peer, agent_of, answer, claim, converse, speaking
@@ -67,3 +68,11 @@ def test_whoever_insists_on_the_socket_is_told_that_there_is_none(status):
 
     with pytest.raises(NoSocket, match=str(status)):
         asyncio.run(run())
+
+
+def test_an_answer_of_an_older_http_is_no_socket_either():
+    async def run(url: str) -> None:
+        await agent_of(answer, url=url, key="chm_x", transport="socket").serve()
+
+    with answering(Answer(404)) as server, pytest.raises(NoSocket, match=r"HTTP/1\.1"):
+        asyncio.run(run(server.url))

@@ -101,8 +101,10 @@ class SocketLine:
             socket = await shake_hands(self.access)
         except InvalidStatus as error:
             raise of_status(error) from error
-        except InvalidMessage:
-            raise  # the connection broke off in the handshake
+        except InvalidMessage as error:
+            if isinstance(error.__cause__, EOFError):
+                raise  # the connection broke off in the handshake
+            raise NoSocket("something that is no HTTP/1.1 instead of a socket") from error
         except InvalidHandshake as error:
             raise NoSocket(str(error)) from error
         try:
