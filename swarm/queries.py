@@ -1,5 +1,7 @@
 """What can be asked about the swarm. Every QuerySet here is bound to the tenant by row-level security."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
@@ -105,6 +107,28 @@ class ScheduleQuerySet(QuerySet[Any]):
             .exclude(session__status=SessionStatus.PAUSED)
             .filter(~Exists(before))
         )
+
+
+_AWAITED = """
+    SELECT d.task_id, d.depends_on_id FROM unnest(%s::uuid[]) AS asked (id) CROSS JOIN LATERAL (
+        SELECT id, task_id, depends_on_id FROM swarm_taskdependency WHERE task_id = asked.id ORDER BY id LIMIT %s
+    ) d ORDER BY d.id
+"""
+_AWAITED_COUNT = "SELECT task_id, count(*) FROM swarm_taskdependency WHERE task_id = ANY(%s) GROUP BY task_id"
+
+
+def awaited(task_ids: Sequence[UUID], *, most: int) -> tuple[dict[UUID, list[UUID]], dict[UUID, int]]:
+    """What each task waits for, the first `most` of them in the order in which they were named; and for how many in all."""
+    found: dict[UUID, list[UUID]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(_AWAITED, [list(task_ids), most])
+        for task_id, awaited_id in cursor.fetchall():
+            found[task_id].append(awaited_id)
+        numbers = {task_id: len(theirs) for task_id, theirs in found.items()}
+        if long := [task_id for task_id, number in numbers.items() if number == most]:
+            cursor.execute(_AWAITED_COUNT, [long])
+            numbers |= dict(cursor.fetchall())
+    return found, numbers
 
 
 # By index, whatever the statistics say: where one parent has all children, a plan would else read the whole table for each.

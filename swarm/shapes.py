@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import F, Func, IntegerField, TextField
 from django.db.models.functions import Cast
 
+from swarm import queries
 from swarm.actions import progress
-from swarm.models import Task, TaskArtifact, TaskDependency, TaskResult
+from swarm.models import Task, TaskArtifact, TaskResult
 from swarm.serializers.tasks import TaskShape
 from swarm.states import TaskStatus
 
@@ -45,12 +47,10 @@ def tasks_in_full(rows: Sequence[Task]) -> list[dict[str, Any]]:
 def _shown(
     found: Sequence[Task], results: Mapping[UUID, list[TaskResult]], latest: Mapping[UUID, dict[str, Any] | None]
 ) -> list[dict[str, Any]]:
-    depends_on: dict[UUID, list[UUID]] = defaultdict(list)
-    edges = TaskDependency.objects.filter(task_id__in=[t.pk for t in found]).order_by("pk")
-    for task_id, dependency in edges.values_list("task_id", "depends_on_id"):
-        depends_on[task_id].append(dependency)
+    depends_on, numbers = queries.awaited([t.pk for t in found], most=settings.DEPENDENCIES_SHOWN_MAX)
     for row in found:
-        row.depends_on = depends_on[row.pk]  # type: ignore[attr-defined]
+        row.depends_on = depends_on.get(row.pk, [])  # type: ignore[attr-defined]
+        row.depends_on_count = numbers.get(row.pk, 0)  # type: ignore[attr-defined]
         row.progress = latest.get(row.pk)  # type: ignore[attr-defined]
         row._shown_results = results.get(row.pk, [])  # type: ignore[attr-defined]
     shown = _Shown()  # one for all rows: making it costs more than showing a row

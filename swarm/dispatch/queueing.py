@@ -91,9 +91,14 @@ _DUE_HERE = f"""
     t.status = 'pending' AND (t.not_before IS NULL OR t.not_before <= %(now)s) AND {IN_OPEN_HOUSE}
 """
 _FREE = f"{_DUE_HERE} AND NOT EXISTS (SELECT 1 FROM swarm_taskdependency d WHERE d.task_id = t.id)"
-# Of what a task waits for, the youngest is looked at first: it tends to be the last to complete, and one is enough.
+# Of what a task waits for, the few oldest are looked at, and then the youngest first, until one is open: in whatever order they
+# complete, mostly one at either end is, and one is enough. So a look at a join costs no more for ten thousand than for ten.
 _READY = f"""
-    {_DUE_HERE} AND (
+    {_DUE_HERE} AND NOT EXISTS (
+        SELECT 1 FROM (
+            SELECT depends_on_id FROM swarm_taskdependency WHERE task_id = t.id ORDER BY task_id, depends_on_id LIMIT 8
+        ) oldest JOIN swarm_task p ON p.id = oldest.depends_on_id WHERE p.status <> 'completed'
+    ) AND (
         SELECT true FROM swarm_taskdependency d JOIN swarm_task p ON p.id = d.depends_on_id
         WHERE d.task_id = t.id AND p.status <> 'completed' ORDER BY d.task_id DESC, d.depends_on_id DESC LIMIT 1
     ) IS NULL

@@ -22,6 +22,7 @@ class ScheduledTask(NewTaskShape):
     external_id = None
     parent_task = None
     depends_on = None
+    depends_on_children_of = None
     not_before = None
     deadline_at = None
     deadline_seconds = StrictIntegerField(

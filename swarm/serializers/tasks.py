@@ -29,7 +29,15 @@ class NewTaskShape(StrictSerializer):
     external_id = TextField(max_length=200, required=False, allow_null=True, default=None)
     priority = StrictIntegerField(min_value=0, max_value=100, required=False, default=50)
     parent_task = serializers.UUIDField(required=False, allow_null=True, default=None)
-    depends_on = serializers.ListField(child=serializers.UUIDField(), required=False, default=list, max_length=1000)
+    depends_on = serializers.ListField(
+        child=serializers.UUIDField(), required=False, default=list, max_length=settings.DEPENDENCIES_SHOWN_MAX
+    )
+    depends_on_children_of = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Waits for every child that this task has by now, however many: create them first, then their join.",
+    )
     max_attempts = StrictIntegerField(min_value=1, max_value=20, required=False, default=settings.ATTEMPTS_MAX)
     timeout_seconds = StrictIntegerField(min_value=1, max_value=604_800, required=False, allow_null=True, default=None)
     not_before = serializers.DateTimeField(required=False, allow_null=True, default=None)
@@ -85,7 +93,10 @@ class TaskShape(serializers.Serializer[Any]):
     session = serializers.UUIDField(source="session_id")
     agent = serializers.UUIDField(source="agent_id", allow_null=True)
     parent_task = serializers.UUIDField(source="parent_task_id", allow_null=True)
-    depends_on = serializers.ListField(child=serializers.UUIDField())
+    depends_on = serializers.ListField(
+        child=serializers.UUIDField(), help_text="The first thousand, where it waits for more."
+    )
+    depends_on_count = serializers.IntegerField(help_text="For how many tasks it waits in all.")
     type = serializers.CharField()
     role = serializers.ChoiceField(choices=ROLES)
     requires = serializers.ListField(child=serializers.CharField())

@@ -94,7 +94,7 @@ def test_a_time_that_cannot_be_is_refused_with_a_sentence(acme: Stage, board: Bo
 
 
 @pytest.mark.parametrize(
-    "field", ["session", "external_id", "parent_task", "depends_on", "not_before", "deadline_at", "status"]
+    "field", ["session", "external_id", "parent_task", "depends_on", "depends_on_children_of", "not_before", "deadline_at", "status"]
 )
 def test_what_can_be_said_of_one_task_only_is_no_field_of_its_task(board: Board, field: str) -> None:
     said = made(board, task=TASK | {field: None}).refused(422, "unknown_field")
