@@ -79,7 +79,6 @@ def lease(*, agent: AgentProfile, task_ids: Sequence[UUID], by: Actor) -> list[t
     if not task_ids:
         return []
     at = clock.now()
-    resumes = dict(still_queued(task_ids).values_list("pk", "resume"))
     session = SwarmSession.objects.filter(pk=OuterRef("session_id"))
     still_queued(task_ids).update(
         status=TaskStatus.RUNNING,
@@ -100,13 +99,10 @@ def lease(*, agent: AgentProfile, task_ids: Sequence[UUID], by: Actor) -> list[t
         )
     )
     tell(
-        *(
-            TaskClaimed.about(task, attempt=task.attempt_count, resumed=resumes.get(task.pk) is not None)
-            for task in claimed
-        ),
+        *(TaskClaimed.about(task, attempt=task.attempt_count, resumed=task.resume is not None) for task in claimed),
         by=by,
     )
-    return [(task, resumes.get(task.pk)) for task in claimed]
+    return [(task, task.resume) for task in claimed]
 
 
 def _until(at: datetime, *, begun: Any) -> Any:
