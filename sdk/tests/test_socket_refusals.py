@@ -24,6 +24,31 @@ def test_a_key_that_is_no_good_ends_the_agent(code, status):
     assert refused.value.status == status
 
 
+def test_a_key_that_ends_while_a_handler_runs_cancels_it():
+    begun, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def slow(task, ctx):
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    async def script(peer: Peer) -> None:
+        await peer.hello()
+        await peer.say(claim(1))
+        await begun.wait()
+        await peer.socket.close(4401)
+
+    async def run() -> None:
+        async with speaking(script) as server:
+            with pytest.raises(ProblemError):
+                await agent_of(slow, url=server.url, key="chm_x").serve()
+            await asyncio.wait_for(cancelled.wait(), 10)
+
+    asyncio.run(run())
+
+
 def test_an_agent_that_is_suspended_drops_its_work_and_asks_again():
     begun, cancelled = asyncio.Event(), asyncio.Event()
 

@@ -81,6 +81,7 @@ class Agent:
                 await self._work(workshop, access)
             finally:
                 self._loop = self._stops = None
+                workshop.lose_all("The agent has ended.")
                 workshop.close()
 
     def stop(self) -> None:
