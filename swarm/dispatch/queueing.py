@@ -4,6 +4,7 @@ The statements are the relay's own: as chimera_system, each a transaction of its
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,9 @@ from swarm.dispatch.lists import Queued
 from swarm.events import TaskQueued
 from swarm.queries import CLAIMABLE_CAMPAIGNS, CLAIMABLE_SESSIONS
 from swarm.states import TaskStatus
+
+LOOK_MAX = 5_000  # PENDING tasks of one tenant that one step of the clock looks at; it comes round to all of them
+TIMED_WITHIN = timedelta(minutes=1)  # whose time came longer ago is found when its turn comes round
 
 
 def make_queued(task_ids: Iterable[UUID]) -> list[Queued]:
@@ -62,10 +66,16 @@ def waiting_for(completed: Sequence[UUID]) -> list[UUID]:
     return [row[0] for row in direct.ask(_RELEASED, asked)]
 
 
-def due(tenant_id: UUID) -> list[UUID]:
-    """One slice of a tenant's tasks that are ready."""
-    rows = direct.ask(_DUE, rule() | {"tenant": tenant_id, "most": settings.RELAY_BATCH})
-    return [row[0] for row in rows]
+def due(tenant_id: UUID, *, after: UUID) -> tuple[list[UUID], UUID | None]:
+    """Of a tenant's next LOOK_MAX PENDING tasks those that are ready, and the last of them if there may be more."""
+    rows = direct.ask(_DUE, rule() | {"tenant": tenant_id, "after": after, "look": LOOK_MAX})
+    return [row[0] for row in rows if row[1]], next((row[0] for row in rows if not row[1]), None)
+
+
+def timed(tenant_id: UUID) -> list[UUID]:
+    """One slice of a tenant's tasks whose time has come just now."""
+    lately = {"since": clock.now() - TIMED_WITHIN, "most": settings.RELAY_BATCH}
+    return [row[0] for row in direct.ask(_TIMED, rule() | {"tenant": tenant_id} | lately)]
 
 
 def tenants_with(status: TaskStatus) -> list[UUID]:
@@ -146,9 +156,20 @@ _RELEASED = f"""
     SELECT t.id FROM swarm_task t {OPEN_HOUSE}
     WHERE {_THOSE} AND {_READY} ORDER BY t.id LIMIT %(most)s::int
 """
+# The last of those that were looked at says where to go on; there is none when all have been.
 _DUE = f"""
+    WITH looked AS MATERIALIZED (
+        SELECT t.id, t.session_id, t.status, t.not_before FROM swarm_task t
+        WHERE t.tenant_id = %(tenant)s::uuid AND t.status = 'pending' AND t.id > %(after)s::uuid
+        ORDER BY t.id LIMIT %(look)s::int
+    )
+    SELECT t.id, true FROM looked t {OPEN_HOUSE} WHERE {_READY}
+    UNION ALL SELECT last.id, false FROM (SELECT id FROM looked OFFSET %(look)s::int - 1) last
+"""
+_TIMED = f"""
     SELECT t.id FROM swarm_task t {OPEN_HOUSE}
-    WHERE t.tenant_id = %(tenant)s::uuid AND {_READY} ORDER BY t.id LIMIT %(most)s::int
+    WHERE t.tenant_id = %(tenant)s::uuid AND t.not_before > %(since)s AND t.not_before <= %(now)s AND {_READY}
+    ORDER BY t.not_before LIMIT %(most)s::int
 """
 _TENANTS = """
     SELECT n.id FROM swarm_tenant n

@@ -19,24 +19,36 @@ from swarm.models.task import BANDS
 from swarm.states import TaskStatus
 
 log = structlog.get_logger()
-SLICES_MAX = 10  # of RELAY_BATCH tasks of one tenant that one step of the clock makes QUEUED
 STOCK_MAX = 5_000  # ids that one list is filled up to; what is longer is not short of work, and never compared
 
 ListOf = tuple[UUID, str, str]  # tenant, role, band
 
 
+_looked: dict[
+    UUID, UUID
+] = {}  # by tenant: the PENDING task that was looked at last, where there are too many for one step
+
+
 def queue_due() -> None:
-    """Tasks whose `not_before` has come, and PENDING tasks that no reaction queued, slice by slice."""
+    """Tasks whose `not_before` has come, and PENDING tasks that no reaction queued, slice by slice.
+
+    A step looks at so many of a tenant and the next goes on behind them; those whose time has come are never kept waiting.
+    """
     for tenant_id in queueing.tenants_with(TaskStatus.PENDING):
-        for _ in range(SLICES_MAX):
-            ready = queueing.due(tenant_id)
-            if made := queueing.make_queued(ready):
-                with suppress(
-                    redis.Away
-                ):  # They are QUEUED: claims find them through PostgreSQL, and restock pushes them.
-                    _push_now(made)
-            if len(ready) < settings.RELAY_BATCH:
-                break
+        after = _looked.pop(tenant_id, None)
+        ready, last = queueing.due(tenant_id, after=after or UUID(int=0))
+        if last:
+            _looked[tenant_id] = last
+        if last or after:
+            ready = [*queueing.timed(tenant_id), *ready]
+        for start in range(0, len(ready), settings.RELAY_BATCH):
+            _queue(ready[start : start + settings.RELAY_BATCH])
+
+
+def _queue(ready: Sequence[UUID]) -> None:
+    if made := queueing.make_queued(ready):
+        with suppress(redis.Away):  # They are QUEUED: claims find them through PostgreSQL, and restock pushes them.
+            _push_now(made)
 
 
 def restock() -> None:

@@ -38,4 +38,8 @@ class Migration(migrations.Migration):
             model_name='task',
             index=models.Index(condition=models.Q(('deadline_at__isnull', False), ('status__in', (swarm.states.TaskStatus['PENDING'], swarm.states.TaskStatus['QUEUED']))), fields=['deadline_at'], name='task_deadline'),
         ),
+        migrations.AddIndex(
+            model_name='task',
+            index=models.Index(condition=models.Q(('not_before__isnull', False), ('status', swarm.states.TaskStatus['PENDING'])), fields=['tenant_id', 'not_before'], name='task_timed'),
+        ),
     ]

@@ -129,6 +129,11 @@ class Task(Versioned, TenantOwned):
                 condition=Q(status__in=TASK_WAITING, deadline_at__isnull=False),
             ),
             models.Index(fields=["tenant_id", "id"], name="task_pending", condition=Q(status=TaskStatus.PENDING)),
+            models.Index(
+                fields=["tenant_id", "not_before"],
+                name="task_timed",
+                condition=Q(status=TaskStatus.PENDING, not_before__isnull=False),
+            ),
             models.Index(fields=["lease_expires_at"], name="task_running", condition=Q(status=TaskStatus.RUNNING)),
             models.Index(fields=["agent"], name="task_of_agent", condition=Q(status=TaskStatus.RUNNING)),
             models.Index(

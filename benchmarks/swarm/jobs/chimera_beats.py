@@ -1,11 +1,12 @@
 """AGENTS agents that each hold one task and beat every EVERY seconds, for SECONDS; one process plays them all.
 
-`socket` or `http`. It says "seated" when all hold their task, begins when it is told to by a line, and then prints JSON:
-milliseconds of each answer, how many refusals, 5xx and closed connections. CHIMERA_URL; the agents' keys are KEY.format(n).
+`socket` or `http`. It says "seated" when all hold their task, measures when it is told to by a line, and then prints
+JSON: milliseconds of each answer, and how many were fine, refused, 5xx or a closed connection. CHIMERA_URL; the agents' keys are KEY.format(n).
 """
 
 import asyncio
 import json
+import math
 import os
 import random
 import sys
@@ -24,8 +25,17 @@ AT_ONCE = 32  # that take their seat at the same time
 
 @dataclass
 class Told:
+    """Counts and milliseconds of what is asked between `begins` and `ends`."""
+
+    begins: float = math.inf
+    ends: float = math.inf
     ms: list[float] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+
+    def note(self, outcome: str, asked: float) -> None:
+        if self.begins <= asked < self.ends:
+            self.counts[outcome] += 1
+            self.ms.append((time.monotonic() - asked) * 1000)
 
 
 class SocketAgent:
@@ -108,25 +118,28 @@ async def main(kind: str, number: int, every: float, seconds: float) -> None:
         async with few:
             await agents[place].sit(place)
 
-    await asyncio.gather(*(sit(place) for place in range(number)))
-    print("seated", flush=True)
-    await asyncio.to_thread(sys.stdin.readline)
-    began = time.monotonic()
-
-    async def live(agent: SocketAgent | HttpAgent) -> None:
-        due = began + random.random() * every
-        while due < began + seconds:
+    async def live(place: int, seated: asyncio.Task[None]) -> None:
+        """From its seat on, each at its own moment; only what is asked in time is told."""
+        await seated
+        due = time.monotonic() + random.random() * every
+        while due < told.ends:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
-            asked = time.perf_counter()
+            asked = time.monotonic()
             try:
-                told.counts[await agent.beat()] += 1
+                told.note(await agents[place].beat(), asked)
             except (websockets.ConnectionClosed, OSError, EOFError):
-                told.counts["closed"] += 1
+                told.note("closed", asked)
                 return
-            told.ms.append((time.perf_counter() - asked) * 1000)
             due += every
 
-    await asyncio.gather(*map(live, agents))
+    seats = [asyncio.create_task(sit(place)) for place in range(number)]
+    lives = [asyncio.create_task(live(place, seated)) for place, seated in enumerate(seats)]
+    await asyncio.gather(*seats)
+    print("seated", flush=True)
+    await asyncio.to_thread(sys.stdin.readline)
+    told.begins = time.monotonic()
+    told.ends = told.begins + seconds
+    await asyncio.gather(*lives)
     print(json.dumps({"ms": told.ms, "counts": told.counts}), flush=True)
     for agent in agents:
         await agent.leave()
