@@ -12,7 +12,9 @@ from uuid import UUID
 
 import structlog
 
-from chimera.flows import cancel_many, judge_results
+from chimera.flows import judge_results
+from chimera.flows.cancel_many import cancel_many
+from chimera.flows.grouping import in_groups, together
 from chimera.kernel import tenancy
 from chimera.kernel.actors import SYSTEM, Actor
 from chimera.kernel.errors import conflict
@@ -108,8 +110,8 @@ def _sweep(found: Sequence[tuple[UUID, UUID]], *, reason: str, by: Actor = SYSTE
     """Cancel these (tenant_id, task_id) for a caller who looks after what is below them; answers how many are settled."""
     settled = 0
     for tenant_id, pairs in groupby(found, key=itemgetter(0)):
-        for group in cancel_many.in_groups(task_id for _, task_id in pairs):
-            done = cancel_many.cancel_together(tenant_id, group, reason=reason, swept=True, by=by)
+        for group in in_groups(task_id for _, task_id in pairs):
+            done = together(tenant_id, group, partial(cancel_many, reason=reason, swept=True, by=by))
             left = [(tenant_id, task_id) for task_id in group if task_id not in done]
             settled += len(done) + one_by_one(left, partial(cancel_if_open, reason=reason, by=by))
     return settled

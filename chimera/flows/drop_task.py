@@ -2,9 +2,11 @@
 
 Its card was settled and its money released when it failed, so the task alone is left. Those below it are cancelled through
 the event log, one transaction each, as after a cancel.
-Locks: the task. Dies anywhere: still a dead letter, or dropped; the follow-up runs again.
+Locks: the task; many by id, without those that somebody holds. Dies anywhere: still a dead letter, or dropped; the follow-up
+runs again.
 """
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from chimera.kernel.actors import Actor
@@ -20,3 +22,10 @@ def drop_task(*, task_id: UUID, reason: str, by: Actor) -> Task:
     if task.status != TaskStatus.CANCELLED:
         dead_letters.drop(task=task, reason=reason, by=by)
     return task
+
+
+def drop_many(task_ids: Sequence[UUID], *, reason: str, by: Actor) -> set[UUID]:
+    """Those that were dropped, in the same few statements for one as for hundreds; the others are for `drop_task`."""
+    dead = [task for task in tasks.lock_free(task_ids) if task.status == TaskStatus.FAILED and tasks.may_plan(task, by)]
+    dead_letters.drop_all(dead, reason=reason, by=by)
+    return {task.pk for task in dead}

@@ -168,9 +168,14 @@ def is_stale(task: Task) -> bool:
     return (session.state_version, campaign_version) != (task.claimed_session_version, task.claimed_campaign_version)
 
 
-def check_planner(task: Task, by: Actor) -> None:
+def may_plan(task: Task, by: Actor) -> bool:
     """A planner cancels and retries what it created itself; people what they will."""
-    if by.kind is ActorKind.AGENT and task.created_by != str(by):
+    return by.kind is not ActorKind.AGENT or task.created_by == str(by)
+
+
+def check_planner(task: Task, by: Actor) -> None:
+    """`may_plan`, or 403."""
+    if not may_plan(task, by):
         raise forbidden("Another created this task; its planner or a person may do that.", code="not_yours")
 
 

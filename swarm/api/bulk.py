@@ -16,9 +16,9 @@ from swarm.serializers.bulk import BulkChange, BulkShape, TaskFilterShape
 from swarm.serializers.tasks import TaskShape
 
 DESCRIPTION = (
-    "Oldest first, each task in a transaction of its own: one that is refused, or has changed meanwhile, is named in"
-    " `failed`, and the others go on. Bounded; while `more`, call again with `after` set to `next`. A planner reaches the"
-    " tasks that it created. A repeat is harmless, so an Idempotency-Key is accepted and ignored."
+    "Oldest first, in groups: a task that is refused, or has changed meanwhile, is named in `failed`, and the others go on."
+    " Bounded; while `more`, call again with `after` set to `next`. A planner reaches the tasks that it created. A repeat is"
+    " harmless, so an Idempotency-Key is accepted and ignored."
 )
 
 
