@@ -5,21 +5,20 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
 
-from chimera.flows.finish_many import finish_alone, finish_together
-from chimera.flows.finish_task import Finished, Handed
 from chimera.flows.spend_many import AT_ONCE_MAX, Answered, Asked, spend_many
 from chimera.kernel import clock, redis, tenancy
-from chimera.kernel.group import LEFT_OVER, Group, Left
+from chimera.kernel.group import Group
 from swarm import liveness
 from swarm.actions import claims, progress, tasks
 from swarm.actions.progress import Note
 from swarm.consumers.working import Looked, Worker, look_after
+from swarm.groups import groups
 from swarm.models import Task
 
 Seated = tuple[Worker, Mapping[UUID, UUID]]  # an agent, and the lease tokens that it holds, by task
@@ -54,7 +53,7 @@ class Committing:
 
     def __init__(self) -> None:
         most = settings.BATCH_MAX
-        self.results: Group[UUID, Handed, Finished] = Group(_finish, alone=_finish_alone, most=most)
+        self.results = groups().results  # those of plain HTTP calls too
         self.money: Group[UUID, Asked, Answered] = Group(_spend, most=AT_ONCE_MAX)
         self.beats: Group[UUID, Beat, list[Beaten]] = Group(self._beat, most=most, gather_seconds=BEATS_GATHER_SECONDS)
         self.looks: Group[UUID, Seated, Looked] = Group(look_after, most=most, gather_seconds=LOOKS_GATHER_SECONDS)
@@ -102,19 +101,6 @@ class Committing:
         return True
 
 
-def _finish(tenant_id: UUID, handed: Sequence[Handed]) -> list[Finished | Literal[Left.OVER]]:
-    """What passes plainly, together; the rest in transactions of their own, for which nobody waits but they."""
-    done = finish_together(tenant_id, handed)
-    redis.nudge()
-    return [done.get(place, LEFT_OVER) for place in range(len(handed))]
-
-
-def _finish_alone(tenant_id: UUID, one: Handed) -> Finished:
-    done = finish_alone(tenant_id, one)
-    redis.nudge()
-    return done
-
-
 def _spend(tenant_id: UUID, asked: Sequence[Asked]) -> list[Answered | Exception]:
     answered = spend_many(tenant_id, asked)
     redis.nudge()
@@ -141,4 +127,8 @@ _by_loop: "WeakKeyDictionary[asyncio.AbstractEventLoop, Committing]" = WeakKeyDi
 
 def committing() -> Committing:
     """The groups of the running loop."""
-    return _by_loop.setdefault(asyncio.get_running_loop(), Committing())
+    loop = asyncio.get_running_loop()
+    found = _by_loop.get(loop)
+    if found is None:
+        found = _by_loop[loop] = Committing()
+    return found

@@ -218,4 +218,8 @@ _by_loop: "WeakKeyDictionary[asyncio.AbstractEventLoop, Waiters]" = WeakKeyDicti
 
 def waiters() -> Waiters:
     """The waiters of the running loop."""
-    return _by_loop.setdefault(asyncio.get_running_loop(), Waiters())
+    loop = asyncio.get_running_loop()
+    found = _by_loop.get(loop)
+    if found is None:
+        found = _by_loop[loop] = Waiters()
+    return found
