@@ -195,7 +195,7 @@ class Probe:
             began = time.perf_counter()
             try:
                 answers.append(call())
-            except (Error, redis.Away) as fault:  # too long for its timeout, say; that is a figure too
+            except (Error, psycopg.Error, redis.Away) as fault:  # too long for its timeout, say; that is a figure too
                 cost.failed = repr(fault)
             cost.add((time.perf_counter() - began) * 1000, self.rows.execute(_ASKED).fetchall())
             if after and not cost.failed:

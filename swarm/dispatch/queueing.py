@@ -97,14 +97,13 @@ OPEN_HOUSE = """
 """
 IN_OPEN_HOUSE = "(c.id IS NULL OR c.status = ANY(%(campaigns)s::text[]))"
 
-_DUE_HERE = f"""
-    t.status = 'pending' AND (t.not_before IS NULL OR t.not_before <= %(now)s) AND {IN_OPEN_HOUSE}
-"""
+_IN_TIME = "t.status = 'pending' AND (t.not_before IS NULL OR t.not_before <= %(now)s)"
+_DUE_HERE = f"{_IN_TIME} AND {IN_OPEN_HOUSE}"
 _FREE = f"{_DUE_HERE} AND NOT EXISTS (SELECT 1 FROM swarm_taskdependency d WHERE d.task_id = t.id)"
 # Of what a task waits for, the few oldest are looked at, and then the youngest first, until one is open: in whatever order they
 # complete, mostly one at either end is, and one is enough. So a look at a join costs no more for ten thousand than for ten.
-_READY = f"""
-    {_DUE_HERE} AND NOT EXISTS (
+_MET = """
+    NOT EXISTS (
         SELECT 1 FROM (
             SELECT depends_on_id FROM swarm_taskdependency WHERE task_id = t.id ORDER BY task_id, depends_on_id LIMIT 8
         ) oldest JOIN swarm_task p ON p.id = oldest.depends_on_id WHERE p.status <> 'completed'
@@ -113,6 +112,7 @@ _READY = f"""
         WHERE d.task_id = t.id AND p.status <> 'completed' ORDER BY d.task_id DESC, d.depends_on_id DESC LIMIT 1
     ) IS NULL
 """
+_READY = f"{_DUE_HERE} AND {_MET}"
 _THOSE = "t.id = ANY(%(ids)s::uuid[]) AND t.id BETWEEN %(first)s::uuid AND %(last)s::uuid"
 _SHOWN = "t.id, t.tenant_id, t.role, t.priority, cardinality(t.requires) > 0"
 _PAYLOAD = {
@@ -159,11 +159,12 @@ _RELEASED = f"""
 # The last of those that were looked at says where to go on; there is none when all have been.
 _DUE = f"""
     WITH looked AS MATERIALIZED (
-        SELECT t.id, t.session_id, t.status, t.not_before FROM swarm_task t
+        SELECT t.id, t.status, t.not_before, s.status = ANY(%(sessions)s::text[]) AND {IN_OPEN_HOUSE} AS is_in_open_house
+        FROM swarm_task t JOIN swarm_swarmsession s ON s.id = t.session_id LEFT JOIN swarm_campaign c ON c.id = s.campaign_id
         WHERE t.tenant_id = %(tenant)s::uuid AND t.status = 'pending' AND t.id > %(after)s::uuid
         ORDER BY t.id LIMIT %(look)s::int
     )
-    SELECT t.id, true FROM looked t {OPEN_HOUSE} WHERE {_READY}
+    SELECT t.id, true FROM looked t WHERE is_in_open_house AND {_IN_TIME} AND {_MET}
     UNION ALL SELECT last.id, false FROM (SELECT id FROM looked OFFSET %(look)s::int - 1) last
 """
 _TIMED = f"""

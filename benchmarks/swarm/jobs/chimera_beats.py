@@ -1,7 +1,8 @@
 """AGENTS agents that each hold one task and beat every EVERY seconds, for SECONDS; one process plays them all.
 
 `socket` or `http`. It says "seated" when all hold their task, measures when it is told to by a line, and then prints
-JSON: milliseconds of each answer, and how many were fine, refused, 5xx or a closed connection. CHIMERA_URL; the agents' keys are KEY.format(n).
+JSON: milliseconds of each answer, and how many were fine, refused, 5xx or a closed connection (from the first seat on).
+CHIMERA_URL; the agents' keys are KEY.format(n).
 """
 
 import asyncio
@@ -128,7 +129,7 @@ async def main(kind: str, number: int, every: float, seconds: float) -> None:
             try:
                 told.note(await agents[place].beat(), asked)
             except (websockets.ConnectionClosed, OSError, EOFError):
-                told.note("closed", asked)
+                told.counts["closed"] += 1
                 return
             due += every
 
