@@ -206,6 +206,7 @@ def test_one_bad_item_among_good_ones_harms_none(acme: Stage, claim: dict[str, A
     async def main() -> None:
         async with AtSocket(acme.ada) as ada:
             lease = {"task": claim["task"]["id"], "lease_token": claim["lease_token"]}
+            await ada.beat(claim)  # it was claimed over HTTP
             ada.say(
                 {"kind": "ready", "ref": 1, "slots": 0},
                 {"kind": "dance", "ref": 2},
