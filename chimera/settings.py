@@ -213,6 +213,8 @@ IDEMPOTENCY_KEPT = timedelta(hours=24)  # as long as a client may still repeat a
 CONCURRENCY_KEY_DEFAULT = 1  # tasks of one concurrency_key that run at once, where no limit says otherwise
 FRAME_BYTES_MAX = 256 * 1024  # one WebSocket frame
 LOCK_TTL_SECONDS_MAX = 3600  # whoever needs a lock for longer renews it, and so shows that it lives
+SCHEDULE_RUNS_KEPT = timedelta(days=90)  # as long as their tasks; at one a minute, 130 000 rows; 30 days at least
+SCHEDULE_RUNS_KEPT_LEAST = 100  # of each schedule, however old: a yearly one shows more than nothing
 LOCK_KEPT = timedelta(hours=24)  # an ended lock's row, so that its late owner hears what became of it
 HEARTBEAT_TTL_SECONDS = 30  # three beats of ten seconds
 AGENT_SILENT_SECONDS = 90  # an agent that is not heard of for so long is inactive until it is; nine beats

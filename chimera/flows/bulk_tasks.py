@@ -23,11 +23,11 @@ from chimera.flows.cancel_task import cancel_task
 from chimera.flows.drop_task import drop_many, drop_task
 from chimera.flows.retry_task import retry_many, retry_task
 from chimera.kernel import tenancy
-from chimera.kernel.actors import Actor, ActorKind
+from chimera.kernel.actors import Actor
 from chimera.kernel.errors import conflict, invalid
 from chimera.kernel.http.problem import as_refusal
 from chimera.kernel.relay.slow_lane import is_outage
-from swarm.actions import tasks
+from swarm.actions import planning, tasks
 from swarm.selection import TaskFilter
 from swarm.states import TASK_OPEN, TaskStatus
 
@@ -89,14 +89,12 @@ def change_matching(
     limit: int | None = None,
     after: UUID | None = None,
 ) -> Outcome:
-    """Of a planner's tasks only those that it created are found. 422 for an empty filter, or a status out of reach."""
+    """For a planner only those that it, or a schedule of its, created are found. 422 for an empty filter, or a status out of reach."""
     chosen.check()
     statuses = _statuses(verb, chosen)
     most = min(limit or settings.BULK_TASKS_MAX, settings.BULK_TASKS_MAX)
     with tenancy.bound(tenant_id):
-        rows = chosen.rows().filter(status__in=statuses)
-        if by.kind is ActorKind.AGENT:
-            rows = rows.filter(created_by=str(by))
+        rows = chosen.rows().filter(planning.reach(by), status__in=statuses)
         if after:
             rows = rows.filter(pk__gt=after)
         found = list(rows.order_by("pk").values_list("pk", flat=True)[: most + 1])

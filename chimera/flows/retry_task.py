@@ -10,7 +10,7 @@ from uuid import UUID
 from chimera.flows.create_tasks import wait_for_a_person
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import Refused
-from swarm.actions import sessions, tasks
+from swarm.actions import planning, sessions, tasks
 from swarm.models import Task
 from swarm.states import TaskStatus
 
@@ -18,7 +18,7 @@ from swarm.states import TaskStatus
 def retry_task(*, task_id: UUID, by: Actor) -> Task:
     """409 unless it failed and its session is open; 403 for a planner who did not create it."""
     seen = tasks.read(task_id)
-    tasks.check_planner(seen, by)
+    planning.check_planner(seen, by)
     sessions.lock_for_tasks(seen.session_id, by=by)
     task = tasks.lock(task_id)
     tasks.retry(task=task, by=by)
@@ -47,4 +47,4 @@ def _goes_on(session_id: UUID, by: Actor) -> bool:
 
 
 def _is_plain(task: Task, by: Actor) -> bool:
-    return task.status == TaskStatus.FAILED and tasks.may_plan(task, by) and not tasks.never_started(task)
+    return task.status == TaskStatus.FAILED and planning.may_plan(task, by) and not tasks.never_started(task)

@@ -8,8 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from chimera.kernel import clock, ids
-from chimera.kernel.actors import Actor, ActorKind
-from chimera.kernel.errors import StaleLease, conflict, forbidden, invalid, not_found
+from chimera.kernel.actors import Actor
+from chimera.kernel.errors import StaleLease, conflict, invalid, not_found
 from chimera.kernel.eventlog import tell, tell_all
 from swarm.actions import backoff, references
 from swarm.actions.backoff import Cause
@@ -166,17 +166,6 @@ def is_stale(task: Task) -> bool:
     session = session_of(task)
     campaign_version = session.campaign.state_version if session.campaign else None
     return (session.state_version, campaign_version) != (task.claimed_session_version, task.claimed_campaign_version)
-
-
-def may_plan(task: Task, by: Actor) -> bool:
-    """A planner cancels and retries what it created itself; people what they will."""
-    return by.kind is not ActorKind.AGENT or task.created_by == str(by)
-
-
-def check_planner(task: Task, by: Actor) -> None:
-    """`may_plan`, or 403."""
-    if not may_plan(task, by):
-        raise forbidden("Another created this task; its planner or a person may do that.", code="not_yours")
 
 
 def block(*, task: Task, reason: str, by: Actor) -> None:

@@ -17,8 +17,8 @@ from swarm.serializers.tasks import TaskShape
 
 DESCRIPTION = (
     "Oldest first, in groups: a task that is refused, or has changed meanwhile, is named in `failed`, and the others go on."
-    " Bounded; while `more`, call again with `after` set to `next`. A planner reaches the tasks that it created. A repeat is"
-    " harmless, so an Idempotency-Key is accepted and ignored."
+    " Bounded; while `more`, call again with `after` set to `next`. A planner reaches the tasks that it, or a schedule"
+    " of its, created. A repeat is harmless, so an Idempotency-Key is accepted and ignored."
 )
 
 

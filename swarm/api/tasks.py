@@ -14,7 +14,7 @@ from chimera.kernel.http.pages import choice_or_refuse, page, uuid_or_refuse
 from chimera.kernel.http.permissions import ANYONE
 from chimera.kernel.http.schema import page_of, paged
 from swarm import shapes
-from swarm.actions import tasks
+from swarm.actions import planning, tasks
 from swarm.actions.tasks import NewTask
 from swarm.api.sessions import CREATORS
 from swarm.models import Task as TaskRow
@@ -95,7 +95,7 @@ class TaskCancel(Door):
     def post(self, request: Call, task_id: UUID) -> Response:
         said = Reason(data=request.data)
         said.is_valid(raise_exception=True)
-        tasks.check_planner(tasks.read(task_id), request.user.actor)
+        planning.check_planner(tasks.read(task_id), request.user.actor)
         return Response(
             shapes.task(cancel_task(task_id=task_id, reason=said.validated_data["reason"], by=request.user.actor))
         )
