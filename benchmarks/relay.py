@@ -173,9 +173,10 @@ def until(condition: Callable[[], bool], pause: float = 0.02) -> None:
 
 def _is_listed(house: House, task_id: str) -> bool:
     from chimera.kernel import redis
+    from swarm.dispatch.lists import entry
 
     listed = redis.queue("normal", house.tenant_id, "worker")
-    return redis.client().lpos(listed, task_id, rank=-1) is not None
+    return redis.client().lpos(listed, entry(UUID(task_id), "noop"), rank=-1) is not None
 
 
 def _session(house: House) -> UUID:

@@ -104,7 +104,7 @@ class Probe:
         pipe = redis.client().pipeline(transaction=False)
         for part in self.rows.execute(
             "SELECT tenant_id, role, CASE WHEN priority > 66 THEN 'high' WHEN priority > 33 THEN 'normal' ELSE 'low' END,"
-            " array_agg(id::text ORDER BY id) FROM swarm_task WHERE status = 'queued' AND requires = '{}' GROUP BY 1, 2, 3"
+            " array_agg(id::text || ' ' || type ORDER BY id) FROM swarm_task WHERE status = 'queued' AND requires = '{}' GROUP BY 1, 2, 3"
         ).fetchall():
             tenant_id, role, band, ids = part
             for start in range(0, len(ids), 10_000):
@@ -125,11 +125,10 @@ class Probe:
 
     def _claim(self, name: str, agent_id: UUID, most: int, types: tuple[str, ...], *, times: int, away: bool) -> None:
         def claim() -> list[Handed]:
-            pops = not (types or away)
-            popped = dispatch.pop(tenant_id=self.tenant_id, role="worker", most=most) if pops else []
+            popped = None if away else dispatch.pop(tenant_id=self.tenant_id, role="worker", most=most, types=types)
             with tenancy.bound(self.tenant_id):
                 got = claim_tasks(
-                    agent_id=agent_id, most=most, popped=popped or [], redis_away=away, types=types, by=SYSTEM
+                    agent_id=agent_id, most=most, popped=popped or [], redis_away=popped is None, types=types, by=SYSTEM
                 )
             claimed = [one.task for one in got.claims]
             dispatch.settle(self.tenant_id, popped=popped or [], early=got.early, claimed=claimed)

@@ -35,7 +35,7 @@ def held_by(agent: AgentProfile) -> int:
 def queued_for(
     agent: AgentProfile, *, limit: int, popped: Sequence[UUID], redis_away: bool, types: Sequence[str] = ()
 ) -> Admitted:
-    """Ids to claim: those Redis gave; tasks that require capabilities; and everything while Redis is away, or of `types`.
+    """Ids to claim: those Redis gave; tasks that require capabilities; and everything while Redis cannot tell.
 
     All locked, and within the concurrency limits. Rows that another claim holds are skipped, so that racing claims
     never wait for one another, except for a limit that they share.
@@ -45,12 +45,11 @@ def queued_for(
     queued = queued.filter(Q(deadline_at__isnull=True) | Q(deadline_at__gt=at)).filter(
         requires__contained_by=agent.capabilities
     )
-    if types:
-        wanted = [Q(type__in=types)]
-    elif redis_away:
-        wanted = [Q()]
+    of_types = Q(type__in=types) if types else Q()
+    if redis_away:
+        wanted = [of_types]
     else:  # Asked for apart, because no index finds both.
-        asked = ((Q(pk__in=popped), popped), (~Q(requires=[]), agent.capabilities))
+        asked = ((Q(pk__in=popped), popped), (~Q(requires=[]) & of_types, agent.capabilities))
         wanted = [which for which, why in asked if why]
     best = sorted({row for which in wanted for row in _best(queued, which, limit, popped)})
     return limits.admit(role=agent.role, candidates=[(pk, key) for _, pk, key in best], most=limit)

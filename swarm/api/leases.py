@@ -61,9 +61,9 @@ class Claims(Door):
             self.held, self.slots, self.most = agent.max_slots - free, agent.max_slots, min(self.most, free)
         self.able = self.most > 0 and agent.takes_work
         self.kind = (tuple(self.types), tuple(agent.capabilities))
-        # A list per role cannot tell types apart: who asks for types claims through PostgreSQL, and pops nothing.
-        pops = self.able and not self.types
-        popped = dispatch.pop(tenant_id=principal.tenant_id, role=agent.role, most=self.most) if pops else []
+        popped: Sequence[UUID] | None = []
+        if self.able:
+            popped = dispatch.pop(tenant_id=principal.tenant_id, role=agent.role, most=self.most, types=self.types)
         self.redis_away, self.popped = popped is None, popped or []
 
     @extend_schema(operation_id="claims_create", request=NewClaim, responses=ClaimsShape)

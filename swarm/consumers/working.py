@@ -116,8 +116,8 @@ def _looked(
 def take(worker: Worker, most: int, types: Sequence[str]) -> Taken:
     """At most `most` tasks for it; the database is asked only when Redis has ids, or cannot tell."""
     principal, agent = worker.principal, worker.agent
-    popped = [] if types else dispatch.pop(tenant_id=principal.tenant_id, role=agent.role, most=most)
-    if popped == [] and not types and not agent.capabilities:
+    popped = dispatch.pop(tenant_id=principal.tenant_id, role=agent.role, most=most, types=types)
+    if popped == [] and not agent.capabilities:
         return Taken([], {})
     with tenancy.bound(principal.tenant_id):
         got = claim_tasks(

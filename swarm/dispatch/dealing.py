@@ -12,6 +12,7 @@ from uuid import UUID
 from chimera.kernel import redis, tenancy
 from chimera.kernel.identity import AGENT_ROLES
 from swarm.dispatch import queueing
+from swarm.dispatch.lists import id_of
 from swarm.models import Task
 from swarm.states import TaskStatus
 
@@ -78,16 +79,17 @@ def _deal(client: redis.Client, tenant_id: UUID, key: str) -> str:
     return str(end or "")
 
 
-def _in_turns(tenant_id: UUID, task_ids: Sequence[str]) -> list[str]:
+def _in_turns(tenant_id: UUID, entries: Sequence[str]) -> list[str]:
     """Those that are queued still, and their sessions in turns; what is not queued any more comes last."""
+    listed = {id_of(entry): entry for entry in entries}
     with tenancy.bound(tenant_id):
-        rows = Task.objects.filter(pk__in=task_ids, status=TaskStatus.QUEUED).order_by("-priority", "pk")
+        rows = Task.objects.filter(pk__in=list(listed), status=TaskStatus.QUEUED).order_by("-priority", "pk")
         found = list(rows.values_list("pk", "session_id"))
     by_session: dict[UUID, list[str]] = defaultdict(list)
     for task_id, session_id in found:
-        by_session[session_id].append(str(task_id))
+        by_session[session_id].append(listed[str(task_id)])
     if len(by_session) < 2:
-        return list(task_ids)
-    turns = [task_id for task_id in chain.from_iterable(zip_longest(*by_session.values())) if task_id]
+        return list(entries)
+    turns = [entry for entry in chain.from_iterable(zip_longest(*by_session.values())) if entry]
     queued = set(turns)
-    return turns + [task_id for task_id in task_ids if task_id not in queued]
+    return turns + [entry for entry in entries if entry not in queued]

@@ -24,11 +24,5 @@ def next_of_key(events: Sequence[Recorded], pipe: Any) -> None:
     for (tenant_id, key), number in freed.items():
         with tenancy.bound(tenant_id):
             waiting = Task.objects.filter(status=TaskStatus.QUEUED, concurrency_key=key).in_open_house()
-            rows = waiting.order_by("-priority", "pk").values_list("pk", "tenant_id", "role", "priority", "requires")
-            push(
-                [
-                    Queued(pk, tenant, role, priority, bool(needs))
-                    for pk, tenant, role, priority, needs in rows[:number]
-                ],
-                pipe,
-            )
+            rows = waiting.order_by("-priority", "pk").values("id", "tenant_id", "role", "priority", "type", "requires")
+            push([Queued(demands=bool(row.pop("requires")), **row) for row in rows[:number]], pipe)

@@ -114,7 +114,7 @@ _MET = """
 """
 _READY = f"{_DUE_HERE} AND {_MET}"
 _THOSE = "t.id = ANY(%(ids)s::uuid[]) AND t.id BETWEEN %(first)s::uuid AND %(last)s::uuid"
-_SHOWN = "t.id, t.tenant_id, t.role, t.priority, cardinality(t.requires) > 0"
+_SHOWN = "t.id, t.tenant_id, t.role, t.priority, t.type, cardinality(t.requires) > 0"
 _PAYLOAD = {
     "aggregate_id": "id",
     "aggregate_version": "version",

@@ -104,7 +104,7 @@ _SHORT = f"""
 
 # In the order of the index: a plan that sorts would first read all that waits.
 _BEST = f"""
-    SELECT t.id, t.tenant_id, t.role, t.priority FROM swarm_task t {queueing.OPEN_HOUSE}
+    SELECT t.id, t.tenant_id, t.role, t.priority, t.type FROM swarm_task t {queueing.OPEN_HOUSE}
     WHERE t.tenant_id = %(tenant)s::uuid AND t.role = %(role)s::text AND t.priority BETWEEN %(lowest)s::int AND %(highest)s::int
       AND t.status = 'queued' AND t.requires = '{{}}' AND {queueing.IN_OPEN_HOUSE}
     ORDER BY t.priority DESC, t.id LIMIT %(most)s::int
@@ -130,7 +130,7 @@ def best_of(tenant_id: UUID, *, house: UUID) -> list[Queued]:
     with tenancy.bound(tenant_id):
         rows = Task.objects.filter(status=TaskStatus.QUEUED, requires=[]).in_open_house()
         best = rows.filter(Q(session_id=house) | Q(session__campaign_id=house)).order_by("-priority", "pk")
-        shown = best.values_list("id", "tenant_id", "role", "priority")[: settings.RELAY_BATCH]
+        shown = best.values_list("id", "tenant_id", "role", "priority", "type")[: settings.RELAY_BATCH]
         return [Queued(*row) for row in shown]
 
 
@@ -142,7 +142,7 @@ def unlisted(client: redis.Client, tenant_id: UUID, tasks: Sequence[Queued]) -> 
     full: set[str] = set()
     for key in {task.key for task in tasks}:
         ids: Any = client.lrange(key, 0, STOCK_MAX - 1)
-        listed.update(ids)
+        listed.update(map(lists.id_of, ids))
         if len(ids) >= STOCK_MAX:
             full.add(key)
     deadlines: Any = client.zmscore(redis.inflight(tenant_id), [str(task.id) for task in tasks])

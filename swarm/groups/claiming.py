@@ -51,8 +51,8 @@ class Claiming:
         most, by = sum(one.most for one in asked), asked[0].by
         role, left = self._left.get(asker.agent_id, ("", 0))
         popped: Sequence[UUID] | None = []
-        if left >= most and not asker.types:
-            popped = dispatch.pop(tenant_id=asker.tenant_id, role=role, most=most)
+        if left >= most:
+            popped = dispatch.pop(tenant_id=asker.tenant_id, role=role, most=most, types=asker.types)
         if popped:
             got, shown = _claimed(asker, most, popped, by)
         else:
@@ -86,9 +86,8 @@ def _looked(asker: Asker, most: int, by: Actor) -> tuple[Sequence[UUID] | None, 
     if not nothing.able:
         return [], nothing, []
     most = min(most, free)
-    # A list per role cannot tell types apart: who asks for types claims through PostgreSQL, and pops nothing.
-    popped = [] if asker.types else dispatch.pop(tenant_id=asker.tenant_id, role=agent.role, most=most)
-    if popped == [] and not asker.types and not agent.capabilities:
+    popped = dispatch.pop(tenant_id=asker.tenant_id, role=agent.role, most=most, types=asker.types)
+    if popped == [] and not agent.capabilities:
         return [], nothing, []
     return popped, *_claimed(asker, most, popped, by)
 

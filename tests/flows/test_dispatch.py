@@ -11,7 +11,7 @@ import pytest
 from chimera.kernel import clock, eventlog, redis, tenancy
 from chimera.kernel.relay.redis_lane import RedisLane
 from swarm import dispatch
-from swarm.dispatch import queueing
+from swarm.dispatch import lists, queueing
 from swarm.events import TaskQueued
 from swarm.models import Task
 from tests import cluster
@@ -28,7 +28,7 @@ def task_of(stage: Stage, task_id: str) -> Task:
 
 def listed(stage: Stage, band: str = "normal", role: str = "worker") -> list[str]:
     found: Any = redis.client().lrange(redis.queue(band, stage.tenant_id, role), 0, -1)
-    return found
+    return [lists.id_of(entry) for entry in found]
 
 
 def told() -> list[eventlog.Recorded]:

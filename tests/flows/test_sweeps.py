@@ -14,7 +14,7 @@ from chimera.flows import cancel_task, flush_progress
 from chimera.kernel import clock, eventlog, redis, tenancy
 from chimera.kernel.sweep import Incomplete
 from swarm import dispatch
-from swarm.dispatch import queueing, stock
+from swarm.dispatch import lists, queueing, stock
 from swarm.models import SwarmSession, Task
 from tests import cluster
 from tests.cast import Stage
@@ -35,7 +35,7 @@ def statuses(stage: Stage) -> dict[str, int]:
 
 def listed(stage: Stage, band: str = "normal") -> list[str]:
     found: Any = redis.client().lrange(redis.queue(band, stage.tenant_id, "worker"), 0, -1)
-    return found
+    return [lists.id_of(entry) for entry in found]
 
 
 def ahead(seconds: float) -> str:
@@ -157,7 +157,7 @@ def test_restock_pushes_in_slices_what_neither_list_nor_inflight_knows(
     settle()
     (popped,) = dispatch.pop(tenant_id=acme.tenant_id, role="worker", most=1) or []
     lost = tasks[3]
-    redis.client().lrem(redis.queue("normal", acme.tenant_id, "worker"), 1, lost)
+    redis.client().lrem(redis.queue("normal", acme.tenant_id, "worker"), 1, f"{lost} research")
     dispatch.restock()
     assert sorted([*listed(acme), *listed(acme, "low"), str(popped)]) == sorted([low, *tasks])
     redis.client().flushall()
