@@ -35,6 +35,7 @@ from chimera.kernel.embedded import Postgres, Redis, ports  # noqa: E402
 
 BULK = 32
 WAIT_SECONDS = 120
+STOP_SECONDS = 10
 
 
 class Servers:
@@ -87,7 +88,11 @@ class Servers:
         for child in self.children:
             child.terminate()
         for child in self.children:
-            child.wait(10)
+            try:
+                child.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:  # a thousand agents that left at once, say; nothing here is to be kept
+                child.kill()
+                child.wait()
         self.redis.stop()
         self.postgres.stop()
 

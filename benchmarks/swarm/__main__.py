@@ -31,7 +31,7 @@ from benchmarks.swarm.running import Unfinished
 from benchmarks.swarm.tables import complain
 
 LAST_LINES = 15  # of a log, when a row is given up
-IDLE_SECONDS = 3
+IDLE_SECONDS = 2
 PARTS = ("queues", "budget", "beats", "claims")
 
 
@@ -64,10 +64,10 @@ def _parsed(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--queues", default=sys.executable, help="the Python that has benchmarks/requirements.txt")
     parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS, help="only these parts")
     parser.add_argument("--runs", type=int, default=3, help="times that each row is measured (3)")
-    parser.add_argument("--jobs", type=int, default=3000, help="that wait when the worker begins (3000)")
-    parser.add_argument("--singles", type=int, default=500, help="of them, enqueued one per call (500)")
+    parser.add_argument("--jobs", type=int, default=2500, help="that wait when the worker begins (2500)")
+    parser.add_argument("--singles", type=int, default=300, help="of them, enqueued one per call (300)")
     parser.add_argument("--rate", type=int, default=100, help="jobs a second while latency is measured (100)")
-    parser.add_argument("--seconds", type=int, default=8, help="for so long (8)")
+    parser.add_argument("--seconds", type=int, default=5, help="for so long (5)")
     parser.add_argument(
         "--at-once", type=int, default=1, help="of them in one call, where there is a call for many (1)"
     )

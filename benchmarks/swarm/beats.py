@@ -14,7 +14,7 @@ from benchmarks.swarm.contenders import Swarm
 from benchmarks.swarm.jobs.chimera_beats import KEY
 from benchmarks.swarm.metering import Meter, spent
 
-AGENTS, EVERY_SECONDS, SECONDS = 1_000, 10, 30
+AGENTS, EVERY_SECONDS, SECONDS = 1_000, 10, 20
 AGENTS_QUICK, SECONDS_QUICK = 50, 3
 BULK = 500
 
@@ -40,7 +40,7 @@ def beating(home: Path, *, quick: bool) -> str:
         folder.mkdir()
         lines.append([f"{number} agents, {kind}", *_measured(folder, kind, number, every, seconds)])
     head = [f"beats, every {every} s for {seconds} s", "answered", "p50 ms", "p95 ms", "p99 ms", "most ms"]
-    wrong = ["refused", "5xx", "closed"]
+    wrong = ["refused", "5xx", "closed", "seated at a second try"]
     return tables.table(
         [*head, *wrong, "web", "relay", "PostgreSQL", "Redis", "the agents' process, % of a core"], lines
     )
@@ -100,6 +100,7 @@ def _heard(house: Swarm, played: "subprocess.Popen[str]", kind: str, seconds: fl
 def _shown(told: Any, cpu: dict[str, float], seconds: float) -> list[str]:
     ms, counts = sorted(told["ms"]), told["counts"]
     waited = [f"{tables.percentile(ms, share):.0f}" for share in (0.5, 0.95, 0.99)]
-    wrong = [str(counts.get(what, 0)) for what in ("refused", "5xx", "closed")]
+    refused = [f"{number} {what.partition(': ')[2]}" for what, number in counts.items() if what.startswith("refused")]
+    wrong = [", ".join(refused) or "0", *(str(counts.get(what, 0)) for what in ("5xx", "closed", "again"))]
     shares = [f"{cpu[name] / seconds * 100:.0f} %" for name in ("web", "relay", "PostgreSQL", "Redis", "agents")]
     return [str(counts.get("ok", 0)), *waited, f"{ms[-1]:.0f}", *wrong, *shares]

@@ -1,8 +1,8 @@
 """AGENTS agents that each hold one task and beat every EVERY seconds, for SECONDS; one process plays them all.
 
 `socket` or `http`. It says "seated" when all hold their task, measures when it is told to by a line, and then prints
-JSON: milliseconds of each answer, and how many were fine, refused, 5xx or a closed connection (from the first seat on).
-CHIMERA_URL; the agents' keys are KEY.format(n).
+JSON: milliseconds of each answer, and how many were fine, refused (with the code), 5xx, a closed connection (from the first
+seat on), or had to knock again before they got their seat. CHIMERA_URL; the agents' keys are KEY.format(n).
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import websockets
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
 
 URL = os.environ.get("CHIMERA_URL", "")
 KEY = "chm_bench_{}"
@@ -52,7 +53,8 @@ class SocketAgent:
     async def beat(self) -> str:
         await self.socket.send(json.dumps({"kind": "heartbeat", "ref": "beat", "leases": [self.lease]}))
         answer = await self._heard(lambda frame: frame.get("ref") == "beat")
-        return "ok" if answer["kind"] == "ack" and "error" not in answer["leases"][0] else "refused"
+        refused = answer if answer["kind"] == "error" else answer["leases"][0].get("error")
+        return f"refused: {refused['code']}" if refused else "ok"
 
     async def leave(self) -> None:
         await self.socket.close()
@@ -82,8 +84,8 @@ class HttpAgent:
         self.token = claims[0]["lease_token"]
 
     async def beat(self) -> str:
-        status, _ = await self._post(self.path, {"lease_token": self.token})
-        return "ok" if status == 200 else "5xx" if status >= 500 else "refused"
+        status, answer = await self._post(self.path, {"lease_token": self.token})
+        return "ok" if status == 200 else "5xx" if status >= 500 else f"refused: {answer['code']}"
 
     async def leave(self) -> None:
         self.writer.close()
@@ -116,8 +118,13 @@ async def main(kind: str, number: int, every: float, seconds: float) -> None:
     agents: list[SocketAgent | HttpAgent] = [HttpAgent() if kind == "http" else SocketAgent() for _ in range(number)]
 
     async def sit(place: int) -> None:
+        """As a real agent does: who is not let in, or is dropped before it has its task, knocks again."""
         async with few:
-            await agents[place].sit(place)
+            while True:
+                try:
+                    return await agents[place].sit(place)
+                except (InvalidHandshake, InvalidMessage, ConnectionClosed, OSError, EOFError):
+                    told.counts["again"] += 1
 
     async def live(place: int, seated: asyncio.Task[None]) -> None:
         """From its seat on, each at its own moment; only what is asked in time is told."""
@@ -128,10 +135,10 @@ async def main(kind: str, number: int, every: float, seconds: float) -> None:
             asked = time.monotonic()
             try:
                 told.note(await agents[place].beat(), asked)
-            except (websockets.ConnectionClosed, OSError, EOFError):
+            except (ConnectionClosed, OSError, EOFError):
                 told.counts["closed"] += 1
                 return
-            due += every
+            due = max(due + every, time.monotonic())  # who was kept waiting does not make up for it
 
     seats = [asyncio.create_task(sit(place)) for place in range(number)]
     lives = [asyncio.create_task(live(place, seated)) for place, seated in enumerate(seats)]
