@@ -60,8 +60,9 @@ class Checking(Play):
     def _check_windows(self, windows: list[tuple[Decimal, Decimal]]) -> None:
         held, captured = map(sum, zip(*windows, strict=True)) if windows else (Decimal(), Decimal())
         holds = [hold for task in self.tasks() for hold in task.holds]
-        assert held == sum(hold.amount_usd for hold in holds if hold.is_open)
-        assert captured == sum(hold.amount_usd for hold in holds if hold.status == MoneyStatus.CAPTURED)
+        assert held == sum(hold.amount_usd for hold in holds if hold.is_open), f"the window holds {held}"
+        spent = sum(hold.amount_usd for hold in holds if hold.status == MoneyStatus.CAPTURED)
+        assert captured == spent, f"the window says {captured} are spent, not {spent}"
         assert held + captured <= TOTAL_USD, f"{held} held and {captured} captured are beyond the limit"
 
     def _check_log(self, log: list[Told]) -> None:

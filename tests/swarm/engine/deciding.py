@@ -17,6 +17,8 @@ class Deciding(Creating):
     def change_a_task(self, number: int, verb: str) -> None:
         """Where it fits, if it fits anywhere: what has not failed is neither retried nor dropped."""
         failed = self.tasks(TaskStatus.FAILED)
+        if not failed and verb != "cancel" and number:
+            return
         task = self.pick(number, failed if failed and verb != "cancel" else self.tasks())
         verbs: dict[str, Callable[[Task], None]] = {"cancel": self.cancel, "retry": self.retry, "drop": self.drop}
         verbs[verb](task)

@@ -13,7 +13,7 @@ from tests.swarm.engine.steering import Steering
 BREATH = timedelta(seconds=6)  # longer than a popped id stays in flight
 
 
-class Draining(Deciding, Leasing, Paying, Steering, Passing):
+class Draining(Deciding, Paying, Leasing, Steering, Passing):
     def drain(self) -> None:
         self._open_everything()
         for _ in range(2 * len(self.model.tasks) + 5):

@@ -1,12 +1,14 @@
 """Rules: agents claim, beat, hand in, come late, and are lost."""
 
 from datetime import datetime, timedelta
+from itertools import permutations
 from typing import Any
 from uuid import UUID
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
+from chimera.kernel import redis
 from swarm.states import TaskStatus
 from tests.cast import Said
 from tests.swarm.engine.creating import PICK
@@ -25,6 +27,7 @@ ENDINGS = {
     },
     "hopeless": {"status": "failed", "error": {"code": "hopeless", "message": "", "retryable": False}},
 }
+ACTS = [*ENDINGS, "spend", "spend much", "spend much", "capture"]
 ASKED = {"busy": timedelta(seconds=30)}
 
 
@@ -33,13 +36,13 @@ class Leasing(Play):
 
     @rule(name=AGENTS, most=st.sampled_from([1, 2, 3, 8]), types=st.sampled_from([[], [], [], ["read"], ["write"]]))
     def claim(self, name: str, most: int, types: list[str]) -> None:
-        """Through Redis; by type, or while Redis is away, through PostgreSQL."""
+        """Through Redis; while that is away through PostgreSQL."""
         agent, now = self.model.agents[name], self.world.now
         room = agent.slots - len(self.model.held_by(agent))
-        listed = {low: self.world.listed(agent.role, low_first=low) for low in (False, True)}
+        listed = {bands: self.world.listed(agent.role, bands, types) for bands in permutations(redis.PRIORITIES)}
         claims = self.world.callers[name].claim(most, **({"types": types} if types else {}))
         got = [self.model.tasks[UUID(claim["task"]["id"])] for claim in claims]
-        looked_at = self._looked_at(agent, types, listed[self.world.turns.is_low_first][: min(most, room)])
+        looked_at = self._looked_at(agent, types, listed[self.world.turns.last][: min(most, room)])
         able = room > 0 and not agent.paused
         assert len(got) == len(set(got)) <= (min(most, room) if able else 0), (
             f"{name} got {got}, and has room for {room}"
@@ -50,16 +53,19 @@ class Leasing(Play):
         for task, claim in zip(got, claims, strict=True):
             self._leased(agent, task, claim, now)
 
-    @rule(ending=st.sampled_from(["", *ENDINGS]))
-    def work(self, ending: str) -> None:
-        """A busy moment: the relay comes by, everybody claims, and perhaps somebody is done at once."""
+    @rule(acts=st.lists(st.tuples(PICK, st.sampled_from(ACTS)), max_size=4))
+    def work(self, acts: list[tuple[int, str]]) -> None:
+        """A busy moment: the relay comes by, everybody claims, and some do something at once."""
         self.come_by("relay" if self.world.is_redis_there else "queue")
         for agent in self.model.agents.values():
             if not agent.paused:
                 self.claim(agent.name, 2, [])
-        held = self.held()
-        if held and ending:
-            self.finish(len(held) // 2, ending)
+        for number, act in acts:
+            held = self.held()
+            if held and act in ENDINGS:
+                self.finish(number, act)
+            elif held:
+                self.pay(number, act)
 
     def _looked_at(self, agent: Agent, types: list[str], popped: list[UUID]) -> list[Task]:
         """What may be claimed as far as this claim could see, the best first."""
@@ -67,7 +73,7 @@ class Leasing(Play):
         found = [task for task in self.tasks(TaskStatus.QUEUED) if self.model.may_claim(agent, task, now)]
         if types:
             found = [task for task in found if task.type in types]
-        elif self.world.is_redis_there:
+        if self.world.is_redis_there:
             found = [task for task in found if task.id in popped or task.paints]
         return sorted(found, key=lambda task: task.order)
 
@@ -101,9 +107,10 @@ class Leasing(Play):
         resumed = bool(task.resumes)
         self.model.claim(task, agent, claim["lease_token"], at)
         assert claim["attempt"] == task.attempts, f"{task} is said to be at attempt {claim['attempt']}"
-        assert ("resume" in claim) == resumed
+        assert ("resume" in claim) == resumed, f"{task} is resumed: {resumed}"
         kept = {hold.id for hold in task.holds if hold.is_open}
-        assert {one["id"] for one in claim["resume"]["transactions"]} == kept if resumed else not kept
+        shown = {one["id"] for one in claim["resume"]["transactions"]} if resumed else set()
+        assert shown == kept, f"{task} is resumed with {shown} instead of {kept}"
 
     # ------------------------------------------------------------------ beats
 
@@ -114,7 +121,7 @@ class Leasing(Play):
     )
     def go_on(self, number: int, verb: str) -> None:
         """Whoever holds a lease, or held it once."""
-        lease = self.pick(number, self.model.leases)
+        lease = self.pick(number, self.near())
         match verb:
             case "beat":
                 self.beat(lease)
@@ -159,7 +166,7 @@ class Leasing(Play):
             if "error" in outcome:
                 self._expect_refusal(lease, outcome["error"]["code"])
             elif lease.answer:
-                assert (outcome["status"], outcome["review"]) == lease.answer
+                assert (outcome["status"], outcome["review"]) == lease.answer, f"{lease.task} is answered otherwise"
             else:
                 self._settled(lease, ending, outcome["status"], outcome["review"])
 
@@ -171,16 +178,16 @@ class Leasing(Play):
     def take(self, lease: Lease, ending: str, said: Said) -> None:
         """What the engine answered to a result, and what follows from it."""
         if lease.answer:
-            assert (said.ok()["outcome"], said["review"]) == lease.answer
+            assert (said.ok()["outcome"], said["review"]) == lease.answer, f"{lease.task} is answered otherwise"
         elif not self.model.is_held(lease, self.world.now):
             said.refused(409, "stale_lease")
         else:
             self._settled(lease, ending, said.ok()["outcome"], said["review"])
 
     def _expect_refusal(self, lease: Lease, code: str) -> None:
-        assert code == "stale_lease"
-        assert not lease.answer
-        assert not self.model.is_held(lease, self.world.now)
+        assert code == "stale_lease", f"a result of {lease.task} is refused: {code}"
+        assert not lease.answer, f"{lease.task} was answered {lease.answer} before, and is refused now"
+        assert not self.model.is_held(lease, self.world.now), f"{lease.task} is refused though it is held"
 
     def _settled(self, lease: Lease, ending: str, outcome: str, review: str | None) -> None:
         assert self.model.is_held(lease, self.world.now), f"{outcome} under a lease that is over"

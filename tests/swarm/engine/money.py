@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from commerce.states import MONEY_OPEN, MoneyStatus
 
-TOTAL_USD = Decimal("0.60")  # of the one budget: a few spends use it up
+TOTAL_USD = Decimal("0.25")  # of the one budget: a few spends use it up
 THRESHOLD_USD = Decimal("0.10")
 SMALL_USD, LARGE_USD = Decimal("0.04"), Decimal("0.20")
 RESUME_WAITS = timedelta(hours=24)

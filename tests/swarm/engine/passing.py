@@ -83,7 +83,7 @@ class Passing(Play):
     def lapse(self) -> None:
         now = self.world.now
         over = [lease for lease in self.held() if lease.ends <= now]
-        assert self.world.lapse_leases() == len(over)
+        assert self.world.lapse_leases() == len(over), f"other leases than {over} lapsed"
         for lease in over:
             task = lease.task
             if task.deadline and task.deadline <= now:
@@ -96,21 +96,21 @@ class Passing(Play):
         now = self.world.now
         waiting = self.tasks(TaskStatus.PENDING, TaskStatus.QUEUED)
         over = [task for task in waiting if task.deadline and task.deadline <= now]
-        assert self.world.cancel_overdue() == len(over)
+        assert self.world.cancel_overdue() == len(over), f"others than {over} are overdue"
         for task in over:
             self.model.cancel(task)
 
     def expire_cards(self) -> None:
         now = self.world.now
         over = [task for task in self.tasks(TaskStatus.BLOCKED) if task.card_due and task.card_due <= now]
-        assert self.world.expire_cards() == len(over)
+        assert self.world.expire_cards() == len(over), f"other cards than those of {over} expired"
         for task in over:
             self.model.fail(task, "review_expired")
 
     def expire_holds(self) -> None:
         now = self.world.now
         expired = [task for task in self.tasks() if money.expire(task.holds, now)]
-        assert self.world.expire_holds() == len(expired)
+        assert self.world.expire_holds() == len(expired), f"other holds than those of {expired} expired"
 
     # ------------------------------------------------------------------ Redis
 

@@ -17,7 +17,9 @@ class Paying(Play):
     @precondition(lambda self: self.purses())
     @rule(number=PICK, verb=st.sampled_from(["spend", "spend", "spend much", "spend much", "capture", "void"]))
     def pay(self, number: int, verb: str) -> None:
-        lease = self.pick(number, self.purses())
+        if not (purses := self.purses()):
+            return
+        lease = self.pick(number, purses)
         match verb:
             case "capture":
                 self.settle_hold(lease, verb, MoneyStatus.CAPTURED)
@@ -28,7 +30,7 @@ class Paying(Play):
 
     def purses(self) -> list[Lease]:
         """Leases, old ones too, whose agents may spend."""
-        return [lease for lease in self.model.leases if lease.agent.role == "worker"]
+        return [lease for lease in self.near() if lease.agent.role == "worker"]
 
     def spend(self, lease: Lease, amount: Decimal) -> None:
         """Held, put before a person, refused by the limit or for its lease; what a person let go on is not asked for again."""
@@ -39,7 +41,7 @@ class Paying(Play):
         if not self.model.is_held(lease, now):
             said.refused(409, "stale_lease")
         elif approved:
-            assert said.ok(201)["id"] == approved[0].id
+            assert said.ok(201)["id"] == approved[0].id, f"{task} has to ask twice"
         elif used + amount > TOTAL_USD:
             said.refused(402, "budget_exceeded")
             self.model.refusals += 1

@@ -28,6 +28,11 @@ class Play:
         """Leases that are nobody else's yet, though some may have lapsed."""
         return [task.lease for task in self.model.running() if task.lease]
 
+    def near(self) -> list[Lease]:
+        """Those that are held, and before them a few that are over."""
+        held = self.held()
+        return [lease for lease in self.model.leases if lease not in held][-2:] + held
+
     @staticmethod
     def pick(number: int, things: Sequence[Thing]) -> Thing:
         """The last for 0, so that a smaller example is about the newest."""
@@ -35,6 +40,14 @@ class Play:
 
     def come_by(self, who: str) -> None:
         """The relay, or a part of its clock."""
+        raise NotImplementedError
+
+    def work(self, acts: list[tuple[int, str]]) -> None:
+        """Everybody claims, and some do something."""
+        raise NotImplementedError
+
+    def pay(self, number: int, verb: str) -> None:
+        """Under a lease that is held, or was."""
         raise NotImplementedError
 
     def another_attempt(self, task: Task, error: str, *, asked: timedelta = NOW) -> None:
@@ -49,6 +62,6 @@ class Play:
             self.model.fail(task, error)
             return
         assert row.status == TaskStatus.PENDING, f"{task} has {error}: it waits, and is not {row.status}"
-        assert row.not_before is not None
+        assert row.not_before is not None, f"{task} waits for nothing"
         assert shortest <= row.not_before - now <= longest, f"{task} waits {row.not_before - now}"
         self.model.again(task, error, not_before=row.not_before)

@@ -10,6 +10,7 @@ from tests.swarm.engine.play import Play
 
 VERBS = [
     "pause or resume a session",
+    "pause or resume a session",
     "pause or resume the campaign",
     "pause or resume an agent",
     "change a context",

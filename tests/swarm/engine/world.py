@@ -1,6 +1,5 @@
 """The engine as those see it who use it: its doors, its clock, its rows, and its lists in Redis."""
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,20 +26,14 @@ from tests.lanes import settle
 from tests.swarm.engine.model import RETRY_BASE
 
 
-class Turns(Iterator[int]):
-    """Counts the looks into the lists, as the engine does, so that each run begins with the first."""
+class Turns(lists.Turns):
+    """Each run begins with the first look into the lists, and the last one is known."""
 
-    def __init__(self) -> None:
-        self.last = 0
+    last: lists.Bands = redis.PRIORITIES
 
-    def __next__(self) -> int:
-        self.last += 1
+    def next(self, tenant_id: UUID, role: str) -> lists.Bands:
+        self.last = super().next(tenant_id, role)
         return self.last
-
-    @property
-    def is_low_first(self) -> bool:
-        """Whether the last look began with the low priorities."""
-        return self.last % lists.LOW_FIRST_EVERY == 0
 
 
 @dataclass(frozen=True)
@@ -59,7 +52,7 @@ class Written:
     rows: dict[UUID, Task]
     applied: dict[UUID, int]  # results of each task that were applied as successes
     ledger: list[Transaction]
-    windows: list[tuple[Decimal, Decimal]]  # held and captured
+    windows: list[tuple[Decimal, Decimal]]  # held and captured of the total, once there is one
     told: list[Told]  # of tasks since the last look, in the order of the log
 
 
@@ -67,9 +60,9 @@ class World:
     def __init__(self) -> None:
         self._undo = ExitStack()
         self._clock = self._undo.enter_context(ExitStack())
-        self._undo.callback(setattr, lists, "_pops", lists._pops)
+        self._undo.callback(setattr, lists, "turns", lists.turns)
         self._undo.callback(setattr, settings, "RETRY_BASE_SECONDS", settings.RETRY_BASE_SECONDS)
-        self.turns = lists._pops = Turns()  # type: ignore[assignment]
+        self.turns = lists.turns = Turns()
         settings.RETRY_BASE_SECONDS = RETRY_BASE.total_seconds()
         empty()
         self.is_redis_there = True
@@ -154,20 +147,21 @@ class World:
     def redis_hears_again_of(self, tasks: list[tuple[str, str, UUID]]) -> None:
         """(band, role, id) of tasks that it was told of long ago, as after a repeated batch."""
         for band, role, task_id in tasks:
-            redis.client().lpush(redis.queue(band, self.stage.tenant_id, role), str(task_id))
+            entry = lists.entry(task_id, self.row(task_id).type)
+            redis.client().lpush(redis.queue(band, self.stage.tenant_id, role), entry)
 
     def pop(self, role: str, most: int) -> None:
         """A web process that dies between its look into Redis and its claim."""
         dispatch.pop(tenant_id=self.stage.tenant_id, role=role, most=most)
 
-    def listed(self, role: str, *, low_first: bool) -> list[UUID]:
+    def listed(self, role: str, bands: lists.Bands, types: list[str]) -> list[UUID]:
         """What stands in the lists, in the order in which a claim looks; nothing while Redis is away."""
         if not self.is_redis_there:
             return []
-        bands = reversed(redis.PRIORITIES) if low_first else redis.PRIORITIES
         keys = [redis.queue(band, self.stage.tenant_id, role) for band in bands]
         standing: list[Any] = [redis.client().lrange(key, 0, -1) for key in keys]
-        return [UUID(task_id) for ids in standing for task_id in ids]
+        entries = [entry for part in standing for entry in part]
+        return [UUID(lists.id_of(entry)) for entry in entries if not types or entry[lists.ID_LENGTH + 1 :] in types]
 
     # ------------------------------------------------------------------ what is written
 
@@ -187,7 +181,7 @@ class World:
             good = TaskResult.objects.filter(applied=True, status="succeeded")
             applied = dict(good.values_list("task_id").annotate(Count("id")))
             ledger = list(Transaction.objects.only("status", "keeper", "lease_token"))
-            windows = list(SpendWindow.objects.values_list("held_usd", "captured_usd"))
+            windows = list(SpendWindow.objects.filter(kind="total").values_list("held_usd", "captured_usd"))
             events = Event.objects.filter(type__startswith="swarm.task.", seq__gt=self._read).order_by("xid", "seq")
             told = [Told(e.aggregate_id, e.aggregate_version, e.payload["status"], e.type, e.seq) for e in events]
         self._read = max([self._read, *(one.seq for one in told)])
