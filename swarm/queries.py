@@ -52,10 +52,10 @@ class TaskQuerySet(ByTime):
 
     def overdue(self, at: datetime) -> Self:
         """Waiting beyond their deadline."""
-        return self.filter(status__in=TASK_WAITING, deadline_at__lte=at)
+        return self.so_far().filter(status__in=TASK_WAITING, deadline_at__lte=at)
 
     def lapsed(self, at: datetime) -> Self:
-        return self.filter(status=TaskStatus.RUNNING, lease_expires_at__lte=at)
+        return self.so_far().filter(status=TaskStatus.RUNNING, lease_expires_at__lte=at)
 
 
 class SessionQuerySet(QuerySet[Any]):

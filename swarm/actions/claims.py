@@ -28,7 +28,7 @@ def free_slots(agent: AgentProfile) -> int:
 
 def held_by(agent: AgentProfile) -> int:
     """How many leases the agent holds."""
-    held: int = Task.objects.filter(agent=agent, status=TaskStatus.RUNNING).count()
+    held: int = Task.objects.so_far().filter(agent=agent, status=TaskStatus.RUNNING).count()
     return held
 
 
@@ -41,7 +41,7 @@ def queued_for(
     never wait for one another, except for a limit that they share.
     """
     at = clock.now()
-    queued = Task.objects.filter(status=TaskStatus.QUEUED, role=agent.role).in_open_house()
+    queued = Task.objects.so_far().filter(status=TaskStatus.QUEUED, role=agent.role).in_open_house()
     queued = queued.filter(Q(deadline_at__isnull=True) | Q(deadline_at__gt=at)).filter(
         requires__contained_by=agent.capabilities
     )

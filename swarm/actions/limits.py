@@ -94,7 +94,7 @@ def admit(*, role: str, candidates: Sequence[tuple[UUID, str]], most: int) -> Ad
 def running() -> "Counter[Place]":
     """How many tasks run now in all, of each role and under each key, in one statement, without waiting for anybody."""
     found: Counter[Place] = Counter()
-    rows: Any = Task.objects.filter(status=TaskStatus.RUNNING).values_list("role", "concurrency_key")
+    rows: Any = Task.objects.so_far().filter(status=TaskStatus.RUNNING).values_list("role", "concurrency_key")
     for role, key, number in rows.annotate(Count("pk")):
         found[WHOLE] += number
         found[(LimitScope.ROLE, role)] += number
@@ -105,7 +105,7 @@ def running() -> "Counter[Place]":
 
 def full_keys() -> set[str]:
     """Keys under which as many tasks run as may, as it seems: the exact word is `admit`'s."""
-    running = Task.objects.filter(status=TaskStatus.RUNNING).exclude(concurrency_key="")
+    running = Task.objects.so_far().filter(status=TaskStatus.RUNNING).exclude(concurrency_key="")
     numbers: dict[str, int] = dict(running.values_list("concurrency_key").annotate(Count("pk")))
     if not numbers:
         return set()
@@ -121,7 +121,7 @@ def _room(role: str, keys: set[str]) -> "Counter[Place]":
     for key in keys:
         most.setdefault((LimitScope.KEY, key), most.get((LimitScope.KEY, ""), settings.CONCURRENCY_KEY_DEFAULT))
     most.pop((LimitScope.KEY, ""), None)
-    running = Task.objects.filter(status=TaskStatus.RUNNING)
+    running = Task.objects.so_far().filter(status=TaskStatus.RUNNING)
     room: Counter[Place] = Counter(most)
     if WHOLE in most:
         room[WHOLE] -= running.count()
