@@ -52,7 +52,6 @@ class Lease:
     began: datetime
     ends: datetime
     made_under: tuple[int, int]
-    attempts_before: int
     answer: tuple[str, str | None] | None = None  # (outcome, review), once a result was handed in
 
 
@@ -195,7 +194,6 @@ class Model:
             began=at,
             ends=self.ends_at(task, began=at, at=at),
             made_under=self.versions(task.house),
-            attempts_before=task.attempts,
         )
         task.attempts += task.resumes != FREE
         task.status, task.started, task.lease, task.last_lease = TaskStatus.RUNNING, True, lease, lease
@@ -214,9 +212,8 @@ class Model:
         self.told.add(task)
 
     def stale(self, task: Task) -> None:
-        """Back at once; the attempt that made it was none."""
-        assert task.last_lease
-        task.attempts = task.last_lease.attempts_before
+        """Back at once; the attempt that made it was none, also where a person had let it go on."""
+        task.attempts -= 1
         self.again(task, "stale_result")
 
     def block(self, task: Task, card: str, kind: str, at: datetime) -> None:
