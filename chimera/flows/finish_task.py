@@ -130,12 +130,10 @@ def _stale(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Finished
 
 
 def _failed(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Finished:
-    error = new.error or {"code": "failed", "message": "", "retryable": False}
+    error = new.error or {"code": "failed", "message": ""}
+    retryable = bool(error.get("retryable"))
     wait = tasks.until_next(
-        task,
-        Cause.ERROR,
-        retryable=bool(error.get("retryable")),
-        retry_after_seconds=error.get("retry_after_seconds"),
+        task, Cause.ERROR, retryable=retryable, retry_after_seconds=error.get("retry_after_seconds")
     )
     outcome = "failed" if wait is None else "retrying"
     results.record(task=task, lease_token=lease_token, new=new, outcome=outcome, applied=wait is None)
@@ -143,7 +141,7 @@ def _failed(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Finishe
     if wait is not None:
         tasks.requeue(task=task, code=error["code"], message=error["message"], wait=wait, by=by)
     else:
-        tasks.fail(task=task, code=error["code"], message=error["message"], by=by)
+        tasks.fail(task=task, code=error["code"], message=error["message"], retryable=retryable, by=by)
         judge_results.judge_lost(task, by)
     return Finished(task, outcome, None)
 

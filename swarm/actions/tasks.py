@@ -200,9 +200,9 @@ def complete_all(done: Sequence[Completion]) -> None:
     tell_all([(TaskCompleted.about(one.task, result=one.result_id, says=one.says), one.by) for one in done])
 
 
-def fail(*, task: Task, code: str, message: str, by: Actor) -> None:
-    """For good: it stands in the dead-letter view until it is retried or dropped."""
-    error = {"code": code, "message": message, "retryable": False}
+def fail(*, task: Task, code: str, message: str, retryable: bool = False, by: Actor) -> None:
+    """For good: it stands in the dead-letter view until it is retried or dropped. `retryable` is what its agent said."""
+    error = {"code": code, "message": message, "retryable": retryable}
     TASK.advance(
         task, to=TaskStatus.FAILED, completed_at=clock.now(), blocked_reason="", error=error, resume=None, **_RELEASED
     )

@@ -6,6 +6,7 @@ from django.conf import settings
 from rest_framework import serializers
 
 from chimera.kernel.http.parsing import (
+    MomentField,
     StrictIntegerField,
     StrictSerializer,
     TextField,
@@ -22,8 +23,8 @@ class TaskFilterShape(StrictSerializer):
     type = TextField(max_length=80, required=False)
     role = serializers.ChoiceField(choices=ROLES, required=False)
     error_code = TextField(max_length=80, required=False)
-    created_after = serializers.DateTimeField(required=False, help_text="Inclusive.")
-    created_before = serializers.DateTimeField(required=False)
+    created_after = MomentField(required=False, help_text="Inclusive.")
+    created_before = MomentField(required=False)
 
     def chosen(self, said: dict[str, Any]) -> TaskFilter:
         status = TaskStatus(said["status"]) if "status" in said else None

@@ -7,7 +7,9 @@ from rest_framework import serializers
 
 from chimera.kernel.http.parsing import (
     JSONField,
+    MomentField,
     ScoreField,
+    StrictBooleanField,
     StrictIntegerField,
     StrictSerializer,
     TextField,
@@ -40,12 +42,12 @@ class NewTaskShape(StrictSerializer):
     )
     max_attempts = StrictIntegerField(min_value=1, max_value=20, required=False, default=settings.ATTEMPTS_MAX)
     timeout_seconds = StrictIntegerField(min_value=1, max_value=604_800, required=False, allow_null=True, default=None)
-    not_before = serializers.DateTimeField(required=False, allow_null=True, default=None)
-    deadline_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    not_before = MomentField(required=False, allow_null=True, default=None)
+    deadline_at = MomentField(required=False, allow_null=True, default=None)
     risk_tier = StrictIntegerField(min_value=1, max_value=3, required=False, default=2)
     execution_mode = serializers.ChoiceField(choices=choices(ExecutionMode), required=False, default="auto")
     concurrency_key = TextField(max_length=200, required=False, allow_blank=True, default="")
-    judged = serializers.BooleanField(required=False, default=False, help_text="Its result waits for a judge's score.")
+    judged = StrictBooleanField(required=False, default=False, help_text="Its result waits for a judge's score.")
 
 
 class NewTasks(StrictSerializer):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any, NoReturn
@@ -182,6 +183,18 @@ class StrictBooleanField(serializers.BooleanField):
         if not isinstance(data, bool):
             self.fail("invalid", input=data)
         return data
+
+
+class MomentField(serializers.DateTimeField):
+    """A moment in ISO 8601 with its offset. A date, or a time without one, is another moment for each who reads it."""
+
+    default_error_messages = {"no_offset": "Give an offset, as in 2026-03-01T08:00:00Z or 2026-03-01T09:00:00+01:00."}
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        if value.tzinfo is None:
+            self.fail("no_offset")
+        moment: datetime = super().enforce_timezone(value)
+        return moment
 
 
 class IdField(serializers.UUIDField):
