@@ -22,7 +22,7 @@ from swarm.groups import groups
 from swarm.models import Task
 
 Seated = tuple[Worker, Mapping[UUID, UUID]]  # an agent, and the lease tokens that it holds, by task
-BEATS_GATHER_SECONDS = 0.15  # a beat can wait; a look for each of a thousand agents could not
+BEATS_GATHER_SECONDS = 0.05  # a beat can wait a little; a look for each of a thousand agents could not
 LOOKS_GATHER_SECONDS = 0.25
 RENEW_EVERY_SECONDS = 0.5  # a lease below its half can wait for the next beat: so few writes renew thousands of leases
 RENEW_AT_ONCE_BELOW = 0.3  # of a lease; this one cannot

@@ -58,7 +58,7 @@ def _beaten(task: Task | None) -> Beaten:
 
 def _held(agent_ids: set[UUID]) -> dict[UUID, int]:
     """How many leases each of them holds."""
-    running = Task.objects.filter(agent_id__in=agent_ids, status=TaskStatus.RUNNING)
+    running = Task.objects.so_far().filter(agent_id__in=agent_ids, status=TaskStatus.RUNNING)
     return dict(running.values_list("agent_id").annotate(Count("pk")))
 
 
