@@ -19,8 +19,9 @@ from swarm.states import LimitScope
 
 class Limits(Door):
     allow: ClassVar = {"GET": ANYONE, "POST": OPERATORS}
+    knows: ClassVar = paged()
 
-    @extend_schema(operation_id="limits_list", parameters=paged(), responses=page_of(LimitShape))
+    @extend_schema(operation_id="limits_list", responses=page_of(LimitShape))
     def get(self, request: Call) -> Response:
         return page(ConcurrencyLimit.objects.all(), request, lambda rows: LimitShape(rows, many=True).data)
 

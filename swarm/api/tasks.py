@@ -36,12 +36,9 @@ def as_new(said: dict[str, Any]) -> NewTask:
 
 class Tasks(Door):
     allow: ClassVar = {"GET": ANYONE, "POST": CREATORS}
+    knows: ClassVar = paged("session", "status", "role", "type", "parent_task")
 
-    @extend_schema(
-        operation_id="tasks_list",
-        parameters=paged("session", "status", "role", "type", "parent_task"),
-        responses=page_of(TaskShape),
-    )
+    @extend_schema(operation_id="tasks_list", responses=page_of(TaskShape))
     def get(self, request: Call) -> Response:
         return page(_filtered(request), request, shapes.tasks)
 
