@@ -85,7 +85,7 @@ def test_a_handshake_that_is_forbidden_ends_the_agent():
     assert (refused.value.status, refused.value.code) == (403, "refused")
 
 
-@pytest.mark.parametrize("status", [400, 404, 426, 502])
+@pytest.mark.parametrize("status", [400, 404, 426])
 def test_whoever_insists_on_the_socket_is_told_that_there_is_none(status):
     async def run() -> None:
         async with speaking(refuse=status) as server:
@@ -93,6 +93,28 @@ def test_whoever_insists_on_the_socket_is_told_that_there_is_none(status):
 
     with pytest.raises(NoSocket, match=str(status)):
         asyncio.run(run())
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+@pytest.mark.parametrize("transport", ["socket", "auto"])
+def test_a_proxy_whose_server_is_away_is_asked_again(status, transport):
+    async def script(peer: Peer) -> None:
+        await peer.hello()
+
+    async def run() -> None:
+        async with speaking(script, refuse=status) as server:
+            agent = agent_of(answer, url=server.url, key="chm_x", transport=transport)
+            working = asyncio.create_task(agent.serve())
+            async with asyncio.timeout(20):
+                while len(server.headers) < 2:  # noqa: ASYNC110 (the server has no event for it)
+                    await asyncio.sleep(0.01)
+                server.refuse = 0
+                await server.done.wait()
+                assert server.failed is None
+                agent.stop()
+                await working
+
+    asyncio.run(run())
 
 
 def test_an_answer_of_an_older_http_is_no_socket_either():

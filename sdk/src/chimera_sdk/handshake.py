@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from chimera_sdk.access import Access
 from chimera_sdk.errors import Json, ProblemError, problem_of
-from chimera_sdk.lines import NoSocket
+from chimera_sdk.lines import NoSocket, Outage
 
 log = logging.getLogger("chimera_sdk")
 
@@ -20,12 +20,28 @@ HELLO_SECONDS = 10.0
 CLOSE_SECONDS = 2.0
 KEY_IS_NO_GOOD = {4401: 401, 4403: 403}  # close codes, as statuses of HTTP
 NO_SUCH_SOCKET = 4404
+AWAY = frozenset({429, 500, 502, 503, 504})  # the server's trouble, or its proxy's, which ends
+
+
+class _Discreet(logging.Filter):
+    """What websockets tells under DEBUG are the headers too, of which one is the key."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple("Bearer …" if str(arg).startswith("Bearer ") else arg for arg in record.args)
+        return True
+
+
+wire_log = logging.getLogger("chimera_sdk.wire")
+wire_log.addFilter(_Discreet())
+wire_log.setLevel(logging.WARNING)  # frames and headers are for whoever lowers this
 
 
 async def shake_hands(access: Access) -> ClientConnection:
     return await connect(
         access.socket,
         additional_headers=access.headers,
+        logger=wire_log,
         compression=None,  # it costs more CPU than these frames are worth
         max_size=FRAME_IN_BYTES_MAX,
         open_timeout=HELLO_SECONDS,
@@ -52,8 +68,10 @@ def frames(raw: str | bytes) -> list[Json]:
     return [frame for frame in (said if isinstance(said, list) else [said]) if isinstance(frame, dict)]
 
 
-def of_status(error: InvalidStatus) -> ProblemError | NoSocket:
+def of_status(error: InvalidStatus) -> ProblemError | NoSocket | Outage:
     status, body = error.response.status_code, error.response.body or b""
+    if status in AWAY:
+        return Outage(f"HTTP {status} instead of a socket")
     if status not in {401, 403}:
         return NoSocket(f"HTTP {status} instead of a socket")
     try:

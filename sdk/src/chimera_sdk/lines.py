@@ -11,6 +11,10 @@ class NoSocket(ChimeraError):
     """The address answers, and not with a socket: a proxy that knows none, or a server without one."""
 
 
+class Outage(ChimeraError):
+    """A proxy answers for a server that is away or overloaded: it is asked again."""
+
+
 class Line(Protocol):
     """Only `serve` waits; the others take note and return."""
 

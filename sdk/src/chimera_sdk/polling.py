@@ -53,6 +53,7 @@ class PollingLine:
             self._polling.cancel()
 
     async def serve(self) -> None:
+        log.info("working over HTTP, %d slots, types: %s", self.workshop.slots, self.workshop.types_shown)
         for work in self.workshop.unanswered():
             self.report(work)
         self._polling = asyncio.create_task(self._poll())

@@ -15,7 +15,7 @@ from chimera_sdk.client import AsyncClient
 from chimera_sdk.errors import Away, Json, ProblemError
 from chimera_sdk.exchange import Call
 from chimera_sdk.handshake import first_end, frames, hello, of_closing, of_status, shake_hands
-from chimera_sdk.lines import NoSocket
+from chimera_sdk.lines import NoSocket, Outage
 from chimera_sdk.outbox import Beat, Item, Outbox
 from chimera_sdk.work import Work
 from chimera_sdk.workshop import Workshop
@@ -83,7 +83,7 @@ class SocketLine:
             began = time.monotonic()
             try:
                 await self._connected()
-            except (OSError, InvalidMessage, TimeoutError, ConnectionClosed) as error:
+            except (OSError, InvalidMessage, TimeoutError, ConnectionClosed, Outage) as error:
                 log.warning("the socket is away: %s: %s", type(error).__name__, error)
             except ProblemError as error:
                 if error.status != 403 or not self._known:
@@ -120,12 +120,20 @@ class SocketLine:
         self.outbox.frame_bytes_max = int(hello.get("frame_bytes_max", self.outbox.frame_bytes_max))
         self.outbox.unanswered_max = int(hello.get("unanswered_max", self.outbox.unanswered_max))
         self.workshop.learn(float(hello["lease_seconds"]), float(hello["heartbeat_seconds"]))
-        log.info("connected as %s (%s)", hello.get("name"), hello.get("role"))
+        self._say_who(hello)
         self._open = self._known = True
         self._meet_again()
         for work in self.workshop.unanswered():
             self.report(work)
         self.refill()
+
+    def _say_who(self, hello: Json) -> None:
+        name, role = hello.get("name"), hello.get("role")
+        if self._known:
+            log.info("connected again as %s (%s)", name, role)
+            return
+        slots = min(self.workshop.slots, int(hello.get("max_slots", self.workshop.slots)))
+        log.info("working as %s (%s), %d slots, types: %s", name, role, slots, self.workshop.types_shown)
 
     def _meet_again(self) -> None:
         """The works in hand go on with this connection: the server renews their leases, or says which are lost."""
