@@ -73,15 +73,17 @@ class Admitted:
 def admit(*, role: str, candidates: Sequence[tuple[UUID, str]], most: int) -> Admitted:
     """Of these tasks (id, concurrency key), best first, at most `most`. Waits for other claims at the same limits."""
     keys = {key for _, key in candidates if key}
-    if not keys and not _set_for(role, keys):
+    found = _set_for(role, keys)
+    wide = [place for place in (WHOLE, (LimitScope.ROLE, role)) if place in found]
+    places = [*wide, *((LimitScope.KEY, key) for key in sorted(keys))]
+    if not places:
         ids = [task_id for task_id, _ in candidates]
         return Admitted(ids[:most], ids[most:])
-    for scope, value in [WHOLE, (LimitScope.ROLE, role), *((LimitScope.KEY, key) for key in sorted(keys))]:
+    for scope, value in places:
         advisory.hold(f"limit|{tenancy.current()}|{scope}|{value}")
-    room = _room(role, keys)
+    room = _room(role, keys, wide)
     admitted = Admitted([], [])
     for task_id, key in candidates:
-        wide = [place for place in (WHOLE, (LimitScope.ROLE, role)) if place in room]
         own = (LimitScope.KEY, key)
         if len(admitted.now) == most or any(room[place] <= 0 for place in wide):
             admitted.early.append(task_id)
@@ -115,9 +117,11 @@ def full_keys() -> set[str]:
     return {key for key, number in numbers.items() if number >= most.get(key, default)}
 
 
-def _room(role: str, keys: set[str]) -> "Counter[Place]":
-    """How many more may run, by limit; read under the locks."""
-    most = _set_for(role, keys)
+def _room(role: str, keys: set[str], wide: Sequence[Place]) -> "Counter[Place]":
+    """How many more may run, by limit; read under the locks. A wide limit that was set since is the next claim's."""
+    most = {
+        place: number for place, number in _set_for(role, keys).items() if place in wide or place[0] is LimitScope.KEY
+    }
     for key in keys:
         most.setdefault((LimitScope.KEY, key), most.get((LimitScope.KEY, ""), settings.CONCURRENCY_KEY_DEFAULT))
     most.pop((LimitScope.KEY, ""), None)

@@ -40,7 +40,7 @@ def beat(tenant_id: UUID, beats: Sequence[Beat]) -> list[Beaten | Exception]:
         held = _held({one.agent_id for one in valid})
     holding = [one for one in valid if one.task_id in kept]
     agents = {one.agent_id: found[one.task_id].agent for one in holding}
-    liveness.beat_all({pk: (held[pk], agent.max_slots) for pk, agent in agents.items() if agent})
+    liveness.beat_all({pk: (held.get(pk, 0), agent.max_slots) for pk, agent in agents.items() if agent})
     _note(tenant_id, holding)
     theirs = set(holding)
     return [_beaten(found.get(one.task_id)) if one in theirs else StaleLease() for one in beats]
@@ -57,7 +57,7 @@ def _beaten(task: Task | None) -> Beaten:
 
 
 def _held(agent_ids: set[UUID]) -> dict[UUID, int]:
-    """How many leases each of them holds."""
+    """How many leases each of them holds; who handed its last one in a moment ago is left out."""
     running = Task.objects.so_far().filter(agent_id__in=agent_ids, status=TaskStatus.RUNNING)
     return dict(running.values_list("agent_id").annotate(Count("pk")))
 
