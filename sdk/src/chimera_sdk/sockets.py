@@ -15,7 +15,7 @@ from chimera_sdk.client import AsyncClient
 from chimera_sdk.errors import Away, Json, ProblemError
 from chimera_sdk.exchange import Call
 from chimera_sdk.handshake import first_end, frames, hello, of_closing, of_status, shake_hands
-from chimera_sdk.lines import NoSocket, Outage
+from chimera_sdk.lines import AGAIN_SECONDS, NoSocket, Outage, passes
 from chimera_sdk.outbox import Beat, Item, Outbox
 from chimera_sdk.work import Work
 from chimera_sdk.workshop import Workshop
@@ -24,8 +24,6 @@ log = logging.getLogger("chimera_sdk")
 
 STEADY_SECONDS = 10.0  # a connection that lasted so long was a good one: the next pause is short again
 LEASES_MAX = 64  # of one heartbeat
-AGAIN = frozenset({"busy", "internal", "away", "unavailable", "timeout"})  # the server's trouble, not the result's
-AGAIN_SECONDS = 1.0
 
 
 class SocketLine:
@@ -192,13 +190,13 @@ class SocketLine:
         item = self.outbox.waiting.pop(frame.get("ref"), None)  # type: ignore[arg-type]
         code, detail = str(frame.get("code")), str(frame.get("detail"))
         match item:
-            case Item(kind="result", about=Work() as work) if code in AGAIN:
+            case Item(kind="result", about=Work() as work) if passes(code):
                 self._besides(self._report_later(work))
             case Item(kind="result", about=Work() as work):
                 self.workshop.refused(work, code, detail)
             case Item(kind="progress", about=Work() as work) if code == "stale_lease":
                 self.workshop.beaten(work, {"error": {"code": code, "detail": detail}})
-            case Item(about=Beat(works)) if code in AGAIN:
+            case Item(about=Beat(works)) if passes(code):
                 self._besides(self._beat_later(list(works.values())))
             case _:
                 log.warning("refused: %s: %s: %s", item.kind if item else "a frame", code, detail)
@@ -232,19 +230,27 @@ class SocketLine:
         content = b'{"results":[' + work.said.encode() + b"]}"
         try:
             answer = await self.api.send(Call("POST", "claims/results", content=content, harmless=True))
-        except ProblemError as error:
-            self.workshop.refused(work, error.code, error.detail)
-        except Away as error:
+        except (Away, ProblemError) as error:
+            if isinstance(error, ProblemError) and not passes(error.code, error.status):
+                self.workshop.refused(work, error.code, error.detail)
+                return
             log.warning("%r: not reported yet: %s", work.task, error)
             await self._report_later(work)
         else:
-            settle(self.workshop, work, answer["outcomes"][0])
-            self.let_go(work)
+            if settle(self.workshop, work, answer["outcomes"][0]):
+                self.let_go(work)
+            else:
+                await self._report_later(work)
 
 
-def settle(workshop: Workshop, work: Work, said: Json) -> None:
-    """One outcome of POST /claims/results: {status} or {error}."""
-    if error := said.get("error"):
-        workshop.refused(work, str(error.get("code")), str(error.get("detail")))
-    else:
+def settle(workshop: Workshop, work: Work, said: Json) -> bool:
+    """One outcome of POST /claims/results: {status} or {error}. False when it is to be handed in again."""
+    error = said.get("error")
+    if not error:
         workshop.answered(work, str(said.get("status")))
+    elif passes(str(error.get("code"))):
+        log.warning("%r: not reported yet: %s", work.task, error.get("detail"))
+        return False
+    else:
+        workshop.refused(work, str(error.get("code")), str(error.get("detail")))
+    return True
