@@ -1,6 +1,7 @@
 """Claim: lease tasks to an agent, and hand a resumed task the money that was approved for it.
 
-Locks: the agent by name (its slots are counted under it), then tasks by SKIP LOCKED, then windows and transactions.
+Locks: the agent by name (its slots are counted under it), then tasks by SKIP LOCKED, then concurrency limits by
+name, then windows and transactions.
 Dies before the commit: the ids stay in flight in Redis and come back after their deadline. Dies after it: the lease
 lapses unless the agent learns of its claim and beats.
 """
