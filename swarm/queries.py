@@ -131,6 +131,33 @@ def awaited(task_ids: Sequence[UUID], *, most: int) -> tuple[dict[UUID, list[UUI
     return found, numbers
 
 
+# OFFSET keeps the look at each dependency to its index, whatever the statistics say.
+_UNMET = """
+    SELECT asked.id, unmet.depends_on_id, unmet.status FROM unnest(%(tasks)s::uuid[]) AS asked (id) CROSS JOIN LATERAL (
+        SELECT * FROM (
+            SELECT d.id, d.depends_on_id, t.status FROM swarm_taskdependency d
+            CROSS JOIN LATERAL (SELECT status FROM swarm_task WHERE id = d.depends_on_id OFFSET 0) t
+            WHERE d.task_id = asked.id AND t.status <> %(met)s LIMIT %(look)s
+        ) found ORDER BY found.status <> %(first)s, found.id LIMIT %(most)s
+    ) unmet
+"""
+UNMET_LOOKED_AT_MAX = 1_000  # of one task; enough to find one that has failed, where a few have
+
+
+def unmet(task_ids: Sequence[UUID], *, most: int) -> dict[UUID, list[tuple[UUID, TaskStatus]]]:
+    """By task, up to `most` of its dependencies that have not completed, and how they stand: first those that have failed,
+    on which it waits until somebody retries or drops them."""
+    found: dict[UUID, list[tuple[UUID, TaskStatus]]] = defaultdict(list)
+    if not task_ids:
+        return found
+    asked: dict[str, Any] = {"tasks": list(task_ids), "most": most, "look": UNMET_LOOKED_AT_MAX}
+    with connection.cursor() as cursor:
+        cursor.execute(_UNMET, asked | {"met": TaskStatus.COMPLETED, "first": TaskStatus.FAILED})
+        for task_id, awaited_id, status in cursor.fetchall():
+            found[task_id].append((awaited_id, TaskStatus(status)))
+    return found
+
+
 # By index, whatever the statistics say: where one parent has all children, a plan would else read the whole table for each.
 _BELOW = """
     WITH RECURSIVE below (id) AS (

@@ -12,12 +12,12 @@ from django.db.models.functions import Cast
 from swarm import queries
 from swarm.actions import progress
 from swarm.models import Task, TaskArtifact, TaskResult
-from swarm.serializers.tasks import TaskShape
+from swarm.serializers.tasks import WAITING_FOR_SHOWN_MAX, TaskShape
 from swarm.states import TaskStatus
 
 
 def tasks(rows: Sequence[Task], *, with_results: bool = True) -> list[dict[str, Any]]:
-    """For lists: three queries and one read of Redis, for any number of tasks.
+    """For lists: three queries and one read of Redis, for any number of tasks; one more where some wait for others.
 
     Progress is that of running tasks, as far as Redis has it; artifacts say how large their content is instead of
     repeating it. Without `with_results` (tasks just made or claimed) both are left out.
@@ -48,7 +48,10 @@ def _shown(
     found: Sequence[Task], results: Mapping[UUID, list[TaskResult]], latest: Mapping[UUID, dict[str, Any] | None]
 ) -> list[dict[str, Any]]:
     depends_on, numbers = queries.awaited([t.pk for t in found], most=settings.DEPENDENCIES_SHOWN_MAX)
+    waiting = [t.pk for t in found if t.status == TaskStatus.PENDING and numbers.get(t.pk)]
+    unmet = queries.unmet(waiting, most=WAITING_FOR_SHOWN_MAX)
     for row in found:
+        row.waiting_for = [{"task": task_id, "status": status} for task_id, status in unmet.get(row.pk, ())]  # type: ignore[attr-defined]
         row.depends_on = depends_on.get(row.pk, [])  # type: ignore[attr-defined]
         row.depends_on_count = numbers.get(row.pk, 0)  # type: ignore[attr-defined]
         row.progress = latest.get(row.pk)  # type: ignore[attr-defined]

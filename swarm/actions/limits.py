@@ -62,6 +62,15 @@ def remove(*, limit: ConcurrencyLimit, by: Actor) -> None:
     ConcurrencyLimit.objects.filter(pk=limit.pk).delete()
 
 
+def without(limit: ConcurrencyLimit) -> int | None:
+    """How many may run in its place once it is removed: of a key what keys have by default; None where nothing is left."""
+    if limit.scope != LimitScope.KEY:
+        return None
+    others = ConcurrencyLimit.objects.filter(scope=LimitScope.KEY, value="").exclude(pk=limit.pk)
+    default: int | None = others.values_list("running_max", flat=True).first()
+    return settings.CONCURRENCY_KEY_DEFAULT if default is None else default
+
+
 @dataclass(frozen=True)
 class Admitted:
     """Which tasks may run now; `early` may not because the tenant, its role or the agent runs as many as it may."""

@@ -19,6 +19,8 @@ from swarm.models.task import ExecutionMode
 from swarm.serializers.basics import ROLES, choices
 from swarm.states import TaskStatus
 
+WAITING_FOR_SHOWN_MAX = 5  # of a task's unmet dependencies
+
 
 class NewTaskShape(StrictSerializer):
     session = serializers.UUIDField()
@@ -46,7 +48,16 @@ class NewTaskShape(StrictSerializer):
     deadline_at = MomentField(required=False, allow_null=True, default=None)
     risk_tier = StrictIntegerField(min_value=1, max_value=3, required=False, default=2)
     execution_mode = serializers.ChoiceField(choices=choices(ExecutionMode), required=False, default="auto")
-    concurrency_key = TextField(max_length=200, required=False, allow_blank=True, default="")
+    concurrency_key = TextField(
+        max_length=200,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text=(
+            "Of the tasks with the same key one runs at a time, whatever their session, unless a concurrency limit for"
+            " the key, or for every key, says more. Empty: no key."
+        ),
+    )
     judged = StrictBooleanField(required=False, default=False, help_text="Its result waits for a judge's score.")
 
 
@@ -86,6 +97,11 @@ class ProgressShape(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
 
 
+class AwaitedShape(serializers.Serializer[Any]):
+    task = serializers.UUIDField()
+    status = serializers.ChoiceField(choices=choices(TaskStatus))
+
+
 class TaskShape(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     external_id = serializers.CharField(allow_null=True)
@@ -99,6 +115,13 @@ class TaskShape(serializers.Serializer[Any]):
         child=serializers.UUIDField(), help_text="The first thousand, where it waits for more."
     )
     depends_on_count = serializers.IntegerField(help_text="For how many tasks it waits in all.")
+    waiting_for = AwaitedShape(
+        many=True,
+        help_text=(
+            f"While pending: the first {WAITING_FOR_SHOWN_MAX} that have not completed, those that failed before all;"
+            " retry or drop a failed one, or this task waits for ever."
+        ),
+    )
     type = serializers.CharField()
     role = serializers.ChoiceField(choices=ROLES)
     requires = serializers.ListField(child=serializers.CharField())
