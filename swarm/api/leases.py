@@ -135,6 +135,9 @@ class TaskResult(Door):
         finished = finish_task(_handed(request, task_id, said.validated_data))
         return Response({"task": shapes.task(finished.task), "outcome": finished.outcome, "review": finished.review_id})
 
+    def afterwards(self, request: Call, response: Response) -> None:
+        dispatch.call_freed(request.user.tenant_id, [request.user.agent_id])
+
 
 def _handed(request: Call, task_id: UUID, said: dict[str, Any]) -> Handed:
     new = NewResult(**{name: value for name, value in said.items() if name != "lease_token"})
@@ -169,6 +172,8 @@ class ClaimResults(Door):
         read = [_read(request, item) for item in items]
         settled = iter(finish_many(request.user.tenant_id, [one for one in read if isinstance(one, Handed)]))
         answers = [next(settled) if isinstance(one, Handed) else one for one in read]
+        if any(isinstance(answer, Finished) for answer in answers):
+            dispatch.call_freed(request.user.tenant_id, [request.user.agent_id])
         return Response({"outcomes": [_outcome(item, answer) for item, answer in zip(items, answers, strict=True)]})
 
 

@@ -1,9 +1,7 @@
 """The three calls that agents make all the time, answered in groups and in front of Django (chimera/kernel/http/quick.py)."""
 
-import asyncio
 import re
 import time
-from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +10,8 @@ from chimera.kernel.http import callers
 from chimera.kernel.http.parsing import read_object
 from chimera.kernel.http.permissions import AGENTS
 from chimera.kernel.http.quick import Leave, QuickCall, Way
-from chimera.kernel.http.waiting import Place, waiters
+from chimera.kernel.http.waiting import Place, until_stirred, waiters
+from swarm import dispatch
 from swarm.actions.results import NewResult
 from swarm.groups import Ask, Asker, Beat, Got, groups
 from swarm.serializers.leases import Heartbeat, NewClaim, ResultFields
@@ -61,17 +60,22 @@ async def _waited(call: QuickCall, asker: Asker, most: int, got: Got, deadline: 
     """Its key is looked at before each look for work: whoever is shown out does not wait any longer."""
     principal = call.principal
     work, own = f"{principal.tenant_id}:{principal.role}", f"{principal.tenant_id}:{principal.id}"
-    async with waiters().listening(work) as place, waiters().called(own, place.stirred):
+    slots = dispatch.slots_of(principal.tenant_id, principal.id)
+    async with (
+        waiters().listening(work) as place,
+        waiters().called(own, place.stirred),
+        waiters().called(slots) as freed,
+    ):
         while True:
             place.stirred.clear()
+            freed.clear()
             place.look(got.kind)
             await callers.caller(call.secret)
             got = await groups().claims.add(asker, Ask(most, principal.actor))
             _tell(place, got)
             if got.shown or time.monotonic() >= deadline:
                 return got
-            with suppress(TimeoutError):
-                await asyncio.wait_for(place.stirred.wait(), deadline - time.monotonic())
+            await until_stirred(place, freed, deadline, able=got.able)
 
 
 def _tell(place: Place, got: Got) -> None:

@@ -4,10 +4,11 @@ It says no more than that. Whoever is called looks in PostgreSQL; so a word too 
 seconds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
+from chimera.kernel import redis
 from chimera.kernel.eventlog import Recorded
 from chimera.kernel.relay import direct
 from swarm.dispatch import lists
@@ -17,6 +18,27 @@ def call_agent(events: Sequence[Recorded], pipe: Any) -> None:
     """The agent itself: whether it may claim has changed."""
     for event in events:
         lists.announce(event.tenant_id, event.payload["aggregate_id"], pipe)
+
+
+def slots_of(tenant_id: UUID, agent: object) -> str:
+    """The topic of an agent's freed slots. Not its own, at which sockets look: those know of their slots themselves."""
+    return f"{tenant_id}:{_slots(agent)}"
+
+
+def _slots(agent: object) -> str:
+    return f"{agent}.slots"
+
+
+def call_freed(tenant_id: UUID, agents: Iterable[UUID]) -> None:
+    """They handed something in: their calls that wait because all slots were taken may look. Lost while Redis is away."""
+    names = ",".join(_slots(agent) for agent in dict.fromkeys(agents))
+    if not names:
+        return
+    try:
+        with redis.hint() as client:
+            client.publish(redis.DISPATCH_CHANNEL, f"{tenant_id}:{names}")
+    except redis.Away:
+        return
 
 
 def call_holder(events: Sequence[Recorded], pipe: Any) -> None:
