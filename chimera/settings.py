@@ -227,7 +227,7 @@ RETRY_BASE_SECONDS = env.seconds(
 )  # a first retry waits half of it to the whole, each further one twice as long; 0 lets none wait, unless its agent asks
 RETRY_MAX_SECONDS = 300  # five minutes: whoever repairs something wants to see it work again
 RETRY_AFTER_SECONDS_MAX = 24 * 3600  # what an agent may ask for; a day is as long as any quota lasts
-BULK_TASKS_MAX = 500  # tasks that one call cancels, retries or drops, each in a transaction of its own
+BULK_TASKS_MAX = 500  # tasks that one call cancels, retries or drops, in groups: some 0.3 s
 BULK_SECONDS_MAX = 10  # then such a call answers with what it did, though locks held it up; proxies cut it at thirty
 PROGRESS_FLUSH_SECONDS = 5
 

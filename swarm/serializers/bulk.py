@@ -40,7 +40,7 @@ class BulkChange(Reason):
         required=False,
         allow_null=True,
         default=None,
-        help_text="`next` of the call before, to pass over what was refused.",
+        help_text="`next` of the call before: only younger tasks than this one, so that what was refused is passed over.",
     )
 
 
@@ -54,5 +54,10 @@ class BulkShape(serializers.Serializer[Any]):
     matched = serializers.IntegerField(help_text="Tasks that this call looked at.")
     changed = serializers.IntegerField()
     failed = NotChangedShape(many=True)
-    more = serializers.BooleanField(help_text="Whether more may match.")
-    next = serializers.UUIDField(allow_null=True, help_text="`after` of the next call.")
+    more = serializers.BooleanField(
+        help_text="Whether this call ended, by its `limit` or by time, before all that match were looked at."
+    )
+    next = serializers.UUIDField(
+        allow_null=True,
+        help_text="The youngest task that was looked at, for `after` of the next call; null unless `more`.",
+    )
