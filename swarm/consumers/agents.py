@@ -161,7 +161,7 @@ def _hello(seat: Seat) -> dict[str, Any]:
         "name": agent.name,
         "role": agent.role,
         "max_slots": agent.max_slots,
-        "lease_seconds": settings.LEASE.total_seconds(),
+        "lease_seconds": int(settings.LEASE.total_seconds()),
         "heartbeat_seconds": HEARTBEAT_SECONDS,
         "frame_bytes_max": settings.FRAME_BYTES_MAX,
         "unanswered_max": UNANSWERED_MAX,

@@ -17,6 +17,7 @@ from chimera.kernel.identity import Principal
 from chimera.kernel.sweep import one_by_one
 from swarm import dispatch, liveness
 from swarm.actions import agents, claims, tasks
+from swarm.groups.following import following
 from swarm.models import AgentKey, AgentProfile, Task
 from swarm.states import AgentStatus
 
@@ -132,8 +133,10 @@ def take(worker: Worker, most: int, types: Sequence[str]) -> Taken:
         able = bool(got.claims) or _may_take(agent.pk)
     mine = [claim.task for claim in got.claims]
     if mine:
-        redis.nudge()
-    dispatch.settle(principal.tenant_id, popped=popped or (), early=got.early, claimed=mine)
+        with following("nudge"):
+            redis.nudge()
+    with following("settle"):
+        dispatch.settle(principal.tenant_id, popped=popped or (), early=got.early, claimed=mine)
     return Taken(shown, known(got.claims), more=_more(got, popped or (), most), able=able)
 
 
