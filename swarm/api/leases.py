@@ -20,6 +20,7 @@ from chimera.kernel.identity import Principal
 from swarm import dispatch, liveness, shapes
 from swarm.actions import agents, claims, progress, tasks
 from swarm.actions.results import NewResult
+from swarm.groups.following import following
 from swarm.models import Task
 from swarm.serializers.leases import (
     ClaimsShape,
@@ -86,8 +87,10 @@ class Claims(Door):
     def afterwards(self, request: Call, response: Response) -> None:
         """It was heard of. Ids that were popped and not claimed: no longer queued, or of a paused house; what is still
         QUEUED is restocked."""
-        liveness.beat(request.user.agent_id, tasks=self.held + len(self.claimed), slots=self.slots)
-        dispatch.settle(request.user.tenant_id, popped=self.popped, early=self.early, claimed=self.claimed)
+        with following("beat"):
+            liveness.beat(request.user.agent_id, tasks=self.held + len(self.claimed), slots=self.slots)
+        with following("settle"):
+            dispatch.settle(request.user.tenant_id, popped=self.popped, early=self.early, claimed=self.claimed)
 
 
 def _check_role(principal: Principal, roles: list[str]) -> None:

@@ -10,6 +10,7 @@ from chimera.kernel import redis, tenancy
 from chimera.kernel.actors import Actor
 from swarm import dispatch, liveness
 from swarm.actions import agents, claims
+from swarm.groups.following import following
 
 AGENTS_MAX = 10_000  # remembered; some 2 MB
 ASKS_MAX = 8  # in one transaction: with CLAIMS_MAX each as many tasks as a batch has
@@ -60,13 +61,16 @@ class Claiming:
         mine = [one.task for one in got.claims]
         self._keep(got, len(mine))
         if got.agent.is_silent:
-            with tenancy.bound(asker.tenant_id):
+            with following("hear"), tenancy.bound(asker.tenant_id):
                 agents.hear(asker.agent_id, by=by)
         if mine:
-            redis.nudge()
-        held = got.agent.max_slots - got.free + len(mine)
-        liveness.beat(asker.agent_id, tasks=held, slots=got.agent.max_slots)
-        dispatch.settle(asker.tenant_id, popped=popped or (), early=got.early, claimed=mine)
+            with following("nudge"):
+                redis.nudge()
+        with following("beat"):
+            held = got.agent.max_slots - got.free + len(mine)
+            liveness.beat(asker.agent_id, tasks=held, slots=got.agent.max_slots)
+        with following("settle"):
+            dispatch.settle(asker.tenant_id, popped=popped or (), early=got.early, claimed=mine)
         more = bool(mine or popped) and not got.early
         kind = (asker.types, tuple(got.agent.capabilities))
         return [Got(part, got.able, more, kind) for part in _dealt(shown, asked)]
