@@ -14,6 +14,7 @@ from chimera.kernel.http.waiting import Place, until_stirred, waiters
 from swarm import dispatch
 from swarm.actions.results import NewResult
 from swarm.groups import Ask, Asker, Beat, Got, groups
+from swarm.groups.returning import claimed
 from swarm.serializers.leases import Heartbeat, NewClaim, ResultFields
 
 _ID = "(?P<task>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
@@ -50,10 +51,15 @@ async def claim(call: QuickCall) -> dict[str, Any]:
         raise Leave
     deadline = time.monotonic() + said["wait_seconds"]
     asker = Asker(call.principal.tenant_id, call.principal.agent_id, tuple(said.get("types", ())))
-    got = await groups().claims.add(asker, Ask(said["max"], call.principal.actor))
-    if not got.shown and time.monotonic() < deadline:
-        got = await call.unless_gone(_waited(call, asker, said["max"], got, deadline))
+    got = await call.unless_gone(_claimed(call, asker, said["max"], deadline))
     return {"claims": got.shown}
+
+
+async def _claimed(call: QuickCall, asker: Asker, most: int, deadline: float) -> Got:
+    got = await claimed(asker, Ask(most, call.principal.actor))
+    if not got.shown and time.monotonic() < deadline:
+        got = await _waited(call, asker, most, got, deadline)
+    return got
 
 
 async def _waited(call: QuickCall, asker: Asker, most: int, got: Got, deadline: float) -> Got:
@@ -71,7 +77,7 @@ async def _waited(call: QuickCall, asker: Asker, most: int, got: Got, deadline: 
             freed.clear()
             place.look(got.kind)
             await callers.caller(call.secret)
-            got = await groups().claims.add(asker, Ask(most, principal.actor))
+            got = await claimed(asker, Ask(most, principal.actor))
             _tell(place, got)
             if got.shown or time.monotonic() >= deadline:
                 return got

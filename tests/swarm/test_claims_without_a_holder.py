@@ -1,18 +1,26 @@
 """What is claimed has a holder: neither a fault after the commit nor a client that left leaves leases to nobody."""
 
-from collections.abc import Callable
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import pytest
+from asgiref.testing import ApplicationCommunicator
 
+from chimera.asgi import django_application
+from chimera.kernel.bridge import in_thread
 from chimera.kernel.identity import Principal
 from swarm import dispatch, liveness
 from swarm.actions import agents
 from swarm.consumers.working import Worker, take
-from swarm.groups.claiming import Ask, Asker, Claiming
+from swarm.groups import returning
+from swarm.groups.claiming import Ask, Asker, Claiming, Got
 from swarm.models import AgentProfile, Task
 from swarm.states import AgentStatus, Inactivity
 from tests.cast import Stage
+from tests.live.watching import run, until
+from tests.swarm.at_wire import Wire, scope_of
 
 
 @pytest.fixture(autouse=True)
@@ -74,3 +82,32 @@ def test_a_fault_after_the_commit_leaves_its_claims_to_the_socket(acme: Stage) -
 @pytest.mark.usefixtures("broken")
 def test_a_fault_after_the_commit_leaves_its_claims_to_who_called_the_door(acme: Stage) -> None:
     assert len(acme.ada.claim(2)) == running(acme) == 2
+
+
+def test_what_is_claimed_for_a_client_that_left_meanwhile_goes_back(
+    acme: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims, begun, left = Claiming.claim, threading.Event(), threading.Event()
+
+    def slowly(claiming: Claiming, asker: Asker, asked: Sequence[Ask]) -> list[Got]:
+        got = claims(claiming, asker, asked)
+        begun.set()
+        assert left.wait(20)
+        return got
+
+    monkeypatch.setattr(Claiming, "claim", slowly)
+
+    async def main() -> None:
+        wire, body = Wire(django_application), b'{"max": 2}'
+        client = ApplicationCommunicator(wire.quick, scope_of("/api/v1/claims", acme.ada.secret, body))
+        await client.send_input({"type": "http.request", "body": body, "more_body": False})
+        assert await asyncio.to_thread(begun.wait, 20)
+        assert await in_thread(running, acme) == 2
+        await client.send_input({"type": "http.disconnect"})
+        await client.wait(20)
+        left.set()
+        await until(lambda: not returning._afterwards)
+        assert await in_thread(running, acme) == 0
+        assert wire.left == []
+
+    run(main)
