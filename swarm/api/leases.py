@@ -4,6 +4,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
+import structlog
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
@@ -12,11 +13,12 @@ from chimera.flows.claim_tasks import claim_tasks, show_claims
 from chimera.flows.finish_many import finish_many
 from chimera.flows.finish_task import Finished, Handed, finish_task
 from chimera.kernel import tenancy
-from chimera.kernel.errors import forbidden
+from chimera.kernel.errors import Refused, forbidden
 from chimera.kernel.http import problem
 from chimera.kernel.http.door import Call, Door
 from chimera.kernel.http.permissions import AGENTS
 from chimera.kernel.identity import Principal
+from chimera.kernel.relay.slow_lane import is_outage
 from swarm import dispatch, liveness, shapes
 from swarm.actions import agents, claims, progress, tasks
 from swarm.actions.results import NewResult
@@ -33,6 +35,8 @@ from swarm.serializers.leases import (
     ResultAnswer,
     ResultFields,
 )
+
+log = structlog.get_logger()
 
 
 class Claims(Door):
@@ -194,7 +198,16 @@ def _outcome(item: dict[str, Any], answer: Finished | Exception) -> dict[str, An
     shown = {"task": str(item.get("task"))[:60]}
     if isinstance(answer, Finished):
         return shown | {"status": answer.outcome, "review": answer.review_id}
-    refusal = problem.as_refusal(answer)
+    return shown | {"error": problem.body(_refusal(answer))}
+
+
+def _refusal(fault: Exception) -> Refused:
+    """What was not foreseen is an answer to this one, too: others of the same call were settled."""
+    if is_outage(fault):
+        detail = "The database could not be reached for this one; nothing was changed, hand it in again."
+        return Refused(detail, code="unavailable", status=503)
+    refusal = problem.as_refusal(fault)
     if refusal is None:
-        raise answer
-    return shown | {"error": problem.body(refusal)}
+        log.error("result_failed", error=repr(fault), exc_info=fault)
+        return Refused("Something broke on our side; the trace id leads to it.", code="internal", status=500)
+    return refusal
