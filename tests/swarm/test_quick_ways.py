@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import structlog
 from asgiref.testing import ApplicationCommunicator
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -13,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from chimera.asgi import django_application
 from chimera.flows import finish_many
 from chimera.kernel import identity, redis
+from chimera.kernel.http import quick
 from chimera.kernel.http import waiting as waiting_room
 from chimera.kernel.http.waiting import waiters
 from swarm import dispatch
@@ -326,6 +328,28 @@ def test_a_waiting_agent_whose_key_is_revoked_is_shown_out(acme: Stage, wire: Wi
         (await waits).refused(401, "unauthenticated")
 
     run(main)
+
+
+def test_the_log_says_who_called_and_about_what(claims: list[Any], acme: Stage, wire: Wire) -> None:
+    bound: list[dict[str, Any]] = []
+    send = quick._send
+
+    async def watched(*call: Any) -> None:
+        bound.append(structlog.contextvars.get_contextvars())
+        await send(*call)
+
+    async def main() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(quick, "_send", watched)
+            (await wire.call(acme.ada, *result(claims[0]))).ok()
+            (await wire.call(acme.ada, "claims", {})).ok()
+
+    run(main)
+    who = {"tenant": str(acme.tenant_id), "principal": f"agent:{acme.ada.id}"}
+    assert [one | {"trace": ""} for one in bound] == [
+        who | {"task": claims[0]["task"]["id"], "trace": ""},
+        who | {"trace": ""},
+    ]
 
 
 def test_many_callers_are_asked_for_in_one_statement(acme: Stage) -> None:
