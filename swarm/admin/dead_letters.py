@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
 from chimera.flows.bulk_tasks import BulkVerb
@@ -110,4 +111,17 @@ class DeadLetterAdmin(TaskAdmin):
         return changelist
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
-        return dead_many.answer(request, self.verbs, queryset)
+        """What is for good is asked about first, on a page that also takes the reason."""
+        asked = dead_many.question(request, self.verbs, queryset)
+        if asked is None:
+            return dead_many.answer(request, self.verbs, queryset)
+        title = f"{asked.verb.label} {asked.words}"
+        shown = {
+            **self.admin_site.each_context(request),
+            "crumbs": self.crumbs(title),
+            "title": title,
+            "asked": asked,
+            "form": asked.form,
+            "list": request.get_full_path(),
+        }
+        return TemplateResponse(request, "swarm/deadletter/confirm.html", shown)
