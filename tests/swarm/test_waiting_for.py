@@ -10,6 +10,8 @@ from chimera.kernel import clock
 from swarm import queries
 from swarm.models import Task
 from tests.cast import Stage
+from tests.console.desk import Desk
+from tests.console.places import NOUNS
 from tests.swarm.letters import failed, many
 from tests.swarm.trees import children, depend
 
@@ -94,3 +96,16 @@ def _read(node: dict[str, Any]) -> int:
     rows = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
     own = int(rows * node["Actual Loops"]) if "Scan" in node["Node Type"] else 0
     return own + sum(_read(child) for child in node.get("Plans", ()))
+
+
+def test_the_console_says_that_a_task_waits_in_vain(acme: Stage) -> None:
+    session = acme.session()["id"]
+    going = acme.task(session, description="read the tables")["id"]
+    (letter,) = failed(acme, session, 1, description="read the minutes")
+    waits = acme.task(session, depends_on=[going, letter])["id"]
+    otto = Desk(acme.otto)
+    page = otto.get(NOUNS["task"].one(waits)).ok().text
+    assert "It waits for a task that has failed" in page
+    assert "read the minutes failed read the tables pending" in page
+    acme.otto.post(f"tasks/{letter}/retry").ok()
+    assert "that has failed" not in otto.get(NOUNS["task"].one(waits)).ok().text
