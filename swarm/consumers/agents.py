@@ -79,6 +79,7 @@ class AgentConsumer(AsyncWebsocketConsumer):
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if self.seat is None or self._gone:
             return
+        self.seat.heard()
         if text_data is None:
             await self._close(NO_TEXT, "Send text frames.")
             return

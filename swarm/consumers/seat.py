@@ -23,6 +23,8 @@ class Seat:
         self.wanted = 0
         self.types: Sequence[str] = ()
         self.stirred = asyncio.Event()
+        self._heard_at = clock.now()
+        self._is_mute = False  # it let a lease end without a word: frozen, perhaps, with its connection still open
         _seats[worker.agent.pk].add(self)
 
     def leave(self) -> None:
@@ -50,12 +52,28 @@ class Seat:
         self.stirred.set()
         return self.wanted
 
+    def heard(self) -> None:
+        """It said something."""
+        self._heard_at = clock.now()
+        if self._is_mute:
+            self._is_mute = False
+            self.stirred.set()
+
     def room(self) -> int:
-        """How many more tasks it wants and may have, as far as is known here. A lease that ended without a word takes up none."""
-        if not self.worker.agent.takes_work:
+        """How many more tasks it wants and may have, as far as is known here.
+
+        A lease that ended without a word takes up none, and whoever let it end so gets nothing until it says something.
+        """
+        for lease in self.held.values():
+            self._listen_for(lease)
+        if self._is_mute or not self.worker.agent.takes_work:
             return 0
         held = sum(len(seat.live()) for seat in self._all())
         return max(0, min(self.wanted - len(self.live()), self.worker.agent.max_slots - held))
+
+    def _listen_for(self, lease: Lease) -> None:
+        if self._heard_at < lease.expires_at <= clock.now():
+            self._is_mute = True
 
     def live(self) -> dict[UUID, Lease]:
         at = clock.now()
@@ -87,6 +105,7 @@ class Seat:
         for seat in self._all():
             lease = seat.held.get(task_id)
             if lease is not None and lease.token == token:
+                seat._listen_for(lease)
                 del seat.held[task_id]
         self.stir_all()
 

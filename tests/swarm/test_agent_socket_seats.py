@@ -195,3 +195,25 @@ def test_what_a_dropped_connection_gives_back_makes_room_at_the_other_at_once(ac
             await second.tasks(8, GENEROUS_SECONDS)
 
     run(main)
+
+
+def test_who_lets_a_lease_end_without_a_word_is_given_nothing_until_it_says_something(
+    acme: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a frozen process whose connection still stands: its task would burn one attempt after the other there."""
+    monkeypatch.setattr(pushing, "LOOK_AFTER_SECONDS", 0.2)
+    many(acme, 1)
+
+    async def main() -> None:
+        async with AtSocket(acme.ada) as ada:
+            await ada.ready(1)
+            (claim,) = await ada.tasks(1)
+            with clock.held(clock.now() + timedelta(seconds=61)):
+                await ada.told("stop", claim)
+                (again,) = await in_thread(lambda: proc.until(acme.bob.claim))
+                assert (again["task"]["id"], again["attempt"]) == (claim["task"]["id"], 2)
+                await in_thread(many, acme, 1)
+                assert (await ada.finish(claim))["code"] == "stale_lease"
+                assert len(await ada.tasks(2)) == 2
+
+    run(main)
