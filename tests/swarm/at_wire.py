@@ -2,14 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from asgiref.testing import ApplicationCommunicator
 
 from chimera.kernel.http.quick import Application, Message, QuickInFront, Receive, Scope, Send
 from swarm.api.quick import WAYS
-from tests.cast import Caller, Said
+from tests.cast import Caller, Said, Stage
 
 SECONDS = 20.0
 Heads = Sequence[tuple[bytes, bytes]]
@@ -68,3 +68,15 @@ class Wire:
 
     async def all(self, *calls: tuple[Caller, str, Any]) -> list[Said]:
         return list(await asyncio.gather(*(self.call(*one) for one in calls)))
+
+
+def offer(acme: Stage, number: int, settle: Callable[[], None]) -> None:
+    session = acme.session()
+    for _ in range(number):
+        acme.task(session, risk_tier=3)
+    settle()
+
+
+def result(claim: dict[str, Any], **more: Any) -> tuple[str, dict[str, Any]]:
+    said = {"lease_token": claim["lease_token"], "status": "succeeded", "output_payload": {"answer": 1}} | more
+    return f"tasks/{claim['task']['id']}/result", said

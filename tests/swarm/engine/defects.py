@@ -37,7 +37,9 @@ def results_are_not_remembered(to: pytest.MonkeyPatch) -> None:
 
 def limits_are_not_counted(to: pytest.MonkeyPatch) -> None:
     to.setattr(
-        limits, "_room", lambda role, keys, wide: Counter(dict.fromkeys(limits._set_for(role, keys), PLENTY) | _own(keys))
+        limits,
+        "_room",
+        lambda role, keys, wide: Counter(dict.fromkeys(limits._set_for(role, keys), PLENTY) | _own(keys)),
     )
 
 
