@@ -86,6 +86,10 @@ _TIMEOUTS = (
     f"-c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={STATEMENT_TIMEOUT_MS}"
     f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
 )
+# Prepared statements (chimera/kernel/prepared.py) and those of triggers and foreign keys: with a partition for every month,
+# planning for each value costs more than any value could save.
+_PLANNED_ONCE = " -c plan_cache_mode=force_generic_plan"
+_PREPARED_WHEN_ASKED = 1_000_000  # psycopg's threshold: never by itself, however often a statement comes
 DATABASES = {
     "default": env.database("DATABASE_URL", SERVERS["DATABASE_URL"])
     | {
@@ -102,7 +106,8 @@ DATABASES = {
                 "reconnect_timeout": 1,
                 "reconnect_failed": methodcaller("check"),
             },
-            "options": _TIMEOUTS,
+            "options": _TIMEOUTS + _PLANNED_ONCE,
+            "prepare_threshold": _PREPARED_WHEN_ASKED,
             "application_name": env.text("CHIMERA_PROCESS", "chimera"),
         },
     },

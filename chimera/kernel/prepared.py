@@ -1,0 +1,46 @@
+"""Statements that are asked all the time: planned once per connection, bound on the server, several in one round trip.
+
+The ORM writes and PostgreSQL plans a statement anew each time; over a table with a partition for every month that costs
+many times what running it does. Here PostgreSQL keeps the plan, which fits any parameters (`plan_cache_mode` in the
+settings). They are part of the transaction that Django has open, and are seen by its execute wrappers.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+from django.db import connection
+
+Row = tuple[Any, ...]
+Params = Mapping[str, Any]
+Asked = tuple[str, Params]
+
+
+class _Prepared(psycopg.Cursor[Row]):
+    def execute(self, query: Any, params: Any = None, **kwargs: Any) -> Any:
+        return super().execute(query, params, prepare=True, **kwargs)
+
+
+def ask(sql: str, params: Params) -> list[Row]:
+    """The rows of one statement. Give each parameter its type, `%(ids)s::uuid[]`, or it is planned for each that comes."""
+    with _cursor() as cursor:
+        cursor.execute(sql, params)
+        return _rows(cursor)
+
+
+def ask_all(asked: Sequence[Asked]) -> list[list[Row]]:
+    """Several statements in one round trip, one after the other: each sees what those before it locked and wrote."""
+    cursors = [_cursor() for _ in asked]
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        for cursor, (sql, params) in zip(cursors, asked, strict=True):
+            cursor.execute(sql, params)
+    return [_rows(cursor) for cursor in cursors]
+
+
+def _cursor() -> Any:
+    connection.ensure_connection()
+    return connection._prepare_cursor(_Prepared(connection.connection))
+
+
+def _rows(cursor: Any) -> list[Row]:
+    return cursor.fetchall() if cursor.description else []
