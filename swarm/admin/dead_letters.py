@@ -94,8 +94,8 @@ class DeadLetterAdmin(TaskAdmin):
 
     # ------------------------------------------------------------------ many at once
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """What the box that appears with the first tick offers; `response_action` does it."""
+    def get_actions(self, request: HttpRequest, **where: Any) -> dict[str, Any]:
+        """What the box that appears with the first tick offers; `response_action` does it. Newer Djangos say `where`."""
         return {v.name: (None, v.name, f"{v.label} the selected") for v in dead_many.open_to(request, self.verbs)}
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -110,7 +110,7 @@ class DeadLetterAdmin(TaskAdmin):
             changelist.all_that_match = dead_many.offer(request, self.verbs, changelist.queryset)
         return changelist
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any], **where: Any) -> HttpResponse:
         """What is for good is asked about first, on a page that also takes the reason."""
         asked = dead_many.question(request, self.verbs, queryset)
         if asked is None:
