@@ -10,8 +10,10 @@ from django.apps import apps
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from chimera.kernel import prepared
 from chimera.kernel.errors import not_found
 from chimera.kernel.partitions import ByTime
+from chimera.kernel.prepared import Asked, Row
 from chimera.kernel.relay import direct
 from swarm.states import (
     SESSION_OPEN,
@@ -110,24 +112,33 @@ class ScheduleQuerySet(QuerySet[Any]):
 
 
 _AWAITED = """
-    SELECT d.task_id, d.depends_on_id FROM unnest(%s::uuid[]) AS asked (id) CROSS JOIN LATERAL (
-        SELECT id, task_id, depends_on_id FROM swarm_taskdependency WHERE task_id = asked.id ORDER BY id LIMIT %s
+    SELECT d.task_id, d.depends_on_id FROM unnest(%(ids)s::uuid[]) AS asked (id) CROSS JOIN LATERAL (
+        SELECT id, task_id, depends_on_id FROM swarm_taskdependency WHERE task_id = asked.id ORDER BY id LIMIT %(most)s::int
     ) d ORDER BY d.id
 """
-_AWAITED_COUNT = "SELECT task_id, count(*) FROM swarm_taskdependency WHERE task_id = ANY(%s) GROUP BY task_id"
+_AWAITED_COUNT = """
+    SELECT task_id, count(*) FROM swarm_taskdependency WHERE task_id = ANY(%(ids)s::uuid[]) GROUP BY task_id
+"""
+
+
+def awaiting(task_ids: Sequence[UUID], *, most: int) -> Asked:
+    """(task, what it waits for), the first `most` of each in the order in which they were named."""
+    return _AWAITED, {"ids": list(task_ids), "most": most}
 
 
 def awaited(task_ids: Sequence[UUID], *, most: int) -> tuple[dict[UUID, list[UUID]], dict[UUID, int]]:
     """What each task waits for, the first `most` of them in the order in which they were named; and for how many in all."""
+    return counted(prepared.ask(*awaiting(task_ids, most=most)), most=most)
+
+
+def counted(rows: Sequence[Row], *, most: int) -> tuple[dict[UUID, list[UUID]], dict[UUID, int]]:
+    """The same from the rows of `awaiting`."""
     found: dict[UUID, list[UUID]] = defaultdict(list)
-    with connection.cursor() as cursor:
-        cursor.execute(_AWAITED, [list(task_ids), most])
-        for task_id, awaited_id in cursor.fetchall():
-            found[task_id].append(awaited_id)
-        numbers = {task_id: len(theirs) for task_id, theirs in found.items()}
-        if long := [task_id for task_id, number in numbers.items() if number == most]:
-            cursor.execute(_AWAITED_COUNT, [long])
-            numbers |= dict(cursor.fetchall())
+    for task_id, awaited_id in rows:
+        found[task_id].append(awaited_id)
+    numbers = {task_id: len(theirs) for task_id, theirs in found.items()}
+    if long := [task_id for task_id, number in numbers.items() if number == most]:
+        numbers |= dict(prepared.ask(_AWAITED_COUNT, {"ids": long}))  # type: ignore[arg-type]
     return found, numbers
 
 

@@ -7,6 +7,7 @@ DEFINER function chimera_make_partitions, twelve months ahead. There is no DEFAU
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Self
+from uuid import UUID
 
 from django.db import connections, models
 from django.db.migrations.operations.models import CreateModel
@@ -66,7 +67,12 @@ class ByTime(QuerySet[Any]):
 
     def so_far(self) -> Self:
         """All of them; but the months ahead, which are empty and a dozen, are neither planned nor looked at."""
-        return self.filter(pk__lt=ids.first_of(clock.now() + CLOCK_SLACK))
+        return self.filter(pk__lt=beyond())
+
+
+def beyond() -> UUID:
+    """Above every id that was made so far, and below those of the months ahead."""
+    return ids.first_of(clock.now() + CLOCK_SLACK)
 
 
 class Partitioned(models.Model):

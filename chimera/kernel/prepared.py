@@ -5,12 +5,15 @@ many times what running it does. Here PostgreSQL keeps the plan, which fits any 
 settings). They are part of the transaction that Django has open, and are seen by its execute wrappers.
 """
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
 import psycopg
-from django.db import connection
+from django.db import connection, models
 
+Model = TypeVar("Model", bound=models.Model)
 Row = tuple[Any, ...]
 Params = Mapping[str, Any]
 Asked = tuple[str, Params]
@@ -39,8 +42,32 @@ def ask_all(asked: Sequence[Asked]) -> list[list[Row]]:
 
 def _cursor() -> Any:
     connection.ensure_connection()
-    return connection._prepare_cursor(_Prepared(connection.connection))
+    return connection._prepare_cursor(_Prepared(connection.connection))  # type: ignore[attr-defined]  # counted and wrapped
 
 
 def _rows(cursor: Any) -> list[Row]:
     return cursor.fetchall() if cursor.description else []
+
+
+@cache
+def columns(model: type[models.Model], alias: str) -> str:
+    """The columns of a model, in the order in which `instance` reads them."""
+    return ", ".join(f'{alias}."{column.column}"' for column in model._meta.concrete_fields)
+
+
+def instance(model: type[Model], row: Row) -> Model:
+    """The row of `columns` as the ORM would have read it."""
+    names, documents = _read_as(model)
+    values = list(row)
+    for place in documents:
+        if values[place] is not None:
+            values[place] = json.loads(values[place])
+    return model.from_db(connection.alias, names, values)
+
+
+@cache
+def _read_as(model: type[models.Model]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Names of the fields, and which of them hold JSON, which comes as text."""
+    fields = model._meta.concrete_fields
+    documents = [place for place, column in enumerate(fields) if isinstance(column, models.JSONField)]
+    return tuple(column.attname for column in fields), tuple(documents)

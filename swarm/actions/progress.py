@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from chimera.kernel import clock, ids, redis
+from chimera.kernel import clock, ids, prepared, redis
 from chimera.kernel.actors import SYSTEM
 from chimera.kernel.eventlog import tell
+from chimera.kernel.prepared import Row
 from swarm.events import TaskProgressed
 from swarm.models import Task, TaskProgress
 
@@ -156,16 +157,28 @@ def latest_all(task_ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
     """The same for several, in one round trip and one statement."""
     noted = latest_noted(task_ids)
     if left := [task_id for task_id in task_ids if task_id not in noted]:
-        kept = TaskProgress.objects.filter(task_id__in=left).order_by("task_id", "-id").distinct("task_id")
-        noted |= {row.task_id: _kept(row) for row in kept}
+        noted |= shown(prepared.ask(LATEST, {"ids": left, "first": min(left), "last": max(left)}))
     return noted
 
 
-def _kept(row: TaskProgress) -> dict[str, Any]:
+# Of each task the newest that PostgreSQL has. `first` and `last` are the least and the greatest of `ids`.
+LATEST = """
+    SELECT DISTINCT ON (p.task_id) p.task_id, p.phase, p.percentage, p.message, p.metadata, p.created_at
+    FROM swarm_taskprogress p
+    WHERE p.task_id = ANY(%(ids)s::uuid[]) AND p.task_id BETWEEN %(first)s::uuid AND %(last)s::uuid
+    ORDER BY p.task_id, p.id DESC
+"""
+
+
+def shown(rows: Sequence[Row]) -> dict[UUID, dict[str, Any]]:
+    """Rows of LATEST by task."""
     return {
-        "phase": row.phase,
-        "percentage": float(row.percentage) if row.percentage is not None else None,
-        "message": row.message,
-        "metadata": row.metadata,
-        "at": row.created_at.isoformat(),
+        task_id: {
+            "phase": phase,
+            "percentage": float(percentage) if percentage is not None else None,
+            "message": message,
+            "metadata": json.loads(metadata),
+            "at": at.isoformat(),
+        }
+        for task_id, phase, percentage, message, metadata, at in rows
     }

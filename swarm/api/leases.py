@@ -19,7 +19,7 @@ from chimera.kernel.http.door import Call, Door
 from chimera.kernel.http.permissions import AGENTS
 from chimera.kernel.identity import Principal
 from chimera.kernel.relay.slow_lane import is_outage
-from swarm import dispatch, liveness, shapes
+from swarm import dispatch, liveness
 from swarm.actions import agents, claims, progress, tasks
 from swarm.actions.results import NewResult
 from swarm.groups.following import following
@@ -139,14 +139,14 @@ class TaskResult(Door):
     def post(self, request: Call, task_id: UUID) -> Response:
         said = ResultFields(data=request.data)
         said.is_valid(raise_exception=True)
-        finished = finish_task(_handed(request, task_id, said.validated_data))
-        return Response({"task": shapes.task(finished.task), "outcome": finished.outcome, "review": finished.review_id})
+        finished = finish_task(_handed(request, task_id, said.validated_data, shows=True))
+        return Response({"task": finished.shown, "outcome": finished.outcome, "review": finished.review_id})
 
     def afterwards(self, request: Call, response: Response) -> None:
         dispatch.call_freed(request.user.tenant_id, [request.user.agent_id])
 
 
-def _handed(request: Call, task_id: UUID, said: dict[str, Any]) -> Handed:
+def _handed(request: Call, task_id: UUID, said: dict[str, Any], *, shows: bool = False) -> Handed:
     new = NewResult(**{name: value for name, value in said.items() if name != "lease_token"})
     return Handed(
         task_id=task_id,
@@ -154,6 +154,7 @@ def _handed(request: Call, task_id: UUID, said: dict[str, Any]) -> Handed:
         agent_id=request.user.agent_id,
         new=new,
         by=request.user.actor,
+        shows=shows,
     )
 
 

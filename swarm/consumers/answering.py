@@ -48,7 +48,7 @@ async def _finish(seat: Seat, said: frames.Result) -> Fields:
     seat.let_go(said.task, said.lease_token)
     return {
         "task": str(said.task),
-        "status": str(done.task.status),
+        "status": done.status,
         "outcome": done.outcome,
         "review": str(done.review_id) if done.review_id else None,
     }

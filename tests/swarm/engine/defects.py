@@ -12,7 +12,7 @@ from commerce import actions as commerce
 from commerce.actions import spending
 from commerce.models import SpendWindow
 from swarm import dispatch
-from swarm.actions import backoff, claims, limits, results, tasks
+from swarm.actions import backoff, claims, completing, limits, listed, results, tasks
 from swarm.actions.limits import Admitted
 from swarm.dispatch import queueing
 from swarm.models import Task
@@ -28,11 +28,11 @@ def any_token_will_do(to: pytest.MonkeyPatch) -> None:
             raise StaleLease
 
     to.setattr(tasks, "check_lease", check_lease)
+    to.setattr(completing, "_COMPLETE", completing._COMPLETE.replace(completing._HOLDS, "t.status = 'running'"))
 
 
 def results_are_not_remembered(to: pytest.MonkeyPatch) -> None:
     to.setattr(results, "earlier", lambda task_id, lease_token: None)
-    to.setattr(results, "leases_with_one", lambda task_ids: set())
 
 
 def limits_are_not_counted(to: pytest.MonkeyPatch) -> None:
@@ -41,10 +41,13 @@ def limits_are_not_counted(to: pytest.MonkeyPatch) -> None:
         "_room",
         lambda role, keys, wide: Counter(dict.fromkeys(limits._set_for(role, keys), PLENTY) | _own(keys)),
     )
+    to.setattr(listed, "_TAKE", listed._TAKE.replace(listed._UNLIMITED, "a.capabilities = '{}'"))
 
 
 def slots_are_not_counted(to: pytest.MonkeyPatch) -> None:
     to.setattr(claims, "held_by", lambda agent: 0)
+    to.setattr(listed, "_SEE", listed._SEE.replace(listed._HELD, "SELECT 0"))
+    to.setattr(listed, "_TAKE", listed._TAKE.replace(listed._HELD, "SELECT 0"))
 
 
 def the_worst_goes_first(to: pytest.MonkeyPatch) -> None:
@@ -54,6 +57,7 @@ def the_worst_goes_first(to: pytest.MonkeyPatch) -> None:
         return admit(role=role, candidates=candidates[::-1], most=most)
 
     to.setattr(limits, "admit", reversed_)
+    to.setattr(listed, "_TAKE", listed._TAKE.replace("ORDER BY t.priority DESC", "ORDER BY t.priority"))
 
 
 def who_waits_is_forgotten(to: pytest.MonkeyPatch) -> None:
@@ -71,6 +75,7 @@ def attempts_never_end(to: pytest.MonkeyPatch) -> None:
 
 def stale_results_are_applied(to: pytest.MonkeyPatch) -> None:
     to.setattr(tasks, "is_stale", lambda task: False)
+    to.setattr(completing, "_COMPLETE", completing._COMPLETE.replace(completing._IS_FRESH, "true"))
 
 
 def holds_outlive_their_leases(to: pytest.MonkeyPatch) -> None:
