@@ -31,14 +31,14 @@ from safety import events as safety
 from swarm import dispatch, lock_hints
 from swarm import events as swarm
 
-QUEUE = fast(dispatch.queue_ready)
+QUEUE = fast(dispatch.queue_ready, early=True)  # as soon as it is committed, whatever else is being written
 CALL_HOUSE = fast(dispatch.call_house)
 MIRROR = accumulator.Mirror()
 WATCH = agents_silent.Watch()
 ALONE = {"parent": None, "depends_on": 0}  # as most tasks are
 SWEPT = {"swept": True}
 SAYS_NOTHING = {"says": False}
-ENDED = (fast(dispatch.left_running), fast(dispatch.next_of_key), fast(flush_progress.flush_ended))
+ENDED = (fast(dispatch.left_running), fast(dispatch.next_of_key, early=True), fast(flush_progress.flush_ended))
 
 REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     swarm.TaskCreated: [QUEUE, slow("follow", cancel_task.cancel_if_moot, unless=ALONE)],
@@ -49,7 +49,7 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     swarm.TaskRequeued: [*ENDED, QUEUE],
     swarm.TaskCompleted: [
         *ENDED,
-        fast(dispatch.release_dependents),
+        fast(dispatch.release_dependents, early=True),
         slow("memory", remember_result.remember_result, unless=SAYS_NOTHING),
     ],
     swarm.TaskFailed: [*ENDED],

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from chimera.kernel import clock, eventlog, redis, tenancy
+from chimera.kernel.relay.pace import Pace
 from chimera.kernel.relay.redis_lane import RedisLane
 from swarm import dispatch
 from swarm.dispatch import lists, queueing
@@ -113,6 +114,20 @@ def test_a_task_that_somebody_holds_is_left_to_the_next_look(acme: Stage) -> Non
         assert queued(held, free) == [free]
     dispatch.queue_due()
     assert listed(acme) == [held]
+
+
+def test_a_running_writer_keeps_no_task_from_the_lists_and_it_stands_there_once(acme: Stage) -> None:
+    session, lane = acme.session(), RedisLane()
+    drain(lane)
+    with psycopg.connect(cluster.postgres.urls.superuser, dbname="postgres") as elsewhere:
+        elsewhere.execute("SELECT pg_current_xact_id()")
+        task = acme.task(session)["id"]
+        for _ in range(3):
+            assert lane.step() is Pace.WITHHELD
+        assert listed(acme) == [task]
+        elsewhere.commit()
+    drain(lane)
+    assert (listed(acme), len(told())) == ([task], 1)
 
 
 def test_what_was_queued_before_is_pushed_again_and_told_once(acme: Stage) -> None:

@@ -139,7 +139,7 @@ def claimed_by(agent: Caller, **more: str) -> dict[str, Any]:
 
 def dispatch_all() -> None:
     lane = RedisLane()
-    while lane.step() in (Pace.MORE, Pace.DONE):
+    while lane.step() in (Pace.MORE, Pace.DONE, Pace.TOLD):
         pass
 
 

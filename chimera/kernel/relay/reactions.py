@@ -21,10 +21,13 @@ CLOCK = "clock"
 class Fast:
     """Lane redis: called once per batch with the events of its types; adds commands to the pipeline.
 
-    It answers True if it told facts of its own: the lane then looks again at once, and waits for no nudge.
+    It answers True if it told facts of its own: the lane then looks again soon, and waits for no nudge.
+    `early`: it is given facts as soon as they are committed, and not in their order where a writer is still running; so it
+    asks PostgreSQL how things stand, and needs no other fact to have been told before.
     """
 
     fn: "FastFn"
+    early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,8 @@ class Slow:
 Reaction = Fast | Slow
 
 
-def fast(fn: "FastFn") -> Fast:
-    return Fast(fn)
+def fast(fn: "FastFn", *, early: bool = False) -> Fast:
+    return Fast(fn, early)
 
 
 def slow(lane: str, fn: "SlowFn", *, unless: Mapping[str, Any] | None = None) -> Slow:
@@ -72,6 +75,7 @@ class Registry:
     """`fast` keeps the order of registration; a function named by several types is called once with all of them."""
 
     fast: dict["FastFn", set[str]] = field(default_factory=dict)
+    early: "set[FastFn]" = field(default_factory=set)  # those of them that do not wait for their turn
     slow: dict[str, dict[str, tuple[Slow, ...]]] = field(default_factory=dict)  # lane -> type -> reactions
     rebuild: tuple["Rebuild", ...] = ()
     clock: tuple[Periodic, ...] = ()
@@ -104,8 +108,10 @@ def register(
 
 def _add(made: Registry, type_: str, reaction: Reaction) -> None:
     match reaction:
-        case Fast(fn):
+        case Fast(fn, early):
             made.fast.setdefault(fn, set()).add(type_)
+            if early:
+                made.early.add(fn)
         case Slow():
             of_lane = made.slow.setdefault(reaction.lane, {})
             of_lane[type_] = (*of_lane.get(type_, ()), reaction)

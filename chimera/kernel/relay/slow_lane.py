@@ -12,6 +12,7 @@ from chimera.kernel.loop import Stop
 from chimera.kernel.relay import cursor, parking
 from chimera.kernel.relay.pace import Pace
 from chimera.kernel.relay.reactions import Slow, registry
+from chimera.kernel.relay.survey import Survey
 from chimera.kernel.relay.tables import ParkedEvent
 
 log = structlog.get_logger()
@@ -23,14 +24,15 @@ PASS_BY_SECONDS = 1.0  # a write for what is none of a lane's business; whoever 
 class SlowLane:
     """Reads the facts of its own types alone. Past what none of its reactions wants the cursor moves once a second, if at all."""
 
-    def __init__(self, name: str, stop: Stop) -> None:
+    def __init__(self, name: str, stop: Stop, survey: Survey | None = None) -> None:
         self.name, self._stop = name, stop
+        self._survey = survey or Survey()
         self._looked: cursor.Looked | None = None
         self._moved = 0.0  # when the cursor was last moved past what is others'
 
     def step(self) -> Pace:
         types = sorted(registry().slow.get(self.name, {}))
-        batch = cursor.next_batch(self.name, types=types, looked=self._looked)
+        batch = cursor.next_batch(self.name, types=types, looked=self._survey.stretched(self.name, self._looked))
         if batch.retrying and (parked := parking.next_to_retry(self.name)):
             self._retry(parked)
             return Pace.MORE
@@ -50,7 +52,7 @@ class SlowLane:
         self._looked = cursor.Looked(at, batch.end)
         if at != batch.end and time.monotonic() - self._moved >= PASS_BY_SECONDS:
             cursor.move(self.name, frm=at, to=batch.end)
-            self._looked, self._moved = None, time.monotonic()
+            self._looked, self._moved = cursor.Looked(batch.end, batch.end), time.monotonic()
 
     def _reactions(self, event: Recorded) -> tuple[Slow, ...]:
         return registry().slow.get(self.name, {}).get(event.type, ())
