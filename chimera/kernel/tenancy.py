@@ -15,6 +15,8 @@ import structlog
 from django.db import connection, models, transaction
 from django.db.migrations.operations.base import Operation
 
+from chimera.kernel import references
+
 _tenant: ContextVar[UUID | None] = ContextVar("chimera_tenant", default=None)
 _system: ContextVar[bool] = ContextVar("chimera_system", default=False)
 
@@ -82,8 +84,8 @@ class TenantOwned(models.Model):
 class SecureTable(Operation):
     """Migration operation: row-level security on a table, and a trigger that keeps references inside the tenant.
 
-    `references` maps a column to the table that it references; foreign keys do not ask row-level security, so the
-    trigger (as owner) refuses a row whose reference belongs to another tenant, or does not exist.
+    `references` maps a column to the table that it references. A row whose reference belongs to another tenant, or does
+    not exist, is refused (chimera.kernel.references).
     """
 
     reversible = True
@@ -104,49 +106,14 @@ class SecureTable(Operation):
         schema_editor.execute(f"CREATE POLICY tenant ON {self.table} USING ({mine}) WITH CHECK ({mine})")
         schema_editor.execute(f"CREATE POLICY across ON {self.table} TO chimera_system USING (true) WITH CHECK (true)")
         if self.references:
-            pairs = ", ".join(f"'{column}', '{table}'" for column, table in self.references.items())
-            columns = ", ".join([*self.references, self.tenant_column])
-            schema_editor.execute(
-                f"CREATE TRIGGER same_tenant BEFORE INSERT OR UPDATE OF {columns} ON {self.table} "
-                f"FOR EACH ROW EXECUTE FUNCTION chimera_same_tenant({pairs})"
-            )
+            watch = references.watch_sql(self.table, self.references, tenant_column=self.tenant_column)
+            schema_editor.execute(watch, params=None)
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        schema_editor.execute(f"DROP TRIGGER IF EXISTS same_tenant ON {self.table}")
+        schema_editor.execute(references.unwatch_sql(self.table))
         schema_editor.execute(f"DROP POLICY IF EXISTS across ON {self.table}")
         schema_editor.execute(f"DROP POLICY IF EXISTS tenant ON {self.table}")
         schema_editor.execute(f"ALTER TABLE {self.table} DISABLE ROW LEVEL SECURITY")
 
     def describe(self) -> str:
         return f"Keep tenants apart in {self.table}"
-
-
-SAME_TENANT_SQL = """
-CREATE OR REPLACE FUNCTION chimera_same_tenant() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
-DECLARE
-    i int := 0;
-    referenced uuid;
-    fits boolean;
-    fresh jsonb := to_jsonb(NEW);
-    before jsonb := '{}';
-BEGIN
-    IF TG_OP = 'UPDATE' AND OLD.tenant_id = NEW.tenant_id THEN
-        before := to_jsonb(OLD);  -- What it references already may be gone by now (a task after 90 days).
-    END IF;
-    WHILE i < TG_NARGS LOOP
-        referenced := NULLIF(fresh ->> TG_ARGV[i], '')::uuid;
-        IF referenced IS NOT NULL AND before ->> TG_ARGV[i] IS DISTINCT FROM fresh ->> TG_ARGV[i] THEN
-            EXECUTE format('SELECT EXISTS (SELECT 1 FROM %I WHERE id = $1 AND tenant_id = $2)', TG_ARGV[i + 1])
-                INTO fits USING referenced, NEW.tenant_id;
-            IF NOT fits THEN
-                RAISE EXCEPTION '% % is not of tenant %', TG_ARGV[i + 1], referenced, NEW.tenant_id
-                    USING ERRCODE = 'foreign_key_violation', CONSTRAINT = TG_TABLE_NAME || '_same_tenant';
-            END IF;
-        END IF;
-        i := i + 2;
-    END LOOP;
-    RETURN NEW;
-END $$;
-REVOKE ALL ON FUNCTION chimera_same_tenant() FROM PUBLIC;
-"""
