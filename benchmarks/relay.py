@@ -193,7 +193,7 @@ def _create(house: House, session: UUID, number: int) -> list[Any]:
     from chimera.flows.create_tasks import create_tasks
     from chimera.kernel import tenancy
     from chimera.kernel.actors import SYSTEM
-    from swarm.actions.tasks import NewTask
+    from swarm.actions.creating import NewTask
 
     with tenancy.bound(house.tenant_id):
         return create_tasks(new=[NewTask(session_id=session, type="noop", input_payload={})] * number, by=SYSTEM)

@@ -32,8 +32,8 @@ from chimera.kernel import redis, tenancy  # noqa: E402
 from chimera.kernel.actors import SYSTEM  # noqa: E402
 from swarm import dispatch  # noqa: E402
 from swarm.actions import agents  # noqa: E402
+from swarm.actions.creating import NewTask  # noqa: E402
 from swarm.actions.results import NewResult  # noqa: E402
-from swarm.actions.tasks import NewTask  # noqa: E402
 from swarm.dispatch import queueing  # noqa: E402
 from swarm.models import AgentProfile, SwarmSession, Task  # noqa: E402
 from swarm.models.result import ResultStatus  # noqa: E402

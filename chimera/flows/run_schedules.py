@@ -21,7 +21,7 @@ from chimera.kernel.errors import Refused, conflict
 from chimera.kernel.eventlog import Recorded
 from chimera.kernel.sweep import every_one, one_by_one
 from swarm.actions import campaigns, planning, schedule_runs, schedule_times, schedules, sessions, tasks
-from swarm.actions.tasks import NewTask
+from swarm.actions.creating import NewTask
 from swarm.models import Schedule, ScheduleRun, SwarmSession, Task
 from swarm.models.schedule import Overlap
 from swarm.states import SESSION_OPEN, TASK_OPEN, RunStatus, ScheduleStatus

@@ -11,7 +11,7 @@ from swarm.models import ExternalId, SwarmSession, Task
 from swarm.states import TaskStatus
 
 if TYPE_CHECKING:
-    from swarm.actions.tasks import NewTask
+    from swarm.actions.creating import NewTask
 
 
 def awaited(session: SwarmSession, new: "Sequence[NewTask]") -> list[list[UUID]]:

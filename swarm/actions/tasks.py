@@ -1,107 +1,24 @@
-"""Tasks: create and every change of their status. What money and cards need besides stands in the flows."""
+"""Tasks: every change of their status; how they begin stands in `creating`. What money and cards need besides stands in the flows."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import random
 from typing import Any
 from uuid import UUID
 
-from chimera.kernel import clock, ids
+from chimera.kernel import clock
 from chimera.kernel.actors import Actor
-from chimera.kernel.errors import StaleLease, conflict, invalid, not_found
+from chimera.kernel.errors import StaleLease, conflict, not_found
 from chimera.kernel.eventlog import tell, tell_all
-from swarm.actions import backoff, references
+from swarm.actions import backoff
 from swarm.actions.backoff import Cause
-from swarm.events import TaskBlocked, TaskCancelled, TaskCompleted, TaskCreated, TaskFailed, TaskRequeued, TaskResumed
-from swarm.models import ExternalId, SwarmSession, Task, TaskDependency
+from swarm.events import TaskBlocked, TaskCancelled, TaskCompleted, TaskFailed, TaskRequeued, TaskResumed
+from swarm.models import SwarmSession, Task
 from swarm.models.task import ExecutionMode
 from swarm.states import SESSION_OPEN, TASK, TaskStatus
 
 _RELEASED: dict[str, Any] = {"lease_token": None, "lease_expires_at": None}
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewTask:
-    """What a caller says of a task to be."""
-
-    session_id: UUID
-    type: str
-    input_payload: dict[str, Any]
-    role: str = "worker"
-    requires: tuple[str, ...] = ()
-    description: str = ""
-    metadata: dict[str, Any] = field(default_factory=dict)
-    external_id: str | None = None
-    priority: int = 50
-    parent_task_id: UUID | None = None
-    depends_on: tuple[UUID, ...] = ()
-    depends_on_children_of: UUID | None = None  # those that are there by then
-    max_attempts: int = 3
-    timeout_seconds: int | None = None
-    not_before: datetime | None = None
-    deadline_at: datetime | None = None
-    risk_tier: int = 2
-    execution_mode: str = "auto"
-    concurrency_key: str = ""
-    judged: bool = False
-
-
-def create(*, session: SwarmSession, tasks: Sequence[NewTask], by: Actor) -> list[Task]:
-    """Create tasks of one session, locked by the caller; all or none. PENDING until their ids are handed to Redis."""
-    awaited = references.awaited(session, tasks)
-    rows = [_row(session, new, by) for new in tasks]
-    references.check_external_ids(rows)
-    Task.objects.bulk_create(rows)
-    ExternalId.objects.bulk_create(
-        [ExternalId(value=row.external_id, task_id=row.pk) for row in rows if row.external_id]
-    )
-    TaskDependency.objects.bulk_create(
-        [
-            TaskDependency(task_id=row.pk, depends_on_id=d)
-            for row, theirs in zip(rows, awaited, strict=True)
-            for d in theirs
-        ],
-        batch_size=1_000,  # each row is checked by a trigger, and a statement is not to take seconds
-    )
-    tell(
-        *(
-            TaskCreated.about(row, parent=new.parent_task_id, depends_on=len(theirs))
-            for row, new, theirs in zip(rows, tasks, awaited, strict=True)
-        ),
-        by=by,
-    )
-    return rows
-
-
-def _row(session: SwarmSession, new: NewTask, by: Actor) -> Task:
-    if new.deadline_at and new.deadline_at <= clock.now():
-        raise invalid("`deadline_at` lies in the past.", field_name="deadline_at")
-    if new.deadline_at and new.not_before and new.not_before >= new.deadline_at:
-        raise invalid("`not_before` must be earlier than `deadline_at`.", field_name="not_before")
-    return Task(
-        id=ids.uuid7(),
-        session=session,
-        type=new.type,
-        role=new.role,
-        requires=sorted(set(new.requires)),
-        description=new.description,
-        input_payload=new.input_payload,
-        metadata=new.metadata,
-        external_id=new.external_id,
-        priority=new.priority,
-        parent_task_id=new.parent_task_id,
-        max_attempts=new.max_attempts,
-        timeout_seconds=new.timeout_seconds,
-        not_before=new.not_before,
-        deadline_at=new.deadline_at,
-        risk_tier=new.risk_tier,
-        execution_mode=new.execution_mode,
-        concurrency_key=new.concurrency_key,
-        judged=new.judged,
-        created_by=str(by),
-        created_at=clock.now(),
-    )
 
 
 def lock(task_id: UUID) -> Task:

@@ -13,6 +13,7 @@ from chimera.kernel.http.quick import Leave, QuickCall, Way
 from chimera.kernel.http.waiting import Place, until_stirred, waiters
 from swarm import dispatch
 from swarm.actions.results import NewResult
+from swarm.api import quick_tasks
 from swarm.groups import Ask, Asker, Beat, Got, groups
 from swarm.groups.returning import claimed
 from swarm.serializers.leases import Heartbeat, NewClaim, ResultFields
@@ -93,6 +94,7 @@ def _tell(place: Place, got: Got) -> None:
 
 
 WAYS = [
+    quick_tasks.WAY,
     Way(re.compile("/api/v1/claims"), AGENTS, claim),
     Way(re.compile(f"/api/v1/tasks/{_ID}/result"), AGENTS, finish),
     Way(re.compile(f"/api/v1/tasks/{_ID}/heartbeat"), AGENTS, beat),

@@ -11,11 +11,12 @@ from django.conf import settings
 
 from chimera.flows.finish_task import Finished, Handed
 from chimera.kernel.group import Group
-from swarm.groups import beating, claiming, finishing
+from swarm.groups import beating, claiming, creating, finishing
 from swarm.groups.beating import Beat, Beaten
 from swarm.groups.claiming import Ask, Asker, Claiming, Got
+from swarm.groups.creating import Creation
 
-__all__ = ["Ask", "Asker", "Beat", "Beaten", "Got", "Groups", "groups"]
+__all__ = ["Ask", "Asker", "Beat", "Beaten", "Creation", "Got", "Groups", "groups"]
 
 
 class Groups:
@@ -25,6 +26,7 @@ class Groups:
         most = settings.BATCH_MAX
         self.results: Group[UUID, Handed, Finished] = Group(finishing.finish, alone=finishing.finish_alone, most=most)
         self.claims: Group[Asker, Ask, Got] = Group(Claiming().claim, most=claiming.ASKS_MAX)
+        self.creations: Group[UUID, Creation, bytes | None] = Group(creating.create, most=most)
         self.beats: Group[UUID, Beat, Beaten] = Group(beating.beat, most=most)
 
 

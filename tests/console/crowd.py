@@ -15,9 +15,9 @@ from commerce.states import Currency, Scope
 from memory import actions as memory
 from memory.actions.records import NewMemory
 from safety import actions as safety
-from swarm.actions import agents, campaigns, limits, locks, schedules, sessions, tasks, tenants
+from swarm.actions import agents, campaigns, creating, limits, locks, schedules, sessions, tasks, tenants
+from swarm.actions.creating import NewTask
 from swarm.actions.schedules import NewSchedule
-from swarm.actions.tasks import NewTask
 from swarm.models import AgentProfile, Task
 from swarm.models.schedule import TaskTemplate
 from swarm.states import LimitScope
@@ -45,7 +45,7 @@ def _one(number: int) -> None:
     locks.acquire(resource=f"berth {number}", ttl_seconds=600, seems_held=False, by=Actor.agent(agent.pk, agent.name))
     limits.create(scope=LimitScope.KEY, value=f"key {number}", running_max=1, by=SYSTEM)
     redis.client().set(redis.heartbeat(agent.pk), json.dumps({"at": clock.now().isoformat()}), ex=60)
-    (task,) = tasks.create(
+    (task,) = creating.create(
         session=session, tasks=[NewTask(session_id=session.pk, type="write", input_payload={})], by=SYSTEM
     )
     _run(task, agent)
@@ -85,7 +85,7 @@ def _run(task: Any, agent: AgentProfile) -> None:
 
 
 def _dead(session: Any) -> None:
-    (task,) = tasks.create(
+    (task,) = creating.create(
         session=session, tasks=[NewTask(session_id=session.pk, type="write", input_payload={})], by=SYSTEM
     )
     Task.objects.filter(pk=task.pk).update(

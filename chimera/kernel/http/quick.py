@@ -26,7 +26,8 @@ log = structlog.get_logger()
 BYTES_MAX = 64 * 1024  # a larger body would keep the loop, and all others, while it is parsed
 NEEDED = {b"authorization", b"content-type", b"content-length", b"host"}
 # Whoever sends one of these has something in mind of which only the door knows.
-LEFT_TO_THE_DOOR = {b"idempotency-key", b"traceparent", b"cookie", b"transfer-encoding", b"expect", b"content-encoding"}
+LEFT_TO_THE_DOOR = {b"traceparent", b"cookie", b"transfer-encoding", b"expect", b"content-encoding"}
+KEY = b"idempotency-key"
 ACCEPTED = {None, b"*/*", b"application/json"}
 _HEADERS = [
     (b"content-type", b"application/json"),
@@ -56,11 +57,13 @@ class Gone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class QuickCall:
-    """An allowed caller's call. `named` is what the path names."""
+    """An allowed caller's call. `named` is what the path names, `key` its Idempotency-Key, where the way wants one."""
 
     principal: Principal
     secret: str
+    path: str
     named: dict[str, str]
+    key: str
     body: bytes
     _receive: Receive
 
@@ -79,11 +82,18 @@ class QuickCall:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """POST to what matches `path`, by an agent of these roles. The answer is what the door's 200 says."""
+    """POST to what matches `path`, by a caller with one of these roles. The answer is what the door's `status` says; bytes
+    are JSON already.
+
+    Calls that are done twice if they are repeated are `keyed`: those without an Idempotency-Key are left to the door. A way
+    that is not keyed leaves those with one.
+    """
 
     path: re.Pattern[str]
     allow: frozenset[Role]
     answer: Callable[[QuickCall], Awaitable[Any]]
+    status: int = 200
+    keyed: bool = False
 
 
 class QuickInFront:
@@ -95,29 +105,31 @@ class QuickInFront:
         if found is None:
             await self._application(scope, receive, send)
             return
+        way, named = found
         read: list[Message] = []
         try:
-            said = await self._said(*found, scope, receive, read)
+            said = await self._said(way, named, scope, receive, read)
         except Gone:
             return
         except Leave:
             await self._application(scope, _again(read, receive), send)
             return
-        await _send(scope, send, said)
+        await _send(scope, send, way.status, said)
 
     def _way(self, scope: Scope) -> tuple[Way, dict[str, str]] | None:
-        if scope["method"] != "POST" or scope["query_string"] or not _is_plain(scope["headers"]):
+        if scope["method"] != "POST" or scope["query_string"]:
             return None
         for way in self._ways:
             if match := way.path.fullmatch(scope["path"]):
-                return way, match.groupdict()
+                return (way, match.groupdict()) if _is_plain(scope["headers"], keyed=way.keyed) else None
         return None
 
     async def _said(
         self, way: Way, named: dict[str, str], scope: Scope, receive: Receive, read: list[Message]
     ) -> bytes:
         body = await _body(receive, read)
-        secret = callers.secret_of(dict(scope["headers"])[b"authorization"].decode("latin1"))
+        given = dict(scope["headers"])
+        secret = callers.secret_of(given[b"authorization"].decode("latin1"))
         if secret is None:
             raise Leave
         begin_trace()
@@ -127,7 +139,9 @@ class QuickInFront:
             check(principal, way.allow)
             if principal.scopes and "write" not in principal.scopes:
                 raise Leave
-            return _renderer.render(await way.answer(QuickCall(principal, secret, named, body, receive)))
+            key = given.get(KEY, b"").decode("latin1")
+            answer = await way.answer(QuickCall(principal, secret, scope["path"], named, key, body, receive))
+            return answer if isinstance(answer, bytes) else _renderer.render(answer)
         except (Leave, Gone):
             raise
         except Exception as fault:
@@ -142,13 +156,14 @@ def _bind(principal: Principal, named: dict[str, str]) -> None:
     structlog.contextvars.bind_contextvars(**said, **named)
 
 
-def _is_plain(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+def _is_plain(headers: Sequence[tuple[bytes, bytes]], *, keyed: bool) -> bool:
     """Nothing about it could change the answer but who calls and what it says."""
     given = dict(headers)
     return (
         len(given) == len(headers)
         and given.keys() >= NEEDED
         and not given.keys() & LEFT_TO_THE_DOOR
+        and (KEY in given) == keyed
         and given[b"content-type"] == b"application/json"
         and given.get(b"accept") in ACCEPTED
         and given[b"content-length"].isdigit()
@@ -187,14 +202,14 @@ async def _left(receive: Receive) -> None:
         """What still comes of the body is nobody's."""
 
 
-async def _send(scope: Scope, send: Send, body: bytes) -> None:
+async def _send(scope: Scope, send: Send, status: int, body: bytes) -> None:
     length = (b"content-length", str(len(body)).encode())
     await send(
         {
             "type": "http.response.start",
-            "status": 200,
+            "status": status,
             "headers": [*_HEADERS, length, (b"x-trace-id", current_trace().encode())],
         }
     )
     await send({"type": "http.response.body", "body": body})
-    log.info("request_finished", code=200, request=f"POST {scope['path']}")
+    log.info("request_finished", code=status, request=f"POST {scope['path']}")
