@@ -40,9 +40,10 @@ def take(*, agent_id: UUID, most: int, popped: Sequence[UUID], types: Sequence[s
 
     Locks what `agents.hold` locks. A paused or suspended agent gets nothing; 404 for one that is not there.
     """
+    each = list(dict.fromkeys(popped))  # a list may name a task twice
     agent = {"agent": agent_id, "upper": partitions.beyond()}
-    asked = {"most": most, "ids": list(popped), "first": min(popped), "last": max(popped), "types": list(types)}
-    facts = {"facts": [ids.uuid7() for _ in popped], "trace": current_trace(), "actor": str(by)}
+    asked = {"most": most, "ids": each, "first": min(each), "last": max(each), "types": list(types)}
+    facts = {"facts": [ids.uuid7() for _ in each], "trace": current_trace(), "actor": str(by)}
     when = {"now": clock.now(), "lease": settings.LEASE}
     _, seen, taken = prepared.ask_all(
         [advisory.holding(turn_of(agent_id)), (_SEE, agent), (_TAKE, agent | asked | facts | when | _RULE)]
