@@ -3,8 +3,6 @@
 import time
 from typing import Any
 
-from redis.exceptions import ResponseError
-
 from chimera.kernel import redis, stream
 from chimera.kernel.eventlog import Position
 from chimera.kernel.relay import cursor
@@ -91,12 +89,6 @@ class RedisLane:
 
 
 def _send(pipe: Any) -> str:
-    """Execute, and answer which epoch it was; an XADD whose id is there is a repetition after a crash, and welcome."""
+    """Execute, and answer which epoch it was."""
     pipe.get(redis.EPOCH)
-    answers = pipe.execute(raise_on_error=False)
-    for answer in answers:
-        if isinstance(answer, ResponseError) and stream.is_repetition(answer):
-            continue
-        if isinstance(answer, Exception):
-            raise answer
-    return str(answers[-1] or "")
+    return str(pipe.execute()[-1] or "")
