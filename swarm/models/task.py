@@ -25,7 +25,14 @@ class ExecutionMode(models.TextChoices):
 class Task(Versioned, TenantOwned):
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     session = models.ForeignKey(SwarmSession, on_delete=models.PROTECT, related_name="tasks", db_index=False)
-    agent = models.ForeignKey(AgentProfile, on_delete=models.PROTECT, null=True, blank=True, related_name="tasks")
+    agent = models.ForeignKey(
+        AgentProfile,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="tasks",
+        db_index=False,  # `task_of_agent` has those that it runs; of the others nobody asks
+    )
     parent_task = models.ForeignKey(
         "self",
         on_delete=models.PROTECT,
@@ -162,7 +169,9 @@ class TaskDependency(TenantOwned):
     """`task` waits until `depends_on` has completed."""
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
-    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="dependencies", db_constraint=False)
+    task = models.ForeignKey(  # found by `dependency_once`
+        Task, on_delete=models.CASCADE, related_name="dependencies", db_constraint=False, db_index=False
+    )
     depends_on = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="dependents", db_constraint=False)
 
     class Meta:

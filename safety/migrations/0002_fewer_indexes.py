@@ -1,0 +1,20 @@
+"""An index that says what `card_of_task` says is written no longer. ACCESS EXCLUSIVE on the cards for a moment."""
+
+import django.db.models.deletion
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('safety', '0001_initial'),
+        ('swarm', '0001_initial'),
+    ]
+
+    operations = [
+        migrations.AlterField(
+            model_name='reviewcard',
+            name='task',
+            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='cards', to='swarm.task'),
+        ),
+    ]
