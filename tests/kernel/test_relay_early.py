@@ -84,3 +84,20 @@ def test_an_early_reaction_whose_pipeline_was_lost_is_repeated(early: Seen, in_t
         slow.commit()
         drain(lane)
     assert (early, in_turn) == (["behind it", "behind it", "late"], ["late", "behind it"])
+
+
+def test_what_was_done_early_is_not_done_again_when_its_turn_comes_in_several_batches(
+    early: Seen, in_turn: Seen, settings: Any
+) -> None:
+    settings.RELAY_BATCH = 4
+    lane = RedisLane()
+    with registered(table(early, in_turn)):
+        with Writer() as slow:
+            slow.note("late")
+            for number in range(6):
+                note(f"{number}")
+                lane.step()
+            slow.commit()
+        drain(lane)
+    assert sorted(early) == ["0", "1", "2", "3", "4", "5", "late"]
+    assert in_turn == ["late", "0", "1", "2", "3", "4", "5"]

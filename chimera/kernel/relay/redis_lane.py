@@ -43,7 +43,8 @@ class RedisLane:
         stream.append(batch.events, self._chains.before(batch), pipe)
         if not self._epoch.is_still(_send(pipe)):
             return Pace.MORE  # Redis was lost meanwhile: it is rebuilt, and told the same again.
-        self._early = {event.position for event in batch.unsettled}
+        self._early = {position for position in self._early if position > batch.end}
+        self._early.update(event.position for event in batch.unsettled)
         self._ahead = self._after(batch)
         self._chains.follow(batch)
         self._survey.passed(batch)
