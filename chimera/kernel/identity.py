@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from chimera.kernel import prepared
 from chimera.kernel.actors import Actor
 
 
@@ -89,13 +90,14 @@ def identify(secret: str) -> tuple[Principal, str] | None:
 def identify_all(secrets: Collection[str]) -> dict[str, tuple[Principal, str]]:
     """The same for several, in one statement; left out are secrets that nobody has."""
     by_digest = {digest(secret): secret for secret in secrets}
-    with connection.cursor() as cursor:
-        # In order, because it notes when each key was last used: two who ask for the same keys do not wait in a circle.
-        cursor.execute(
-            "SELECT d, chimera_identify(d) FROM (SELECT unnest(%s::bytea[]) AS d OFFSET 0) asked", [sorted(by_digest)]
-        )
-        rows = cursor.fetchall()
+    rows = prepared.ask(_IDENTIFY, {"digests": sorted(by_digest)})
     return {by_digest[bytes(key)]: _identified(found) for key, found in rows if found}
+
+
+# In order, because it notes when each key was last used: two who ask for the same keys do not wait in a circle.
+_IDENTIFY = """
+    SELECT d, chimera_identify(d) FROM (SELECT unnest(%(digests)s::bytea[]) AS d OFFSET 0) asked
+"""
 
 
 def _identified(found: Any) -> tuple[Principal, str]:

@@ -31,12 +31,17 @@ def ask(sql: str, params: Params) -> list[Row]:
         return _rows(cursor)
 
 
-def ask_all(asked: Sequence[Asked]) -> list[list[Row]]:
-    """Several statements in one round trip, one after the other: each sees what those before it locked and wrote."""
+def ask_all(asked: Sequence[Asked], *, commit: bool = False) -> list[list[Row]]:
+    """Several statements in one round trip, one after the other: each sees what those before it locked and wrote.
+
+    With `commit` they are the last of their transaction, which ends with them; the block that began it may ask nothing more.
+    """
     cursors = [_cursor() for _ in asked]
     with connection.wrap_database_errors, connection.connection.pipeline():
         for cursor, (sql, params) in zip(cursors, asked, strict=True):
             cursor.execute(sql, params)
+        if commit:
+            connection.connection.commit()
     return [_rows(cursor) for cursor in cursors]
 
 

@@ -15,7 +15,8 @@ import structlog
 from django.db import connection, models, transaction
 from django.db.migrations.operations.base import Operation
 
-from chimera.kernel import references
+from chimera.kernel import prepared, references
+from chimera.kernel.prepared import Asked
 
 _tenant: ContextVar[UUID | None] = ContextVar("chimera_tenant", default=None)
 _system: ContextVar[bool] = ContextVar("chimera_system", default=False)
@@ -36,20 +37,40 @@ def current_or_none() -> UUID | None:
 @contextmanager
 def bound(tenant_id: UUID) -> Iterator[None]:
     """A transaction that sees and writes rows of `tenant_id` alone. Inside itself it is a savepoint."""
-    if _system.get():
-        raise RuntimeError("a transaction of chimera_system cannot be bound to a tenant; leave it first")
     outer = _tenant.get()
     if outer is not None and outer != tenant_id:
         raise RuntimeError("this transaction is bound to another tenant")
-    with transaction.atomic():
+    with _transaction(tenant_id):
         if outer is None:
-            _execute("SELECT set_config('chimera.tenant', %s, true)", [str(tenant_id)])
+            prepared.ask(*binding(tenant_id))
+        yield
+
+
+@contextmanager
+def bound_by_asking(tenant_id: UUID) -> Iterator[Asked]:
+    """A transaction as `bound`, but for whoever asks what this gives before anything else: until then no row is seen."""
+    if _tenant.get() is not None:
+        raise RuntimeError("this transaction is bound to a tenant already")
+    with _transaction(tenant_id):
+        yield binding(tenant_id)
+
+
+@contextmanager
+def _transaction(tenant_id: UUID) -> Iterator[None]:
+    if _system.get():
+        raise RuntimeError("a transaction of chimera_system cannot be bound to a tenant; leave it first")
+    with transaction.atomic():
         token = _tenant.set(tenant_id)
         try:
             with structlog.contextvars.bound_contextvars(tenant=str(tenant_id)):
                 yield
         finally:
             _tenant.reset(token)
+
+
+def binding(tenant_id: UUID) -> Asked:
+    """What binds the present transaction."""
+    return "SELECT set_config('chimera.tenant', %(tenant)s::text, true)", {"tenant": str(tenant_id)}
 
 
 @contextmanager
@@ -59,17 +80,13 @@ def system() -> Iterator[None]:
         raise RuntimeError("this transaction is bound to a tenant; work across tenants needs one of its own")
     with transaction.atomic(durable=not _system.get()):
         if not _system.get():
-            _execute("SET LOCAL ROLE chimera_system")
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL ROLE chimera_system")
         token = _system.set(True)
         try:
             yield
         finally:
             _system.reset(token)
-
-
-def _execute(sql: str, params: list[Any] | None = None) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
 
 
 class TenantOwned(models.Model):

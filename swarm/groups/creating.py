@@ -9,6 +9,7 @@ from rest_framework.renderers import JSONRenderer
 from chimera.kernel import idempotency, prepared, redis, tenancy
 from chimera.kernel.actors import Actor
 from chimera.kernel.idempotency import Once
+from chimera.kernel.prepared import Asked
 from swarm import shapes
 from swarm.actions import creating, sessions
 from swarm.actions.creating import NewTask
@@ -32,17 +33,17 @@ def create(tenant_id: UUID, asked: Sequence[Creation]) -> list[bytes | None]:
     That is one whose key was used before, or with which somebody else is at work; or whose session has not begun, takes no
     tasks, is not there, or is held by somebody: nobody waits here.
     """
-    with tenancy.bound(tenant_id):
-        answers = _created(asked)
+    with tenancy.bound_by_asking(tenant_id) as binding:
+        answers = _created(binding, asked)
     if any(answers):
         redis.nudge()
     return answers
 
 
-def _created(asked: Sequence[Creation]) -> list[bytes | None]:
+def _created(binding: Asked, asked: Sequence[Creation]) -> list[bytes | None]:
     calls = [one.once for one in asked]
     taking = sessions.taking_tasks({one.new.session_id for one in asked})
-    free, answered, held = prepared.ask_all([*idempotency.beginning(calls), taking])
+    _, free, answered, held = prepared.ask_all([binding, *idempotency.beginning(calls), taking])
     open_sessions = {session_id for (session_id,) in held}
     ours = [
         one
@@ -54,6 +55,6 @@ def _created(asked: Sequence[Creation]) -> list[bytes | None]:
     rows = [creating.row(one.new, one.by) for one in ours]
     shown = [_renderer.render(task) for task in shapes.fresh(rows, waited=())]
     kept = [(one.once, CREATED, answer) for one, answer in zip(ours, shown, strict=True)]
-    prepared.ask_all([creating.inserting(rows), idempotency.keeping(kept)])
+    prepared.ask_all([creating.inserting(rows), idempotency.keeping(kept)], commit=True)
     by_call = dict(zip(ours, shown, strict=True))
     return [by_call.get(one) for one in asked]

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 import pytest
 
 from chimera.asgi import django_application
@@ -390,18 +392,35 @@ def test_a_session_is_taken_from_nobody_else(acme: Stage, zenith: Stage, session
     run(main)
 
 
-def test_a_task_costs_few_statements(acme: Stage, session: str, wire: Wire) -> None:
-    seen: list[str] = []
+def test_a_task_costs_two_round_trips(acme: Stage, session: str, wire: Wire) -> None:
+    asked: list[int] = []
     ask_all = prepared.ask_all
 
-    def counted(asked: Any) -> Any:
-        seen.extend(sql for sql, _ in asked)
-        return ask_all(asked)
+    def counted(statements: Any, **more: Any) -> Any:
+        asked.append(len(statements))
+        return ask_all(statements, **more)
 
     async def main() -> None:
-        with pytest.MonkeyPatch.context() as patch:
+        with pytest.MonkeyPatch.context() as patch, counting() as executed:
             patch.setattr(prepared, "ask_all", counted)
             (await create(wire, acme.pia, "one", said(session))).ok(201)
+        assert len(executed) == sum(asked) + 1  # who it is
 
     run(main)
-    assert len(seen) == 5
+    assert asked == [4, 2]
+
+
+@contextmanager
+def counting() -> Iterator[list[str]]:
+    """Every statement of this process, on any connection."""
+    seen: list[str] = []
+    execute = psycopg.Cursor.execute
+
+    def counted(cursor: Any, query: Any, *more: Any, **options: Any) -> Any:
+        if query:  # else it is whether a connection answers
+            seen.append(str(query))
+        return execute(cursor, query, *more, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(psycopg.Cursor, "execute", counted)
+        yield seen

@@ -4,11 +4,15 @@ By itself psycopg_pool pauses longer and longer (1, 2, 4 … s) between the dead
 that a process which had been busy would answer nothing for ten seconds after a restart.
 """
 
+import select
+import time
 from typing import Any
 
 from django.db.backends.postgresql import base
 from psycopg import OperationalError
 from psycopg_pool import ConnectionPool
+
+FRESH_SECONDS = 1.0  # so long after its last answer a connection is asked again only if something came in meanwhile
 
 
 class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
@@ -23,8 +27,23 @@ class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
 
 
 def _answers(connection: Any) -> bool:
+    """Asks it, unless it has answered a moment ago and is still: a server that ends says so, or its system does for it."""
+    if time.monotonic() - getattr(connection, "answered_at", 0.0) < FRESH_SECONDS and _is_still(connection):
+        return True
     try:
         ConnectionPool.check_connection(connection)
     except OperationalError:
         return False
+    connection.answered_at = time.monotonic()
     return True
+
+
+def _is_still(connection: Any) -> bool:
+    """Nothing is there to be read, not even the end."""
+    try:
+        socket = connection.pgconn.socket
+    except OperationalError:
+        return False
+    looking = select.poll()
+    looking.register(socket, select.POLLIN)
+    return not looking.poll(0)
