@@ -29,14 +29,19 @@ def make_queued(task_ids: Iterable[UUID]) -> list[Queued]:
 
     Some may have been QUEUED before: a batch that is repeated pushes what it may not have pushed.
     """
-    asked = sorted(set(task_ids))
-    found = _advance(_QUEUE_FREE, asked)
-    left = _without(asked, found)
-    if left:  # What waits for nothing is the rule, and those that do cost a look at every month.
-        found += _advance(_QUEUE_BOUND, left)
-    if left := _without(left, found):
+    asked = set(task_ids)
+    found = queue(asked)
+    if left := _without(sorted(asked), found):
         found += [Queued(*row) for row in direct.ask(_QUEUED, rule() | _those(left))]
     return sorted(found, key=lambda task: task.id)
+
+
+def queue(task_ids: Iterable[UUID]) -> list[Queued]:
+    """The same, but answers only those that it has queued itself."""
+    asked = sorted(set(task_ids))
+    found = _advance(_QUEUE_FREE, asked)
+    # What waits for nothing is the rule, and those that do cost a look at every month.
+    return found + _advance(_QUEUE_BOUND, _without(asked, found))
 
 
 def _advance(sql: str, asked: Sequence[UUID]) -> list[Queued]:

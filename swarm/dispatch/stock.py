@@ -46,7 +46,8 @@ def queue_due() -> None:
 
 
 def _queue(ready: Sequence[UUID]) -> None:
-    if made := queueing.make_queued(ready):
+    """What a reaction queues meanwhile it pushes itself."""
+    if made := sorted(queueing.queue(ready), key=lambda task: task.id):
         with suppress(redis.Away):  # They are QUEUED: claims find them through PostgreSQL, and restock pushes them.
             _push_now(made)
 
