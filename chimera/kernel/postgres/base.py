@@ -15,8 +15,16 @@ from psycopg_pool import ConnectionPool
 FRESH_SECONDS = 1.0  # so long after its last answer a connection is asked again only if something came in meanwhile
 
 
+class DatabaseOperations(base.DatabaseOperations):  # type: ignore[misc]
+    def last_executed_query(self, cursor: Any, sql: str, params: Any) -> str:
+        """For the log of statements; one that goes in a pipeline has not been executed yet."""
+        return super().last_executed_query(cursor, sql, params) or sql
+
+
 class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
     """Wants OPTIONS["pool"], and CONN_HEALTH_CHECKS off: what the pool hands out is looked at here."""
+
+    ops_class = DatabaseOperations
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """A connection that answers. Raises PoolTimeout when none could be made within the pool's `timeout`."""
