@@ -3,7 +3,8 @@
 The statements are the relay's own: as chimera_system, each a transaction of its own and planned once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -27,11 +28,12 @@ TIMED_WITHIN = timedelta(minutes=1)  # whose time came longer ago is found when 
 def make_queued(task_ids: Iterable[UUID]) -> list[Queued]:
     """Compare-and-set the ready ones to QUEUED; answers those of them that are QUEUED now, in an open house, by id.
 
-    Some may have been QUEUED before: a batch that is repeated pushes what it may not have pushed.
+    Some may have been QUEUED before: a batch that is repeated pushes what it may not have pushed. What the clock of this
+    process has in hand is none of them: the clock pushes that itself.
     """
     asked = set(task_ids)
     found = queue(asked)
-    if left := _without(sorted(asked), found):
+    if left := [task_id for task_id in _without(sorted(asked), found) if task_id not in _in_hand]:
         found += [Queued(*row) for row in direct.ask(_QUEUED, rule() | _those(left))]
     return sorted(found, key=lambda task: task.id)
 
@@ -42,6 +44,23 @@ def queue(task_ids: Iterable[UUID]) -> list[Queued]:
     found = _advance(_QUEUE_FREE, asked)
     # What waits for nothing is the rule, and those that do cost a look at every month.
     return found + _advance(_QUEUE_BOUND, _without(asked, found))
+
+
+@contextmanager
+def in_hand(task_ids: Sequence[UUID]) -> Iterator[None]:
+    """Whoever makes these QUEUED in here pushes them in here, too."""
+    _in_hand.update(dict.fromkeys(task_ids))
+    try:
+        yield
+    except BaseException:
+        for task_id in task_ids:
+            _in_hand.pop(task_id, None)
+        raise
+    while len(_in_hand) > LOOK_MAX:
+        del _in_hand[next(iter(_in_hand))]
+
+
+_in_hand: dict[UUID, None] = {}  # by the clock of this process, now or just before; the youngest come last
 
 
 def _advance(sql: str, asked: Sequence[UUID]) -> list[Queued]:
@@ -84,8 +103,8 @@ def timed(tenant_id: UUID) -> list[UUID]:
 
 
 def tenants_with(status: TaskStatus) -> list[UUID]:
-    """One look into an index per tenant, however many tasks there are."""
-    return [row[0] for row in direct.ask(_TENANTS, {"status": str(status)})]
+    """Of PENDING or QUEUED tasks. One look into an index per tenant, however many there are."""
+    return [row[0] for row in direct.ask(_TENANTS[status], {})]
 
 
 def rule() -> dict[str, Any]:
@@ -177,7 +196,11 @@ _TIMED = f"""
     WHERE t.tenant_id = %(tenant)s::uuid AND t.not_before > %(since)s AND t.not_before <= %(now)s AND {_READY}
     ORDER BY t.not_before LIMIT %(most)s::int
 """
-_TENANTS = """
-    SELECT n.id FROM swarm_tenant n
-    WHERE EXISTS (SELECT 1 FROM swarm_task t WHERE t.tenant_id = n.id AND t.status = %(status)s::text) ORDER BY n.id
-"""
+# The status is part of the statement, so that a plan may use the indexes that are of this status alone.
+_TENANTS = {
+    status: f"""
+        SELECT n.id FROM swarm_tenant n
+        WHERE EXISTS (SELECT 1 FROM swarm_task t WHERE t.tenant_id = n.id AND t.status = '{status}') ORDER BY n.id
+    """
+    for status in (TaskStatus.PENDING, TaskStatus.QUEUED)
+}

@@ -47,8 +47,8 @@ def queue_due() -> None:
 
 def _queue(ready: Sequence[UUID]) -> None:
     """What a reaction queues meanwhile it pushes itself."""
-    if made := sorted(queueing.queue(ready), key=lambda task: task.id):
-        with suppress(redis.Away):  # They are QUEUED: claims find them through PostgreSQL, and restock pushes them.
+    with suppress(redis.Away), queueing.in_hand(ready):  # Away: claims find them through PostgreSQL, restock pushes
+        if made := sorted(queueing.queue(ready), key=lambda task: task.id):
             _push_now(made)
 
 

@@ -12,7 +12,7 @@ from chimera.kernel import clock, eventlog, redis, tenancy
 from chimera.kernel.relay.pace import Pace
 from chimera.kernel.relay.redis_lane import RedisLane
 from swarm import dispatch
-from swarm.dispatch import lists, queueing
+from swarm.dispatch import lists, queueing, stock
 from swarm.events import TaskQueued
 from swarm.models import Task
 from tests import cluster
@@ -134,6 +134,30 @@ def test_what_was_queued_before_is_pushed_again_and_told_once(acme: Stage) -> No
     task = acme.task(acme.session())["id"]
     assert queued(task) == queued(task) == [task]
     assert len(told()) == 1
+
+
+def test_what_the_clock_has_queued_the_lane_does_not_push_once_more(acme: Stage) -> None:
+    task = acme.task(acme.session())["id"]
+    dispatch.queue_due()
+    drain(RedisLane())
+    assert (listed(acme), len(told())) == ([task], 1)
+
+
+def test_what_the_clock_could_not_push_a_lane_that_reads_of_it_pushes(
+    acme: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(tasks: Any) -> None:
+        raise redis.Away
+
+    session, lane = acme.session(), RedisLane()
+    drain(lane)
+    task = acme.task(session)["id"]
+    with monkeypatch.context() as patch:
+        patch.setattr(stock, "_push_now", away)
+        dispatch.queue_due()
+    assert listed(acme) == []
+    drain(lane)
+    assert (listed(acme), len(told())) == ([task], 1)
 
 
 def test_what_demands_capabilities_stands_in_no_list_but_those_who_wait_hear_of_it(acme: Stage) -> None:
