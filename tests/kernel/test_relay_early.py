@@ -101,3 +101,18 @@ def test_what_was_done_early_is_not_done_again_when_its_turn_comes_in_several_ba
         drain(lane)
     assert sorted(early) == ["0", "1", "2", "3", "4", "5", "late"]
     assert in_turn == ["late", "0", "1", "2", "3", "4", "5"]
+
+
+def test_what_is_handed_out_waits_for_no_other_reaction() -> None:
+    pushed: list[Any] = []
+
+    def push(events: Any, pipe: Any) -> None:
+        pipe.rpush("pushed", *texts(events))
+
+    def slow(events: Any, pipe: Any) -> None:
+        pushed.extend(redis.client().lrange("pushed", 0, -1))
+
+    with registered({Noted: [relay.fast(slow), relay.fast(push, early=True)]}):
+        note("a")
+        drain(RedisLane())
+    assert pushed == ["a"]

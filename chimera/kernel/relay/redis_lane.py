@@ -1,16 +1,20 @@
 """Lane redis: dispatch and streams, whole batches in one pipeline. It never parks: it stops and backs off."""
 
 import time
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from chimera.kernel import redis, stream
-from chimera.kernel.eventlog import Position
+from chimera.kernel.eventlog import Position, Recorded
 from chimera.kernel.relay import cursor
 from chimera.kernel.relay.chains import Chains
 from chimera.kernel.relay.epoch import Epoch
 from chimera.kernel.relay.pace import Pace
 from chimera.kernel.relay.reactions import REDIS, registry
 from chimera.kernel.relay.survey import Survey
+
+if TYPE_CHECKING:
+    from chimera.kernel.relay.reactions import FastFn
 
 MOVE_SECONDS = 0.25  # a write for every look would cost more than the look
 
@@ -39,7 +43,10 @@ class RedisLane:
             self._record()
             return Pace.WITHHELD if batch.withheld else Pace.IDLE
         pipe = client.pipeline(transaction=False)
-        has_told = self._react(batch, pipe)
+        has_told = self._react(self._committed(batch), pipe, early=True)
+        if len(pipe) and _reacting(batch.events, early=False):  # what was handed out waits for nothing else
+            self._epoch.is_still(_send(pipe))
+        has_told = self._react(batch.events, pipe, early=False) or has_told
         stream.append(batch.events, self._chains.before(batch), pipe)
         if not self._epoch.is_still(_send(pipe)):
             return Pace.MORE  # Redis was lost meanwhile: it is rebuilt, and told the same again.
@@ -78,15 +85,24 @@ class RedisLane:
             cursor.move(self.name, frm=done.at, to=done.upto)
             self._moved = time.monotonic()
 
-    def _react(self, batch: cursor.Batch, pipe: Any) -> bool:
+    def _committed(self, batch: cursor.Batch) -> list[Recorded]:
+        """Settled or not, and not reacted to before their turn."""
+        return [event for event in (*batch.events, *batch.unsettled) if event.position not in self._early]
+
+    def _react(self, events: Sequence[Recorded], pipe: Any, *, early: bool) -> bool:
         """Whether a reaction told facts of its own."""
         told = False
-        committed = [e for e in (*batch.events, *batch.unsettled) if e.position not in self._early]
-        for fn, types in registry().fast.items():
-            given = committed if fn in registry().early else batch.events
-            if mine := [event for event in given if event.type in types]:
-                told = bool(fn(mine, pipe)) or told
+        for fn, mine in _reacting(events, early=early):
+            told = bool(fn(mine, pipe)) or told
         return told
+
+
+def _reacting(events: Sequence[Recorded], *, early: bool) -> "list[tuple[FastFn, list[Recorded]]]":
+    """Who does, and to which of them."""
+    known = registry()
+    asked = [(fn, types) for fn, types in known.fast.items() if (fn in known.early) is early]
+    given = [(fn, [event for event in events if event.type in types]) for fn, types in asked]
+    return [(fn, mine) for fn, mine in given if mine]
 
 
 def _send(pipe: Any) -> str:
