@@ -6,29 +6,23 @@ settings). They are part of the transaction that Django has open, and are seen b
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import psycopg
 from django.db import connection, models
 
+from chimera.kernel import pipelining
+from chimera.kernel.pipelining import Asked, Params, Row
+
+__all__ = ["Asked", "Params", "Row", "ask", "ask_all", "columns", "instance"]
 Model = TypeVar("Model", bound=models.Model)
-Row = tuple[Any, ...]
-Params = Mapping[str, Any]
-Asked = tuple[str, Params]
-
-
-class _Prepared(psycopg.Cursor[Row]):
-    def execute(self, query: Any, params: Any = None, **kwargs: Any) -> Any:
-        return super().execute(query, params, prepare=True, **kwargs)
 
 
 def ask(sql: str, params: Params) -> list[Row]:
     """The rows of one statement. Give each parameter its type, `%(ids)s::uuid[]`, or it is planned for each that comes."""
-    with _cursor() as cursor:
-        cursor.execute(sql, params)
-        return _rows(cursor)
+    return ask_all([(sql, params)])[0]
 
 
 def ask_all(asked: Sequence[Asked], *, commit: bool = False) -> list[list[Row]]:
@@ -36,22 +30,24 @@ def ask_all(asked: Sequence[Asked], *, commit: bool = False) -> list[list[Row]]:
 
     With `commit` they are the last of their transaction, which ends with them; the block that began it may ask nothing more.
     """
-    cursors = [_cursor() for _ in asked]
-    with connection.wrap_database_errors, connection.connection.pipeline():
-        for cursor, (sql, params) in zip(cursors, asked, strict=True):
-            cursor.execute(sql, params)
-        if commit:
-            connection.connection.commit()
-    return [_rows(cursor) for cursor in cursors]
-
-
-def _cursor() -> Any:
     connection.ensure_connection()
-    return connection._prepare_cursor(_Prepared(connection.connection))  # type: ignore[attr-defined]  # counted and wrapped
+    connection.validate_no_broken_transaction()
+    if connection.execute_wrappers or connection.queries_logged:
+        return _watched(asked, commit=commit)
+    with connection.wrap_database_errors:
+        return pipelining.run(connection.connection, asked, commit=commit)
 
 
-def _rows(cursor: Any) -> list[Row]:
-    return cursor.fetchall() if cursor.description else []
+def _watched(asked: Sequence[Asked], *, commit: bool) -> list[list[Row]]:
+    """One by one and unprepared, for somebody who looks on."""
+    found = []
+    for sql, params in asked:
+        with connection._prepare_cursor(psycopg.Cursor(connection.connection)) as cursor:  # type: ignore[attr-defined]
+            cursor.execute(sql, params)
+            found.append(cursor.fetchall() if cursor.description else [])
+    if commit:
+        connection.connection.commit()
+    return found
 
 
 @cache

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from chimera.flows.flush_progress import flush_progress
-from chimera.kernel import clock, ids
+from chimera.kernel import clock, ids, pipelining
 from chimera.kernel.bridge import in_thread
 from swarm.actions import claims, progress
 from swarm.consumers.committing import Beat, committing
@@ -45,7 +45,7 @@ class Counted:
 def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
     """All threads' statements: the web's, the groups', the relay's. Many rows in one `executemany` are as many statements."""
     seen = Counted()
-    execute, executemany = psycopg.Cursor.execute, psycopg.Cursor.executemany
+    execute, executemany, run_ = psycopg.Cursor.execute, psycopg.Cursor.executemany, pipelining.run
 
     def one(self: Any, query: Any, *more: Any, **options: Any) -> Any:
         seen.statements.append(query.decode() if isinstance(query, bytes) else str(query))
@@ -56,6 +56,11 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
         seen.statements += [str(query)] * len(kept)
         return executemany(self, query, kept, **options)
 
+    def together(connection: Any, asked: Sequence[Any], **options: Any) -> Any:
+        seen.statements += [sql for sql, _ in asked]
+        return run_(connection, asked, **options)
+
+    monkeypatch.setattr(pipelining, "run", together)
     monkeypatch.setattr(psycopg.Cursor, "execute", one)
     monkeypatch.setattr(psycopg.Cursor, "executemany", many)
     return seen

@@ -2,15 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
 import pytest
 
 from chimera.asgi import django_application
-from chimera.kernel import idempotency, prepared
+from chimera.kernel import idempotency, pipelining
 from chimera.kernel.eventlog import Event
 from swarm.actions import creating
 from swarm.events import TaskCreated
@@ -392,35 +391,27 @@ def test_a_session_is_taken_from_nobody_else(acme: Stage, zenith: Stage, session
     run(main)
 
 
-def test_a_task_costs_two_round_trips(acme: Stage, session: str, wire: Wire) -> None:
+def test_a_task_costs_two_round_trips_and_its_caller_one(
+    acme: Stage, session: str, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[int] = []
-    ask_all = prepared.ask_all
+    elsewhere: list[str] = []
+    run_, execute = pipelining.run, psycopg.Cursor.execute
 
-    def counted(statements: Any, **more: Any) -> Any:
+    def together(on: Any, statements: Any, **more: Any) -> Any:
         asked.append(len(statements))
-        return ask_all(statements, **more)
+        return run_(on, statements, **more)
 
-    async def main() -> None:
-        with pytest.MonkeyPatch.context() as patch, counting() as executed:
-            patch.setattr(prepared, "ask_all", counted)
-            (await create(wire, acme.pia, "one", said(session))).ok(201)
-        assert len(executed) == sum(asked) + 1  # who it is
-
-    run(main)
-    assert asked == [4, 2]
-
-
-@contextmanager
-def counting() -> Iterator[list[str]]:
-    """Every statement of this process, on any connection."""
-    seen: list[str] = []
-    execute = psycopg.Cursor.execute
-
-    def counted(cursor: Any, query: Any, *more: Any, **options: Any) -> Any:
+    def alone(cursor: Any, query: Any, *more: Any, **options: Any) -> Any:
         if query:  # else it is whether a connection answers
-            seen.append(str(query))
+            elsewhere.append(str(query))
         return execute(cursor, query, *more, **options)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(psycopg.Cursor, "execute", counted)
-        yield seen
+    async def main() -> None:
+        monkeypatch.setattr(pipelining, "run", together)
+        monkeypatch.setattr(psycopg.Cursor, "execute", alone)
+        (await create(wire, acme.pia, "one", said(session))).ok(201)
+
+    run(main)
+    assert asked == [1, 4, 2]
+    assert elsewhere == []
