@@ -19,7 +19,9 @@ from psycopg.errors import error_from_result
 Row = tuple[Any, ...]
 Params = Mapping[str, Any]
 Asked = tuple[str, Params]
-STATEMENTS_MAX = 1_000  # different ones; there are some dozens
+STATEMENTS_MAX = (
+    500  # that a connection keeps; there are some dozens, a few times as many with the types of their values
+)
 _FAILED = (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.PIPELINE_ABORTED, pq.ExecStatus.BAD_RESPONSE)
 
 
@@ -43,6 +45,14 @@ class _Kept:
 
     names: dict[tuple[str, Sequence[int]], bytes] = field(default_factory=dict)
     number: int = 0
+
+    def name(self, key: tuple[str, Sequence[int]]) -> bytes:
+        """Of a statement that is to be prepared: a new one, or none, which lasts for this time."""
+        if len(self.names) >= STATEMENTS_MAX:
+            return b""
+        self.number += 1
+        self.names[key] = b"ours_%d" % self.number
+        return self.names[key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +100,7 @@ class _Pipeline:
     def _ask(self, one: _Said) -> None:
         name = self._kept.names.get(one.key)
         if name is None:
-            self._kept.number += 1
-            name = self._kept.names[one.key] = b"ours_%d" % self._kept.number
+            name = self._kept.name(one.key)
             self._pg.send_prepare(name, one.query, one.key[1])
             self._preparing[self._sent] = one
             self._sent += 1
@@ -128,7 +137,7 @@ class _Pipeline:
     def _look(self, results: Sequence[Any]) -> None:
         for place, one in self._preparing.items():
             if results[place].status != pq.ExecStatus.COMMAND_OK:
-                del self._kept.names[one.key]
+                self._kept.names.pop(one.key, None)
         for result in results:
             if result.status in _FAILED:
                 raise error_from_result(result, self._connection.info.encoding)

@@ -12,7 +12,7 @@ from django.db import DataError, OperationalError, connection, transaction
 from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 
-from chimera.kernel import prepared
+from chimera.kernel import pipelining, prepared
 from chimera.kernel.pipelining import run
 from tests import cluster
 
@@ -58,6 +58,14 @@ def test_a_statement_is_prepared_once_for_values_of_the_same_types(made: psycopg
         assert run(made, [(ONE, {"said": number})] * 2) == [[(number,)]] * 2
     names = made.execute("SELECT name FROM pg_prepared_statements").fetchall()
     assert len(names) == 1
+
+
+def test_no_more_is_kept_than_there_is_room_for(made: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipelining, "STATEMENTS_MAX", 2)
+    for number in range(4):
+        assert run(made, [(f"SELECT %(said)s::int + {number}", {"said": 1})] * 2) == [[(number + 1,)]] * 2
+    names = made.execute("SELECT name FROM pg_prepared_statements").fetchall()
+    assert len([name for (name,) in names if name]) == 2
 
 
 def test_it_begins_where_a_cursor_would_and_ends_when_it_is_told(made: psycopg.Connection[Any]) -> None:

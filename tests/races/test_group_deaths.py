@@ -1,5 +1,6 @@
 """A process dies at every line of what it does for many at once: each of the many is settled once, whoever asks again."""
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,10 +16,12 @@ from chimera.flows.spend_many import Answered, Asked, Capture, Spend, Void, spen
 from chimera.kernel import clock, ids
 from chimera.kernel.eventlog import Event
 from chimera.kernel.idempotency import Once
-from chimera.kernel.identity import Principal
+from chimera.kernel.identity import Principal, Role
 from commerce.models import Transaction
 from safety.models import ReviewCard
-from swarm.groups import Ask, Asker, Claiming
+from swarm.actions.creating import NewTask
+from swarm.groups import Ask, Asker, Claiming, Creation
+from swarm.groups.creating import create
 from swarm.models import Task, TaskResult
 from tests.cast import Stage
 from tests.commerce.books import check_books
@@ -38,6 +41,8 @@ class Scene:
     tasks: list[str]
     claims: list[dict[str, Any]] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
+    creations: list[tuple[Creation, str, dict[str, Any]]] = field(default_factory=list)
+    mark: UUID = field(default_factory=ids.uuid7)  # older than what is to be made
 
     def told(self) -> Counter[str]:
         with self.acme.bound():
@@ -198,3 +203,50 @@ def test_the_process_that_claims_for_many_dies(queued: Callable[[], Scene]) -> N
         queued, claim_for_many, all_come_back_and_end_once, mark=log_and_cursors, before_each=bring_back
     )
     assert deaths > 12, deaths
+
+
+# ------------------------------------------------------------------ new tasks
+
+
+@pytest.fixture
+def creating(acme: Stage) -> Callable[[], Scene]:
+    """Three callers' new tasks, each under a key of its own, and no task yet."""
+    session = acme.session()["id"]
+    acme.task(session)  # which starts it
+    principal = Principal(acme.tenant_id, "agent", acme.pia.id, acme.pia.name, frozenset({Role.PLANNER}))
+
+    def make() -> Scene:
+        scene = Scene(acme, [])
+        for number in range(TASKS):
+            said = {"session": session, "type": "research", "input_payload": {"number": number}}
+            key, body = str(ids.uuid7()), json.dumps(said).encode()
+            once = Once(key=key, principal=principal, method="POST", path="/api/v1/tasks", body=body)
+            new = NewTask(session_id=UUID(session), type="research", input_payload={"number": number})
+            scene.creations.append((Creation(new, acme.pia.actor, once), key, said))
+        return scene
+
+    return make
+
+
+def create_together(scene: Scene) -> None:
+    create(scene.acme.tenant_id, [creation for creation, _, _ in scene.creations])
+
+
+def each_is_created_once(scene: Scene) -> None:
+    """The callers repeat, under the same keys."""
+    for _, key, said in scene.creations * 2:
+        scene.tasks.append(scene.acme.pia.post("tasks", said, Idempotency_Key=key).ok(201)["id"])
+    assert scene.tasks[:TASKS] == scene.tasks[TASKS:]
+    assert len(set(scene.tasks)) == TASKS
+    assert scene.told()["task.created"] == TASKS
+    with scene.acme.bound():
+        keys = [said["input_payload"] for _, _, said in scene.creations]
+        assert (
+            list(Task.objects.filter(pk__in=scene.tasks).order_by("pk").values_list("input_payload", flat=True)) == keys
+        )
+        assert Task.objects.filter(pk__gt=scene.mark).count() == TASKS
+
+
+def test_the_process_that_creates_for_many_dies(creating: Callable[[], Scene]) -> None:
+    deaths = at_every_line(creating, create_together, each_is_created_once, mark=log_and_cursors)
+    assert deaths > 8, deaths

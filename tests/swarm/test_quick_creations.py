@@ -13,7 +13,6 @@ from chimera.kernel import idempotency, pipelining
 from chimera.kernel.eventlog import Event
 from swarm.actions import creating
 from swarm.events import TaskCreated
-from swarm.groups import creating as together
 from swarm.models import Task
 from swarm.serializers.plain_tasks import read_plain
 from swarm.serializers.tasks import NewTaskShape
@@ -322,7 +321,7 @@ def test_one_that_cannot_be_written_harms_no_other(
         made.risk_tier = 9 if new.priority == 3 else 2
         return made
 
-    monkeypatch.setattr(together.creating, "row", broken)
+    monkeypatch.setattr(creating, "row", broken)
 
     async def main() -> None:
         bodies = [said(session, priority=number) for number in range(6)]
