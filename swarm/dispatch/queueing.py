@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from chimera.kernel import clock, ids
+from chimera.kernel import clock, ids, partitions
 from chimera.kernel.actors import SYSTEM
 from chimera.kernel.eventlog import TOLD
 from chimera.kernel.http.trace import current_trace
@@ -19,7 +19,7 @@ from chimera.kernel.relay import direct
 from swarm.dispatch.lists import Queued
 from swarm.events import TaskQueued
 from swarm.queries import CLAIMABLE_CAMPAIGNS, CLAIMABLE_SESSIONS
-from swarm.states import TaskStatus
+from swarm.states import TASK_WAITING, TaskStatus
 
 LOOK_MAX = 5_000  # PENDING tasks of one tenant that one step of the clock looks at; it comes round to all of them
 TIMED_WITHIN = timedelta(minutes=1)  # whose time came longer ago is found when its turn comes round
@@ -104,7 +104,7 @@ def timed(tenant_id: UUID) -> list[UUID]:
 
 def tenants_with(status: TaskStatus) -> list[UUID]:
     """Of PENDING or QUEUED tasks. One look into an index per tenant, however many there are."""
-    return [row[0] for row in direct.ask(_TENANTS[status], {})]
+    return [row[0] for row in direct.ask(_TENANTS[status], {"upper": partitions.beyond()})]
 
 
 def rule() -> dict[str, Any]:
@@ -196,11 +196,13 @@ _TIMED = f"""
     WHERE t.tenant_id = %(tenant)s::uuid AND t.not_before > %(since)s AND t.not_before <= %(now)s AND {_READY}
     ORDER BY t.not_before LIMIT %(most)s::int
 """
-# The status is part of the statement, so that a plan may use the indexes that are of this status alone.
+# The status is part of the statement, so that a plan may use the indexes that are of this status alone. LIMIT keeps it to one
+# look for each tenant: a plan that merges reads all that waits of one tenant to come to the next.
 _TENANTS = {
     status: f"""
-        SELECT n.id FROM swarm_tenant n
-        WHERE EXISTS (SELECT 1 FROM swarm_task t WHERE t.tenant_id = n.id AND t.status = '{status}') ORDER BY n.id
+        SELECT n.id FROM swarm_tenant n CROSS JOIN LATERAL (
+            SELECT FROM swarm_task t WHERE t.tenant_id = n.id AND t.status = '{status}' AND t.id < %(upper)s::uuid LIMIT 1
+        ) found ORDER BY n.id
     """
-    for status in (TaskStatus.PENDING, TaskStatus.QUEUED)
+    for status in TASK_WAITING
 }

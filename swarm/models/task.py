@@ -142,7 +142,7 @@ class Task(Versioned, TenantOwned):
                 condition=Q(status=TaskStatus.PENDING, not_before__isnull=False),
             ),
             models.Index(fields=["lease_expires_at"], name="task_running", condition=Q(status=TaskStatus.RUNNING)),
-            models.Index(fields=["agent"], name="task_of_agent", condition=Q(status=TaskStatus.RUNNING)),
+            models.Index(fields=["tenant_id", "agent"], name="task_of_agent", condition=Q(status=TaskStatus.RUNNING)),
             models.Index(
                 fields=["tenant_id", "concurrency_key"],
                 name="task_running_key",
@@ -154,7 +154,11 @@ class Task(Versioned, TenantOwned):
                 condition=Q(status=TaskStatus.QUEUED) & ~Q(concurrency_key=""),
             ),
             models.Index(fields=["parent_task"], name="task_children", condition=Q(parent_task__isnull=False)),
-            models.Index(fields=["tenant_id", "status", "-id"], name="task_by_status"),
+            models.Index(  # for lists of them; the others have indexes of their own, whose place it must not take
+                fields=["tenant_id", "status", "-id"],
+                name="task_by_status",
+                condition=~Q(status__in=[TaskStatus.PENDING, TaskStatus.RUNNING]),
+            ),
         ]
 
     def __str__(self) -> str:
