@@ -27,7 +27,7 @@ def test_control_an_index_that_repeats_another_is_seen() -> None:
     """On a table of its own: what CREATE INDEX counts of a table outlives a rollback, and later plans go by it."""
     with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
         cursor.execute("CREATE TABLE kernel_again (one int, two int)")
-        cursor.execute("CREATE INDEX both ON kernel_again (one, two); CREATE INDEX again ON kernel_again (one)")
+        cursor.execute("CREATE INDEX pair ON kernel_again (one, two); CREATE INDEX again ON kernel_again (one)")
         cursor.execute(REPEATED_SQL)
-        assert cursor.fetchall() == [("kernel_again", "again", "both")]
+        assert cursor.fetchall() == [("kernel_again", "again", "pair")]
         transaction.set_rollback(True, using="owner")
