@@ -12,6 +12,7 @@ import structlog
 
 from chimera.flows.finish_task import Finished, Handed, bands, finish_task, words_of
 from chimera.kernel import prepared, tenancy
+from chimera.kernel.prepared import Asked
 from chimera.kernel.relay.slow_lane import is_outage
 from commerce import actions as commerce
 from safety import triggers
@@ -38,8 +39,8 @@ def finish_together(tenant_id: UUID, handed: Sequence[Handed]) -> dict[int, Fini
     if not passing:
         return {}
     try:
-        with tenancy.bound(tenant_id):
-            done = _completed(list(passing.values()))
+        with tenancy.bound_by_asking(tenant_id) as binding:
+            done = _completed(binding, list(passing.values()))
             shown = shapes.tasks_by_id([pk for pk in done if handed[passing[pk].place].shows])
     except Exception as fault:
         if is_outage(fault):
@@ -75,10 +76,10 @@ class _Placed:
     passing: Passing
 
 
-def _completed(placed: Sequence[_Placed]) -> set[UUID]:
+def _completed(binding: Asked, placed: Sequence[_Placed]) -> set[UUID]:
     """Under the tasks' locks: those that touch no money."""
     asked = [one.passing.task_id for one in placed]
-    locked, moneyed = prepared.ask_all([completing.locking(asked), commerce.open_money(asked)])
+    _, locked, moneyed = prepared.ask_all([binding, completing.locking(asked), commerce.open_money(asked)])
     free = {row[0] for row in locked} - {row[0] for row in moneyed}
     return completing.complete([one.passing for one in placed if one.passing.task_id in free])
 

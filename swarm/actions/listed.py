@@ -16,6 +16,7 @@ from chimera.kernel.actors import Actor
 from chimera.kernel.errors import not_found
 from chimera.kernel.eventlog import TOLD
 from chimera.kernel.http.trace import current_trace
+from chimera.kernel.prepared import Asked
 from swarm.actions.agents import turn_of
 from swarm.events import TaskClaimed
 from swarm.models import AgentProfile, Task
@@ -35,18 +36,20 @@ class Taken:
     awaited: set[UUID]
 
 
-def take(*, agent_id: UUID, most: int, popped: Sequence[UUID], types: Sequence[str], by: Actor) -> Taken:
+def take(
+    first: Sequence[Asked], *, agent_id: UUID, most: int, popped: Sequence[UUID], types: Sequence[str], by: Actor
+) -> Taken:
     """QUEUED → RUNNING with a new lease token each, for the plain ones of `popped`, within the agent's free slots.
 
-    Locks what `agents.hold` locks. A paused or suspended agent gets nothing; 404 for one that is not there.
+    `first` is asked before. Locks what `agents.hold` locks. A paused or suspended agent gets nothing; 404 for one that is not there.
     """
     each = list(dict.fromkeys(popped))  # a list may name a task twice
     agent = {"agent": agent_id, "upper": partitions.beyond()}
     asked = {"most": most, "ids": each, "first": min(each), "last": max(each), "types": list(types)}
     facts = {"facts": [ids.uuid7() for _ in each], "trace": current_trace(), "actor": str(by)}
     when = {"now": clock.now(), "lease": settings.LEASE}
-    _, seen, taken = prepared.ask_all(
-        [advisory.holding(turn_of(agent_id)), (_SEE, agent), (_TAKE, agent | asked | facts | when | _RULE)]
+    *_, seen, taken = prepared.ask_all(
+        [*first, advisory.holding(turn_of(agent_id)), (_SEE, agent), (_TAKE, agent | asked | facts | when | _RULE)]
     )
     if not seen:
         raise not_found("agent")

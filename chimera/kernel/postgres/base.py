@@ -8,14 +8,14 @@ import select
 import time
 from typing import Any
 
-from django.db.backends.postgresql import base
+from django.db.backends.postgresql import base, operations
 from psycopg import OperationalError
 from psycopg_pool import ConnectionPool
 
 FRESH_SECONDS = 1.0  # so long after its last answer a connection is asked again only if something came in meanwhile
 
 
-class DatabaseOperations(base.DatabaseOperations):  # type: ignore[misc]
+class DatabaseOperations(operations.DatabaseOperations):  # type: ignore[misc]
     def last_executed_query(self, cursor: Any, sql: str, params: Any) -> str:
         """For the log of statements; one that goes in a pipeline has not been executed yet."""
         return super().last_executed_query(cursor, sql, params) or sql
