@@ -12,6 +12,7 @@ import pytest
 from chimera.flows.claim_tasks import claim_tasks
 from chimera.kernel import redis
 from chimera.kernel.actors import SYSTEM
+from chimera.kernel.eventlog import Event
 from swarm.actions import agents, claims, listed
 from swarm.actions.limits import Admitted
 from swarm.models import AgentProfile, Task
@@ -102,7 +103,7 @@ def everyone_waits_for_its_row(
         holder.execute("SELECT 1 FROM swarm_task WHERE id = %s FOR UPDATE", [task])
 
         def let_go() -> None:
-            wait_for_waiters(AGENTS)
+            wait_for_waiters(AGENTS, asking="WITH me AS MATERIALIZED")
             holder.rollback()
 
         yield let_go
@@ -178,3 +179,10 @@ def test_while_redis_is_away_each_task_still_has_one_winner(
 
 def _ids(answers: list[list[dict[str, Any]]]) -> list[str]:
     return [claim["task"]["id"] for answer in answers for claim in answer]
+
+
+def test_what_a_list_names_twice_is_claimed_once_and_told_once(acme: Stage, task: UUID) -> None:
+    with acme.bound():
+        got = claim_tasks(agent_id=UUID(acme.ada.id), most=2, popped=[task, task], redis_away=False, by=acme.ada.actor)
+        told = Event.objects.filter(task_id=task, type="swarm.task.claimed.v1").count()
+    assert ([claim.task.pk for claim in got.claims], told) == ([task], 1)
