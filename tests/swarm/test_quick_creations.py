@@ -2,26 +2,22 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
 from typing import Any
 
-import psycopg
 import pytest
 
 from chimera.asgi import django_application
-from chimera.kernel import idempotency, pipelining
+from chimera.kernel import idempotency
 from chimera.kernel.eventlog import Event
-from swarm.actions import creating
 from swarm.events import TaskCreated
 from swarm.models import Task
 from swarm.serializers.plain_tasks import read_plain
 from swarm.serializers.tasks import NewTaskShape
-from tests.cast import Caller, Said, Stage
+from tests.cast import Said, Stage
 from tests.live.watching import run
-from tests.races.threads import InBackground, held_after
-from tests.swarm.at_wire import Heads, Wire
+from tests.swarm.at_creation import NOBODY, count, create, keyed, said, shut
+from tests.swarm.at_wire import Wire
 
-NOBODY = "01900000-0000-7000-8000-000000000001"
 OF_EACH = {"X-Trace-Id", "Content-Length"}
 PLAIN: list[dict[str, Any]] = [
     {},
@@ -96,18 +92,6 @@ def session(acme: Stage) -> str:
     return made
 
 
-def said(of: str, /, **more: Any) -> dict[str, Any]:
-    return {"session": of, "type": "research", "input_payload": {"question": "why"}} | more
-
-
-def keyed(key: str) -> Heads:
-    return [(b"idempotency-key", key.encode())]
-
-
-async def create(wire: Wire, who: Caller, key: str, body: Any) -> Said:
-    return await wire.call(who, "tasks", body, keyed(key))
-
-
 def at_rest(task: Any) -> str:
     """As text, so that the order of its fields counts; without what is of each task alone."""
     return json.dumps(task | {"id": "", "created_at": ""}, ensure_ascii=False)
@@ -179,11 +163,6 @@ def test_a_body_that_is_no_task_is_refused_by_the_door(acme: Stage, session: str
 
     run(main)
     assert count(acme) == 1
-
-
-def count(acme: Stage) -> int:
-    with acme.bound():
-        return Task.objects.count()
 
 
 @pytest.mark.parametrize("more", PLAIN, ids=str)
@@ -260,7 +239,7 @@ def test_nothing_is_created_whose_answer_cannot_be_kept(
     monkeypatch.setattr(idempotency, "keeping", _cannot_be_kept)
 
     async def main() -> None:
-        wire.doors = _shut
+        wire.doors = shut
         assert (await create(wire, acme.pia, "one", said(session))).status == 503
 
     run(main)
@@ -269,148 +248,3 @@ def test_nothing_is_created_whose_answer_cannot_be_kept(
 
 def _cannot_be_kept(_: Any) -> Any:
     return "INSERT INTO kernel_answer DEFAULT VALUES", {}
-
-
-async def _shut(scope: Any, receive: Any, send: Any) -> None:
-    """A door at which nobody is."""
-    await send({"type": "http.response.start", "status": 503, "headers": []})
-    await send({"type": "http.response.body", "body": b"{}"})
-
-
-# ------------------------------------------------------------------ together
-
-
-@pytest.fixture
-def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    seen: list[int] = []
-    inserting = creating.inserting
-
-    def counted(rows: Sequence[Task], **more: Any) -> Any:
-        seen.append(len(rows))
-        return inserting(rows, **more)
-
-    monkeypatch.setattr(creating, "inserting", counted)
-    return seen
-
-
-def test_tasks_that_come_together_are_written_together_and_one_that_is_refused_harms_no_other(
-    acme: Stage, session: str, wire: Wire, batches: list[int]
-) -> None:
-    bodies = [said(NOBODY if number == 3 else session, priority=number) for number in range(9)]
-
-    async def main() -> None:
-        answered = await asyncio.gather(
-            *(create(wire, acme.pia, f"key {number}", body) for number, body in enumerate(bodies))
-        )
-        answered.pop(3).refused(404, "not_found")
-        assert [one.ok(201)["priority"] for one in answered] == [0, 1, 2, 4, 5, 6, 7, 8]
-        assert wire.left == ["/api/v1/tasks"]
-
-    run(main)
-    assert sum(batches) == 8
-    assert len(batches) <= 3, batches
-
-
-def test_one_that_cannot_be_written_harms_no_other(
-    acme: Stage, session: str, wire: Wire, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    row = creating.row
-
-    def broken(new: Any, by: Any) -> Task:
-        made = row(new, by)
-        made.risk_tier = 9 if new.priority == 3 else 2
-        return made
-
-    monkeypatch.setattr(creating, "row", broken)
-
-    async def main() -> None:
-        bodies = [said(session, priority=number) for number in range(6)]
-        wire.doors = _shut
-        answered = await asyncio.gather(
-            *(create(wire, acme.pia, f"key {number}", body) for number, body in enumerate(bodies))
-        )
-        assert answered.pop(3).status == 503
-        assert [one.ok(201)["priority"] for one in answered] == [0, 1, 2, 4, 5]
-
-    run(main)
-    assert count(acme) == 6
-
-
-def test_whoever_waits_for_a_key_keeps_nobody_else_waiting(
-    acme: Stage, session: str, wire: Wire, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with held_after(monkeypatch, idempotency.Once, "keep") as hold:
-        first = InBackground(lambda: acme.pia.post("tasks", said(session), Idempotency_Key="held"))
-        hold.wait_reached()
-
-        async def main() -> None:
-            twin = asyncio.ensure_future(create(wire, acme.pia, "held", said(session)))
-            (await create(wire, acme.pia, "free", said(session, priority=1))).ok(201)
-            assert wire.left in ([], ["/api/v1/tasks"])
-            assert not twin.done()
-            hold.release()
-            assert (await twin).ok(201).body == (await asyncio.to_thread(first.answer)).ok(201).body
-
-        run(main)
-    assert count(acme) == 3
-
-
-@pytest.mark.parametrize(("path", "code"), [("pause", None), ("stop", "session_ended")])
-def test_a_session_that_was_stopped_takes_no_task_and_a_paused_one_does(
-    acme: Stage, session: str, wire: Wire, path: str, code: str | None
-) -> None:
-    acme.otto.post(f"sessions/{session}/{path}", {"reason": "test"}).ok()
-
-    async def main() -> None:
-        answer = await create(wire, acme.pia, "one", said(session))
-        answer.refused(409, code) if code else answer.ok(201)
-        assert wire.left == (["/api/v1/tasks"] if code else [])
-
-    run(main)
-
-
-def test_a_sessions_first_task_is_the_doors_who_starts_it(acme: Stage, wire: Wire) -> None:
-    fresh = acme.session()["id"]
-
-    async def main() -> None:
-        (await create(wire, acme.pia, "one", said(fresh))).ok(201)
-        (await create(wire, acme.pia, "two", said(fresh))).ok(201)
-        assert wire.left == ["/api/v1/tasks"]
-
-    run(main)
-    assert acme.pia.get(f"sessions/{fresh}")["status"] == "running"
-
-
-def test_a_session_is_taken_from_nobody_else(acme: Stage, zenith: Stage, session: str, wire: Wire) -> None:
-    async def main() -> None:
-        (await create(wire, zenith.pia, "one", said(session))).refused(404, "not_found")
-        (await create(wire, acme.ada, "one", said(session))).refused(403, "role")
-        (await create(wire, acme.otto, "one", said(session))).ok(201)
-
-    run(main)
-
-
-def test_a_task_costs_two_round_trips_and_its_caller_one(
-    acme: Stage, session: str, wire: Wire, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[int] = []
-    elsewhere: list[str] = []
-    run_, execute = pipelining.run, psycopg.Cursor.execute
-
-    def together(on: Any, statements: Any, **more: Any) -> Any:
-        asked.append(len(statements))
-        return run_(on, statements, **more)
-
-    def alone(cursor: Any, query: Any, *more: Any, **options: Any) -> Any:
-        if query:  # else it is whether a connection answers
-            elsewhere.append(str(query))
-        return execute(cursor, query, *more, **options)
-
-    async def main() -> None:
-        monkeypatch.setattr(pipelining, "run", together)
-        monkeypatch.setattr(psycopg.Cursor, "execute", alone)
-        (await create(wire, acme.pia, "one", said(session))).ok(201)
-
-    run(main)
-    assert asked == [1, 4, 2]
-    assert elsewhere == []
