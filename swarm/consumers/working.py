@@ -135,7 +135,7 @@ def take(worker: Worker, most: int, types: Sequence[str]) -> Taken:
     mine = [claim.task for claim in got.claims]
     if mine:
         with following("nudge"):
-            redis.nudge()
+            redis.nudge(soon=True)
     with following("settle"):
         dispatch.settle(principal.tenant_id, popped=popped or (), early=got.early, claimed=mine)
     return Taken(shown, known(got.claims), more=_more(got, popped or (), most), able=able)

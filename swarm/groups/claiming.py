@@ -65,7 +65,7 @@ class Claiming:
                 agents.hear(asker.agent_id, by=by)
         if mine:
             with following("nudge"):
-                redis.nudge()
+                redis.nudge(soon=True)
         with following("beat"):
             held = got.agent.max_slots - got.free + len(mine)
             liveness.beat(asker.agent_id, tasks=held, slots=got.agent.max_slots)
