@@ -27,14 +27,14 @@ ON_BEHALF = (
     ("auth", r"kernel/identity\.py|http/authentication\.py|http/permissions\.py|http/callers\.py"),
     (
         "parse and show",
-        r"/serializers|rest_framework/(parsers|renderers|fields)|json/(en|de)coder|http/parsing\.py",
+        r"/serializers|swarm/shapes\.py|consumers/frames\.py|rest_framework/(parsers|renderers|fields)|json/(en|de)coder|http/parsing\.py",
     ),
     ("push", r"consumers/pushing\.py|dispatch/(lists|reactions)\.py|http/waiting\.py"),
     ("relay: reading the log", r"relay/(redis_lane|slow_lane|cursor|pace)\.py"),
 )
 # Else the innermost frame that fits one.
 INNERMOST = (
-    ("SQL client", r"/psycopg"),
+    ("SQL client", r"/psycopg|kernel/(pipelining|prepared)\.py"),
     ("ORM", r"django/db/"),
     ("Redis client", r"/redis/"),
     (
@@ -85,7 +85,8 @@ def _shares(stacks: str) -> Share:
     looks: Counter[str] = Counter()
     for line in stacks.splitlines():
         stack, _, number = line.rpartition(" ")
-        looks[layer_of(stack)] += int(number)
+        if number.isdigit():  # else it was cut off, or is no stack
+            looks[layer_of(stack)] += int(number)
     return Share(looks)
 
 
