@@ -7,6 +7,8 @@ OTHERS   := .venv-bench
 # The same code passes on this Django, where Python 3.13 is present.
 DJANGO_NEXT := 6.1.3
 PYTHON_NEXT ?= $(firstword $(shell python3.13 -c '' 2>/dev/null && command -v python3.13) $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python3.13))
+# What leans most on Django and on Python itself: there the same rooms are walked through once more.
+NEXT_TESTS := tests/kernel tests/contracts tests/console tests/live tests/flows sdk/tests
 WORKERS  ?= 2
 ARGS     ?=
 PIP      := -m pip --disable-pip-version-check --quiet install
@@ -18,8 +20,8 @@ help:
 	@echo "make up [ARGS=--no-campaign]   start everything, and work on the example campaign (CHIMERA_PORT, CHIMERA_HOME)"
 	@echo "make test [ARGS=tests/races]   prove everything, on servers of its own"
 	@echo "make check                     lint, format, types, layers, migrations, generated pages"
-	@echo "make test-next                 the quick tests on Django $(DJANGO_NEXT) and Python 3.13"
-	@echo "make bench-swarm [ARGS=--quick]  measure Chimera beside Celery, Dramatiq, RQ and Procrastinate"
+	@echo "make test-next                 the quick tests of kernel, doors and flows on Django $(DJANGO_NEXT) and Python 3.13"
+	@echo "make bench-swarm [ARGS=--write]  measure Chimera beside Celery, Dramatiq, RQ and Procrastinate"
 	@echo "make format | docs | bench | lock | clean"
 
 up: $(VENV)/runs
@@ -32,7 +34,7 @@ test-next: $(if $(PYTHON_NEXT),$(NEXT)/tests)
 ifeq ($(PYTHON_NEXT),)
 	@echo "not tried: Django $(DJANGO_NEXT), because there is no Python 3.13 here"
 else
-	@$(NEXT)/bin/python -m pytest -n $(WORKERS) -m "not slow" $(ARGS)
+	@$(NEXT)/bin/python -m pytest -n $(WORKERS) -m "not slow" $(or $(ARGS),$(NEXT_TESTS))
 endif
 
 # One line, one check. All are run, and one that fails fails the whole.

@@ -35,14 +35,18 @@ from chimera.kernel.embedded import Postgres, Redis, ports  # noqa: E402
 
 BULK = 32
 WAIT_SECONDS = 120
+STOP_SECONDS = 10
 
 
-class House:
-    """Web and relay on private servers, and one tenant."""
+class Servers:
+    """PostgreSQL and Redis of their own, migrated, with one tenant. `counted`: PostgreSQL counts what each statement costs."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, counted: bool = False) -> None:
         self.postgres, self.redis = Postgres(home), Redis(home)
+        self.children: list[subprocess.Popen[bytes]] = []
         self.postgres.start()
+        if counted:
+            self._count_statements()
         self.redis.start()
         self.port = ports.choose()
         self.environment = os.environ | {
@@ -54,11 +58,17 @@ class House:
         }
         self.run("manage.py", "migrate", "--verbosity", "0")
         self.keys = json.loads(self.run("manage.py", "tenant", "add", "bench", "--json"))
-        self.children = [
-            self.spawn("-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "chimera.asgi:application"),
-            self.spawn("manage.py", "relay"),
-        ]
-        self.wait_ready()
+
+    def _count_statements(self) -> None:
+        """Needs a library that PostgreSQL loads when it starts."""
+        with psycopg.connect(self.postgres.urls.superuser, autocommit=True) as rows:
+            rows.execute("ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'")
+        self.postgres.stop()
+        self.postgres.start()
+        with psycopg.connect(self.postgres.urls.superuser, autocommit=True) as rows:
+            rows.execute("CREATE EXTENSION pg_stat_statements")
+            rows.execute("ALTER SYSTEM SET pg_stat_statements.track_planning = on")
+            rows.execute("SELECT pg_reload_conf()")
 
     def run(self, *words: str) -> str:
         return subprocess.run(
@@ -73,6 +83,30 @@ class House:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+
+    def stop(self) -> None:
+        for child in self.children:
+            child.terminate()
+        for child in self.children:
+            try:
+                child.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:  # a thousand agents that left at once, say; nothing here is to be kept
+                child.kill()
+                child.wait()
+        self.redis.stop()
+        self.postgres.stop()
+
+
+class House(Servers):
+    """Web and relay on such servers."""
+
+    def __init__(self, home: Path, *, counted: bool = False) -> None:
+        super().__init__(home, counted=counted)
+        self.children = [
+            self.spawn("-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "chimera.asgi:application"),
+            self.spawn("manage.py", "relay"),
+        ]
+        self.wait_ready()
 
     def wait_ready(self) -> None:
         deadline = time.monotonic() + WAIT_SECONDS
@@ -89,14 +123,6 @@ class House:
         return httpx.Client(
             base_url=f"http://127.0.0.1:{self.port}/api/v1/", headers={"Authorization": f"Bearer {secret}"}, timeout=60
         )
-
-    def stop(self) -> None:
-        for child in self.children:
-            child.terminate()
-        for child in self.children:
-            child.wait(10)
-        self.redis.stop()
-        self.postgres.stop()
 
 
 def create(house: House, number: int) -> float:

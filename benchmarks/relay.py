@@ -173,9 +173,10 @@ def until(condition: Callable[[], bool], pause: float = 0.02) -> None:
 
 def _is_listed(house: House, task_id: str) -> bool:
     from chimera.kernel import redis
+    from swarm.dispatch.lists import entry
 
     listed = redis.queue("normal", house.tenant_id, "worker")
-    return redis.client().lpos(listed, task_id, rank=-1) is not None
+    return redis.client().lpos(listed, entry(UUID(task_id), "noop"), rank=-1) is not None
 
 
 def _session(house: House) -> UUID:
@@ -192,7 +193,7 @@ def _create(house: House, session: UUID, number: int) -> list[Any]:
     from chimera.flows.create_tasks import create_tasks
     from chimera.kernel import tenancy
     from chimera.kernel.actors import SYSTEM
-    from swarm.actions.tasks import NewTask
+    from swarm.actions.creating import NewTask
 
     with tenancy.bound(house.tenant_id):
         return create_tasks(new=[NewTask(session_id=session, type="noop", input_payload={})] * number, by=SYSTEM)

@@ -1,4 +1,4 @@
-"""The web process: `daphne chimera.asgi:application`. Static files in front, then Django; sockets beside it."""
+"""The web process: `daphne chimera.asgi:application`. Quick ways and static files in front, then Django; sockets beside it."""
 
 import os
 
@@ -9,12 +9,15 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chimera.settings")
 django_application = get_asgi_application()
 
 from chimera.kernel import serving  # noqa: E402  (needs a Django that is set up)
-from chimera.kernel.http import wire  # noqa: E402
+from chimera.kernel.http import frugal, wire  # noqa: E402
+from chimera.kernel.http.quick import QuickInFront  # noqa: E402
 from chimera.kernel.http.static import StaticInFront  # noqa: E402
+from swarm.api.quick import WAYS  # noqa: E402
 from swarm.routing import websocket_urlpatterns  # noqa: E402
 
 serving.wait_and_refuse_unsafe_login()
 wire.install()
+frugal.install()
 application = ProtocolTypeRouter(
-    {"http": StaticInFront(django_application), "websocket": URLRouter(websocket_urlpatterns)}
+    {"http": QuickInFront(StaticInFront(django_application), WAYS), "websocket": URLRouter(websocket_urlpatterns)}
 )

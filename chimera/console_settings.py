@@ -72,6 +72,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Schedules", "event_repeat", "swarm_schedule_changelist"),
                     _item("Agents", "smart_toy", "swarm_agentprofile_changelist"),
                     _item("Locks", "lock", "swarm_resourcelock_changelist"),
+                    _item("Limits", "speed", "swarm_concurrencylimit_changelist"),
                     _item("Memories", "psychology", "memory_memoryrecord_changelist"),
                 ],
             },

@@ -6,7 +6,7 @@ from procrastinate.contrib.django import app
 
 from chimera.kernel import idempotency, partitions, tenancy
 from memory.actions import vectors
-from swarm.actions import locks
+from swarm.actions import locks, schedule_runs
 
 log = structlog.get_logger()
 
@@ -33,6 +33,16 @@ def sweep_locks(timestamp: int) -> None:
     """Forget locks that ended long ago; their fencing numbers are not used again."""
     with tenancy.system():
         locks.sweep()
+
+
+@app.periodic(cron="27 * * * *")
+@app.task(queueing_lock="sweep_schedule_runs", retry=5)
+def sweep_schedule_runs(timestamp: int) -> None:
+    """Forget what came of schedules' times long ago, slice by slice, each in a transaction of its own."""
+    swept = schedule_runs.SWEPT_MAX
+    while swept == schedule_runs.SWEPT_MAX:
+        with tenancy.system():
+            swept = schedule_runs.sweep()
 
 
 @app.periodic(cron="*/5 * * * *")

@@ -86,6 +86,10 @@ _TIMEOUTS = (
     f"-c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={STATEMENT_TIMEOUT_MS}"
     f" -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS}"
 )
+# Prepared statements (chimera/kernel/prepared.py) and those of triggers and foreign keys: with a partition for every month,
+# planning for each value costs more than any value could save.
+_PLANNED_ONCE = " -c plan_cache_mode=force_generic_plan"
+_PREPARED_WHEN_ASKED = 1_000_000  # psycopg's threshold: never by itself, however often a statement comes
 DATABASES = {
     "default": env.database("DATABASE_URL", SERVERS["DATABASE_URL"])
     | {
@@ -102,7 +106,8 @@ DATABASES = {
                 "reconnect_timeout": 1,
                 "reconnect_failed": methodcaller("check"),
             },
-            "options": _TIMEOUTS,
+            "options": _TIMEOUTS + _PLANNED_ONCE,
+            "prepare_threshold": _PREPARED_WHEN_ASKED,
             "application_name": env.text("CHIMERA_PROCESS", "chimera"),
         },
     },
@@ -201,6 +206,8 @@ LEASE = timedelta(
 ATTEMPTS_MAX = 3  # tries of one task before a person looks at it
 PAYLOAD_BYTES_MAX = 256 * 1024  # a task carries instructions, not files
 BATCH_MAX = 500  # tasks or results in one call: one transaction of well under a second
+DEPENDENCIES_MAX = 20_000  # waits of one task for another that one call makes: a join of ten thousand in a few seconds
+DEPENDENCIES_SHOWN_MAX = 1_000  # ids of them that a task shows; as many as one may name
 PAGE_MAX = 100  # rows of one page
 CLAIMS_MAX = 64  # tasks handed out in one call
 CLAIM_WAIT_SECONDS_MAX = 30  # longer polls are cut by proxies
@@ -211,10 +218,12 @@ IDEMPOTENCY_KEPT = timedelta(hours=24)  # as long as a client may still repeat a
 CONCURRENCY_KEY_DEFAULT = 1  # tasks of one concurrency_key that run at once, where no limit says otherwise
 FRAME_BYTES_MAX = 256 * 1024  # one WebSocket frame
 LOCK_TTL_SECONDS_MAX = 3600  # whoever needs a lock for longer renews it, and so shows that it lives
+SCHEDULE_RUNS_KEPT = timedelta(days=90)  # as long as their tasks; at one a minute, 130 000 rows; 30 days at least
+SCHEDULE_RUNS_KEPT_LEAST = 100  # of each schedule, however old: a yearly one shows more than nothing
 LOCK_KEPT = timedelta(hours=24)  # an ended lock's row, so that its late owner hears what became of it
 HEARTBEAT_TTL_SECONDS = 30  # three beats of ten seconds
 AGENT_SILENT_SECONDS = 90  # an agent that is not heard of for so long is inactive until it is; nine beats
-AGENT_SEEN_SECONDS = 15  # PostgreSQL is told at most so often that an agent lives: a thousand of them are 70 rows a second
+AGENT_SEEN_SECONDS = 15  # at most so often PostgreSQL hears that an agent lives: 70 rows a second for 1 000
 PARTITIONS_AHEAD_MONTHS = 12  # made ahead, so that no write ever waits for housekeeping
 PARTITIONS_AHEAD_WARN_MONTHS = 3  # /readyz warns below
 RELAY_BATCH = 500  # events read at once by a lane
@@ -223,7 +232,7 @@ RETRY_BASE_SECONDS = env.seconds(
 )  # a first retry waits half of it to the whole, each further one twice as long; 0 lets none wait, unless its agent asks
 RETRY_MAX_SECONDS = 300  # five minutes: whoever repairs something wants to see it work again
 RETRY_AFTER_SECONDS_MAX = 24 * 3600  # what an agent may ask for; a day is as long as any quota lasts
-BULK_TASKS_MAX = 500  # tasks that one call cancels, retries or drops, each in a transaction of its own
+BULK_TASKS_MAX = 500  # tasks that one call cancels, retries or drops, in groups: some 0.3 s
 BULK_SECONDS_MAX = 10  # then such a call answers with what it did, though locks held it up; proxies cut it at thirty
 PROGRESS_FLUSH_SECONDS = 5
 

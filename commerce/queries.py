@@ -82,14 +82,14 @@ class TransactionQuerySet(ByTime):
 
     def of_task(self, task_id: UUID) -> Self:
         """Bounded by the task's own id, which prunes the months before the task."""
-        return self.filter(task_id=task_id, pk__gte=ids.first_of(ids.time_of(task_id) - CLOCK_SLACK))
+        return self.so_far().filter(task_id=task_id, pk__gte=ids.first_of(ids.time_of(task_id) - CLOCK_SLACK))
 
     def of_tasks(self, task_ids: Collection[UUID]) -> Self:
         """The same for several; none for none."""
         if not task_ids:
             return self.none()
         first = min(ids.time_of(task_id) for task_id in task_ids)
-        return self.filter(task_id__in=task_ids, pk__gte=ids.first_of(first - CLOCK_SLACK))
+        return self.so_far().filter(task_id__in=task_ids, pk__gte=ids.first_of(first - CLOCK_SLACK))
 
     def open(self) -> Self:
         return self.filter(status__in=MONEY_OPEN)
@@ -113,7 +113,7 @@ class TransactionQuerySet(ByTime):
 
     def resume_due(self, at: datetime) -> Self:
         """Approved holds whose task nobody claimed in time."""
-        return self.filter(keeper=Keeper.RESUME, resume_deadline__lte=at)
+        return self.so_far().filter(keeper=Keeper.RESUME, resume_deadline__lte=at)
 
     def in_window(self, window_id: UUID) -> Self:
         """What was counted in it; bound the time as well, for no index knows."""

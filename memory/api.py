@@ -33,8 +33,9 @@ WRITERS = AGENTS | OPERATORS
 
 class Memories(Door):
     allow: ClassVar = {"GET": ANYONE, "POST": WRITERS}
+    knows: ClassVar = (ListQuery,)
 
-    @extend_schema(operation_id="memories_list", parameters=[ListQuery], responses=page_of(MemoryShape))
+    @extend_schema(operation_id="memories_list", responses=page_of(MemoryShape))
     def get(self, request: Call) -> Response:
         """Newest first, without the forgotten and superseded.
 

@@ -5,7 +5,14 @@ from typing import Any
 from pydantic import ValidationError
 from rest_framework import serializers
 
-from chimera.kernel.http.parsing import JSONField, ScoreField, StrictIntegerField, StrictSerializer, TextField
+from chimera.kernel.http.parsing import (
+    JSONField,
+    MomentField,
+    ScoreField,
+    StrictIntegerField,
+    StrictSerializer,
+    TextField,
+)
 from chimera.kernel.identity import AGENT_ROLES
 from memory.actions.records import IMPORTANCE_DEFAULT
 from memory.limits import (
@@ -66,8 +73,8 @@ class MemoryFields(StrictSerializer):
     persona = TextField(max_length=PERSONA_CHARACTERS_MAX, required=False, allow_null=True)
     source = SourceField(required=False)  # type: ignore[assignment]
     visibility = serializers.ChoiceField(choices=VISIBILITIES, required=False)
-    valid_from = serializers.DateTimeField(required=False, allow_null=True)
-    valid_until = serializers.DateTimeField(required=False, allow_null=True)
+    valid_from = MomentField(required=False, allow_null=True)
+    valid_until = MomentField(required=False, allow_null=True)
 
 
 class NewMemoryBody(MemoryFields):
@@ -92,10 +99,8 @@ class SearchBody(StrictSerializer):
     session = serializers.UUIDField(required=False, allow_null=True, default=None)
     agent_role = serializers.ChoiceField(choices=ROLES, required=False, allow_null=True, default=None)
     persona = TextField(max_length=PERSONA_CHARACTERS_MAX, required=False, allow_null=True, default=None)
-    since = serializers.DateTimeField(required=False, allow_null=True, default=None, help_text="Made at or after.")
-    as_of = serializers.DateTimeField(
-        required=False, allow_null=True, default=None, help_text="Valid then; default now."
-    )
+    since = MomentField(required=False, allow_null=True, default=None, help_text="Made at or after.")
+    as_of = MomentField(required=False, allow_null=True, default=None, help_text="Valid then; default now.")
     task = serializers.UUIDField(
         required=False,
         allow_null=True,

@@ -182,7 +182,7 @@ def check_pending(card: ReviewCard) -> None:
         extra={
             "review_status": str(card.status),
             "decided_by": who,
-            "decided_at": card.decided_at.isoformat() if card.decided_at else None,
+            "decided_at": clock.written(card.decided_at) if card.decided_at else None,
         },
     )
 

@@ -25,10 +25,9 @@ DECIDERS = ANY_APPROVER  # at the door; whom this card asks is said by its quoru
 
 class Reviews(Door):
     allow: ClassVar = {"GET": PEOPLE}
+    knows: ClassVar = paged("status", "session", "task")
 
-    @extend_schema(
-        operation_id="reviews_list", parameters=paged("status", "session", "task"), responses=page_of(ReviewShape)
-    )
+    @extend_schema(operation_id="reviews_list", responses=page_of(ReviewShape))
     def get(self, request: Call) -> Response:
         rows = ReviewCard.objects.select_related("claimed_by", "decided_by")
         asked = request.query_params

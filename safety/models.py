@@ -25,7 +25,9 @@ class ReviewCard(Versioned, TenantOwned):
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     session = models.ForeignKey("swarm.SwarmSession", on_delete=models.PROTECT, related_name="+")
-    task = models.ForeignKey("swarm.Task", on_delete=models.DO_NOTHING, related_name="cards", db_constraint=False)
+    task = models.ForeignKey(  # found by `card_of_task`
+        "swarm.Task", on_delete=models.DO_NOTHING, related_name="cards", db_constraint=False, db_index=False
+    )
     kind = models.CharField(max_length=16, choices=CardKind.choices)
     status = models.CharField(
         max_length=20, choices=[(s.value, s.value) for s in CardStatus], default=CardStatus.PENDING

@@ -181,6 +181,18 @@ def judge_result(
             return Judgement(Verdict.REVIEW, by_topic) if by_topic else by_score
 
 
+TIERS = (1, 2, 3)
+
+
+def passes_from(*, text: str, score: Decimal | None, bands: Bands) -> int | None:
+    """The lowest risk tier in which `judge_result` lets it pass; it then passes in every higher one, too. None: in none."""
+    by_score = (confidence(score, risk_tier=tier, bands=bands, judged=False).verdict for tier in TIERS)
+    passing = [tier for tier, verdict in zip(TIERS, by_score, strict=True) if verdict is Verdict.PASS]
+    if not passing or len(text) > TEXT_MAX or topics(text):
+        return None
+    return min(passing)
+
+
 def readable(value: Any) -> str:
     """All the text inside a JSON value, keys included, in order, one piece per line."""
     return "\n".join(_strings(value))

@@ -4,6 +4,7 @@ Where clocks change, an expression that names hours goes by the wall clock: a ti
 first moment that does; one that exists twice comes once, the first time. With `*` for the hour it goes by elapsed time.
 """
 
+import re
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,10 +14,12 @@ CHARACTERS_MAX = 100  # the longest sensible expression has about forty
 _FIELDS = {
     "minute": "0-59",
     "hour": "0-23",
-    "day-of-month": "1-31 or L (the last)",
+    "day-of-month": "1-31, `L` (the last) or `LW` (the last from Monday to Friday)",
     "month": "1-12 or JAN-DEC",
-    "day-of-week": "0-7 or SUN-SAT (0 and 7 are Sunday)",
+    "day-of-week": "0-7 or SUN-SAT (0 and 7 are Sunday), `MON#2` (the second Monday) or `5L` (the last Friday)",
 }
+_STEPS_MAX = {"minute": 59, "hour": 23, "day-of-month": 31, "month": 12, "day-of-week": 7}  # a longer one never comes
+_STEP = re.compile(r"/([0-9]+)")
 _EPOCH = datetime(2000, 1, 1)  # noqa: DTZ001  naive, as the library wants it where only the expression is read
 _SHORTEST = timedelta(minutes=1)  # between two times of an expression
 
@@ -35,30 +38,36 @@ def checked(expression: str) -> str:
         )
     if len(tidy := " ".join(parts)) > CHARACTERS_MAX:
         raise BadCron(f"`cron` is longer than {CHARACTERS_MAX} characters; make two schedules of it.")
+    for field, value in zip(_FIELDS, parts, strict=True):
+        if any(int(step) > _STEPS_MAX[field] for step in _STEP.findall(value)):
+            raise BadCron(_sentence(parts, field))
     try:
         next(CronSim(tidy, _EPOCH))
     except CronSimError as error:
-        raise BadCron(_sentence(parts, str(error))) from None
+        raise BadCron(_sentence(parts, str(error).removeprefix("Bad "))) from None
     except StopIteration:
         raise BadCron(f"`{tidy}` never comes, not within fifty years; name a day that exists.") from None
     return tidy
 
 
-def _sentence(parts: list[str], said: str) -> str:
-    field = said.removeprefix("Bad ")
+def _sentence(parts: list[str], field: str) -> str:
     value = dict(zip(_FIELDS, parts, strict=True))[field]
-    takes = f"it takes {_FIELDS[field]}, `*`, lists `1,2`, ranges `1-5` and steps `*/5`"
+    steps = f"steps `*/5` (at most {_STEPS_MAX[field]})"
+    takes = f"it takes {_FIELDS[field]}, `*`, lists `1,2`, ranges `1-5` and {steps}"
     never = "; and the day must exist in one of the months" if field == "day-of-month" else ""
     return f"The {field} field of `cron` cannot be `{value}`: {takes}{never}."
 
 
 def next_after(expression: str, zone: str, after: datetime) -> datetime | None:
-    """The first time of a checked expression later than `after`, in the zone of `after`; None within fifty years."""
-    times = CronSim(_by_the_wall_clock(expression), after.astimezone(ZoneInfo(zone)))
-    for found in times:
-        # The library works with wall clock times; within an hour that comes twice it first finds times that are over.
-        if (at := found.astimezone(after.tzinfo)) > after:
-            return at
+    """The first time of a checked expression later than `after`, in the zone of `after`; None when there is none within
+    fifty years, or before the calendar ends with the year 9999."""
+    try:
+        for found in CronSim(_by_the_wall_clock(expression), after.astimezone(ZoneInfo(zone))):
+            # The library works with wall clock times; within an hour that comes twice it first finds times that are over.
+            if (at := found.astimezone(after.tzinfo)) > after:
+                return at
+    except OverflowError:
+        return None
     return None
 
 

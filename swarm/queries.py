@@ -1,5 +1,7 @@
 """What can be asked about the swarm. Every QuerySet here is bound to the tenant by row-level security."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
@@ -8,9 +10,21 @@ from django.apps import apps
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from chimera.kernel import prepared
 from chimera.kernel.errors import not_found
 from chimera.kernel.partitions import ByTime
-from swarm.states import TASK_OPEN, CampaignStatus, RunStatus, ScheduleStatus, SessionStatus, TaskStatus
+from chimera.kernel.prepared import Asked, Row
+from chimera.kernel.relay import direct
+from swarm.states import (
+    SESSION_OPEN,
+    TASK_OPEN,
+    TASK_WAITING,
+    CampaignStatus,
+    RunStatus,
+    ScheduleStatus,
+    SessionStatus,
+    TaskStatus,
+)
 
 CLAIMABLE_SESSIONS = (SessionStatus.CREATED, SessionStatus.RUNNING)
 CLAIMABLE_CAMPAIGNS = (CampaignStatus.PLANNING, CampaignStatus.ACTIVE)
@@ -38,8 +52,12 @@ class TaskQuerySet(ByTime):
         unmet = dependencies.objects.filter(task_id=OuterRef("pk")).exclude(depends_on__status=TaskStatus.COMPLETED)
         return self.filter(~Exists(unmet))
 
+    def overdue(self, at: datetime) -> Self:
+        """Waiting beyond their deadline."""
+        return self.so_far().filter(status__in=TASK_WAITING, deadline_at__lte=at)
+
     def lapsed(self, at: datetime) -> Self:
-        return self.filter(status=TaskStatus.RUNNING, lease_expires_at__lte=at)
+        return self.so_far().filter(status=TaskStatus.RUNNING, lease_expires_at__lte=at)
 
 
 class SessionQuerySet(QuerySet[Any]):
@@ -93,22 +111,105 @@ class ScheduleQuerySet(QuerySet[Any]):
         )
 
 
+_AWAITED = """
+    SELECT d.task_id, d.depends_on_id FROM unnest(%(ids)s::uuid[]) AS asked (id) CROSS JOIN LATERAL (
+        SELECT id, task_id, depends_on_id FROM swarm_taskdependency WHERE task_id = asked.id ORDER BY id LIMIT %(most)s::int
+    ) d ORDER BY d.id
+"""
+_AWAITED_COUNT = """
+    SELECT task_id, count(*) FROM swarm_taskdependency WHERE task_id = ANY(%(ids)s::uuid[]) GROUP BY task_id
+"""
+
+
+def awaiting(task_ids: Sequence[UUID], *, most: int) -> Asked:
+    """(task, what it waits for), the first `most` of each in the order in which they were named."""
+    return _AWAITED, {"ids": list(task_ids), "most": most}
+
+
+def awaited(task_ids: Sequence[UUID], *, most: int) -> tuple[dict[UUID, list[UUID]], dict[UUID, int]]:
+    """What each task waits for, the first `most` of them in the order in which they were named; and for how many in all."""
+    return counted(prepared.ask(*awaiting(task_ids, most=most)), most=most)
+
+
+def counted(rows: Sequence[Row], *, most: int) -> tuple[dict[UUID, list[UUID]], dict[UUID, int]]:
+    """The same from the rows of `awaiting`."""
+    found: dict[UUID, list[UUID]] = defaultdict(list)
+    for task_id, awaited_id in rows:
+        found[task_id].append(awaited_id)
+    numbers = {task_id: len(theirs) for task_id, theirs in found.items()}
+    if long := [task_id for task_id, number in numbers.items() if number == most]:
+        numbers |= dict(prepared.ask(_AWAITED_COUNT, {"ids": long}))  # type: ignore[arg-type]
+    return found, numbers
+
+
+# OFFSET keeps the look at each dependency to its index, whatever the statistics say.
+_UNMET = """
+    SELECT asked.id, unmet.depends_on_id, unmet.status FROM unnest(%(tasks)s::uuid[]) AS asked (id) CROSS JOIN LATERAL (
+        SELECT * FROM (
+            SELECT d.id, d.depends_on_id, t.status FROM swarm_taskdependency d
+            CROSS JOIN LATERAL (SELECT status FROM swarm_task WHERE id = d.depends_on_id OFFSET 0) t
+            WHERE d.task_id = asked.id AND t.status <> %(met)s LIMIT %(look)s
+        ) found ORDER BY found.status <> %(first)s, found.id LIMIT %(most)s
+    ) unmet
+"""
+UNMET_LOOKED_AT_MAX = 1_000  # of one task; enough to find one that has failed, where a few have
+
+
+def unmet(task_ids: Sequence[UUID], *, most: int) -> dict[UUID, list[tuple[UUID, TaskStatus]]]:
+    """By task, up to `most` of its dependencies that have not completed, and how they stand: first those that have failed,
+    on which it waits until somebody retries or drops them."""
+    found: dict[UUID, list[tuple[UUID, TaskStatus]]] = defaultdict(list)
+    if not task_ids:
+        return found
+    asked: dict[str, Any] = {"tasks": list(task_ids), "most": most, "look": UNMET_LOOKED_AT_MAX}
+    with connection.cursor() as cursor:
+        cursor.execute(_UNMET, asked | {"met": TaskStatus.COMPLETED, "first": TaskStatus.FAILED})
+        for task_id, awaited_id, status in cursor.fetchall():
+            found[task_id].append((awaited_id, TaskStatus(status)))
+    return found
+
+
+# By index, whatever the statistics say: where one parent has all children, a plan would else read the whole table for each.
 _BELOW = """
     WITH RECURSIVE below (id) AS (
-        SELECT %s::uuid
+        SELECT %(task)s::uuid
         UNION
         SELECT next.id FROM below CROSS JOIN LATERAL (
             SELECT id FROM swarm_task WHERE parent_task_id = below.id
             UNION ALL SELECT task_id FROM swarm_taskdependency WHERE depends_on_id = below.id
         ) next
     )
-    SELECT id FROM below WHERE id <> %s AND id > %s
-    AND EXISTS (SELECT 1 FROM swarm_task t WHERE t.id = below.id AND t.status = ANY(%s)) ORDER BY id LIMIT %s
+    SELECT t.id FROM below JOIN swarm_task t ON t.id = below.id
+    WHERE t.id <> %(task)s::uuid AND t.id > %(after)s::uuid AND t.status = ANY(%(open)s::text[])
+    ORDER BY t.id LIMIT %(most)s::int
 """
 
 
 def open_descendants(task_id: UUID, *, after: UUID, limit: int) -> list[UUID]:
-    """Ids beyond `after`, in order, of the open tasks below a task, at any depth, and of those that wait for it or them."""
+    """Ids beyond `after`, in order, of the open tasks below a task, at any depth, and of those that wait for it or them.
+
+    Asked on the relay's own connection: no part of the caller's transaction, and not bound to its tenant.
+    """
+    asked = {"task": task_id, "after": after, "open": [str(status) for status in TASK_OPEN], "most": limit}
+    return [row[0] for row in direct.ask(_BELOW, asked)]
+
+
+# Hops from one session to the next in the index `task_open`, however many tasks each has.
+_AT_WORK = """
+    WITH RECURSIVE at_work (id) AS (
+        (SELECT session_id FROM swarm_task WHERE status IN {open} ORDER BY session_id LIMIT 1)
+        UNION ALL
+        SELECT (
+            SELECT session_id FROM swarm_task WHERE status IN {open} AND session_id > at_work.id
+            ORDER BY session_id LIMIT 1
+        ) FROM at_work WHERE at_work.id IS NOT NULL
+    )
+    SELECT s.id FROM at_work JOIN swarm_swarmsession s ON s.id = at_work.id WHERE s.status NOT IN {going}
+""".format(open=tuple(map(str, TASK_OPEN)), going=tuple(map(str, SESSION_OPEN)))
+
+
+def ended_at_work() -> list[UUID]:
+    """Sessions that have ended and still have open tasks. Costs a step per session with open tasks, and none per task."""
     with connection.cursor() as cursor:
-        cursor.execute(_BELOW, [task_id, task_id, after, [str(status) for status in TASK_OPEN], limit])
+        cursor.execute(_AT_WORK)
         return [row[0] for row in cursor.fetchall()]

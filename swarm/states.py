@@ -93,6 +93,7 @@ class TaskStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+TASK_WAITING = (TaskStatus.PENDING, TaskStatus.QUEUED)  # nobody is at them
 TASK_OPEN = (TaskStatus.PENDING, TaskStatus.QUEUED, TaskStatus.RUNNING, TaskStatus.BLOCKED)
 
 TASK = Machine(

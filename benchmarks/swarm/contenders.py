@@ -128,12 +128,13 @@ class Swarm(House):
 class Chimera(Contender):
     keeps, module = "row, result, events", "chimera_jobs"
     slots: ClassVar[int]
+    counted: ClassVar[bool] = False  # PostgreSQL counts what statements cost
 
     def __init__(self, python: str, home: Path) -> None:
         super().__init__(sys.executable, home)
 
     def open(self) -> None:
-        self.house = Swarm(self.home)
+        self.house = Swarm(self.home, counted=self.counted)
         self.watcher = psycopg.connect(self.house.postgres.urls.superuser, autocommit=True)
 
     def close(self) -> None:
@@ -168,6 +169,12 @@ class Chimera(Contender):
 
 class ChimeraSdk(Chimera):
     name, how, slots = "Chimera, SDK's agent", ("sdk",), 64
+
+
+class ChimeraCounted(ChimeraSdk):
+    """Not for comparing: counting costs."""
+
+    name, counted = "Chimera, SDK's agent, counted", True
 
 
 class ChimeraFrames(Chimera):

@@ -101,7 +101,7 @@ _SESSION = """
 """
 _ROLE = "CASE WHEN r.role < 0.8 THEN 'worker' WHEN r.role < 0.9 THEN 'planner' ELSE 'judge' END"
 _TYPE = f"""
-    CASE WHEN n %% %(rare)s = 0 THEN '{RARE}' WHEN r.type < 0.5 THEN '{COMMON}'
+    CASE WHEN n %% %(rare)s = 1 THEN '{RARE}' WHEN r.type < 0.5 THEN '{COMMON}'
     ELSE 'kind ' || floor(r.type * 40)::int END
 """
 _PRIORITY = "CASE WHEN r.band < 0.7 THEN 50 ELSE floor(random() * 101)::int END"

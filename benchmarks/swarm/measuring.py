@@ -89,7 +89,7 @@ def _enqueued(
     contender: Contender, producer: Producing, meter: Meter, plan: Plan, order: str, first: int, last: int
 ) -> tuple[float, Cpu]:
     """Jobs a second until the last call returned, and CPU until nothing is left to be done for them."""
-    with _spending(meter, last - first) as cost:
+    with spending(meter, last - first) as cost:
         seconds = producer.order(order, first, last)
         until(contender.settled, patience=plan.patience)
     assert seconds is not None
@@ -100,10 +100,10 @@ def _drain(contender: Contender, worker: Process, stamps: Stamps, row: Row) -> N
     """From the first job's begin until all are done; CPU until nothing of them is left to do."""
     total, patience = WARM + row.plan.jobs, row.plan.patience
     meter = Meter(dict(contender.servers()) | {WORKER: worker.pid})
-    _until_begun(1, worker, stamps, patience, pause=0.005)
+    until_begun(1, worker, stamps, patience, pause=0.005)
     memory = meter.rss_mb()
-    with _spending(meter, total) as row.drain_ms:
-        _until_begun(total, worker, stamps, patience, pause=0.02)
+    with spending(meter, total) as row.drain_ms:
+        until_begun(total, worker, stamps, patience, pause=0.02)
         until(lambda: contender.done(total), patience=patience, pause=0.005)
         ended = time.monotonic()
         until(contender.settled, patience=patience)
@@ -114,7 +114,7 @@ def _drain(contender: Contender, worker: Process, stamps: Stamps, row: Row) -> N
 
 def _idle(contender: Contender, worker: Process, row: Row) -> None:
     meter = Meter(dict(contender.servers()) | {WORKER: worker.pid})
-    with _spending(meter, row.plan.idle * 1000) as row.idle_share:
+    with spending(meter, row.plan.idle * 1000) as row.idle_share:
         time.sleep(row.plan.idle)
 
 
@@ -123,7 +123,7 @@ def _trickle(producer: Producing, worker: Process, stamps: Stamps, row: Row) -> 
     first, last = start + WARM, stamps.capacity
     producer.order("trickle", start, first, plan.rate, plan.at_once)
     producer.order("trickle", first, last, plan.rate, plan.at_once)
-    _until_begun(last, worker, stamps, plan.patience, pause=0.05)
+    until_begun(last, worker, stamps, plan.patience, pause=0.05)
     called, returned, begun = (stamps.column(name, first, last) for name in (CALLED, RETURNED, BEGUN))
     # A job may begin before the call that enqueued it has returned: it did not wait.
     row.latency_ms = sorted(max(0.0, b - r) * 1000 for r, b in zip(returned, begun, strict=True))
@@ -131,7 +131,9 @@ def _trickle(producer: Producing, worker: Process, stamps: Stamps, row: Row) -> 
     row.rate = len(called) / (max(returned) - min(called))
 
 
-def _until_begun(number: int, worker: Process, stamps: Stamps, patience: float, *, pause: float) -> None:
+def until_begun(number: int, worker: Process, stamps: Stamps, patience: float, *, pause: float) -> None:
+    """Unfinished, too, when the worker has ended."""
+
     def begun() -> bool:
         if not worker.alive():
             raise Unfinished("the worker ended")
@@ -141,7 +143,7 @@ def _until_begun(number: int, worker: Process, stamps: Stamps, patience: float, 
 
 
 @contextmanager
-def _spending(meter: Meter, jobs: int) -> Iterator[Cpu]:
+def spending(meter: Meter, jobs: int) -> Iterator[Cpu]:
     """Fills in CPU milliseconds per job, by process, when it is left."""
     cost: Cpu = {}
     before = meter.cpu_seconds()

@@ -21,6 +21,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chimera.settings")
 django.setup()
 
 import psycopg  # noqa: E402
+from django.db import Error  # noqa: E402
 
 from benchmarks.swarm.filling import CAPABILITY, COMMON, RARE  # noqa: E402
 from chimera.flows import reactions  # noqa: E402
@@ -31,8 +32,8 @@ from chimera.kernel import redis, tenancy  # noqa: E402
 from chimera.kernel.actors import SYSTEM  # noqa: E402
 from swarm import dispatch  # noqa: E402
 from swarm.actions import agents  # noqa: E402
+from swarm.actions.creating import NewTask  # noqa: E402
 from swarm.actions.results import NewResult  # noqa: E402
-from swarm.actions.tasks import NewTask  # noqa: E402
 from swarm.dispatch import queueing  # noqa: E402
 from swarm.models import AgentProfile, SwarmSession, Task  # noqa: E402
 from swarm.models.result import ResultStatus  # noqa: E402
@@ -51,13 +52,14 @@ _ASKED = """
 
 @dataclass
 class Cost:
-    """Of a call that was made several times; `heavy` are statements that looked at many pages: how many, by their text."""
+    """Of a call that was made several times; `heavy` are statements that look at many pages: how many at least, by text."""
 
     ms: list[float] = field(default_factory=list)
     postgres_ms: list[float] = field(default_factory=list)
     pages: list[int] = field(default_factory=list)
     statements: list[int] = field(default_factory=list)
     heavy: dict[str, int] = field(default_factory=dict)
+    failed: str = ""
 
     def add(self, ms: float, asked: Sequence[tuple[str, int, float, int]]) -> None:
         self.ms.append(ms)
@@ -67,7 +69,7 @@ class Cost:
         for query, calls, _, pages in asked:
             if pages // calls > HEAVY_PAGES:
                 text = " ".join(query.split())
-                self.heavy[text] = max(self.heavy.get(text, 0), pages // calls)
+                self.heavy[text] = min(self.heavy.get(text, pages), pages // calls)
 
 
 class Probe:
@@ -102,7 +104,7 @@ class Probe:
         pipe = redis.client().pipeline(transaction=False)
         for part in self.rows.execute(
             "SELECT tenant_id, role, CASE WHEN priority > 66 THEN 'high' WHEN priority > 33 THEN 'normal' ELSE 'low' END,"
-            " array_agg(id::text ORDER BY id) FROM swarm_task WHERE status = 'queued' AND requires = '{}' GROUP BY 1, 2, 3"
+            " array_agg(id::text || ' ' || type ORDER BY id) FROM swarm_task WHERE status = 'queued' AND requires = '{}' GROUP BY 1, 2, 3"
         ).fetchall():
             tenant_id, role, band, ids = part
             for start in range(0, len(ids), 10_000):
@@ -123,11 +125,10 @@ class Probe:
 
     def _claim(self, name: str, agent_id: UUID, most: int, types: tuple[str, ...], *, times: int, away: bool) -> None:
         def claim() -> list[Handed]:
-            pops = not (types or away)
-            popped = dispatch.pop(tenant_id=self.tenant_id, role="worker", most=most) if pops else []
+            popped = None if away else dispatch.pop(tenant_id=self.tenant_id, role="worker", most=most, types=types)
             with tenancy.bound(self.tenant_id):
                 got = claim_tasks(
-                    agent_id=agent_id, most=most, popped=popped or [], redis_away=away, types=types, by=SYSTEM
+                    agent_id=agent_id, most=most, popped=popped or [], redis_away=popped is None, types=types, by=SYSTEM
                 )
             claimed = [one.task for one in got.claims]
             dispatch.settle(self.tenant_id, popped=popped or [], early=got.early, claimed=claimed)
@@ -168,14 +169,13 @@ class Probe:
             if name != "deal":
                 self._cost(f"clock: {name}", step, SWEEPS)
         with tenancy.bound(self.tenant_id):
-            last = iter(list(Task.objects.filter(status=TaskStatus.QUEUED).order_by("-pk")[: SWEEPS + 1]))
+            last = iter(list(Task.objects.filter(status=TaskStatus.QUEUED).order_by("-pk")[:SWEEPS]))
 
         def deal() -> None:
             """With a list that has grown."""
             redis.client().rpush(redis.queue("normal", self.tenant_id, "worker"), str(next(last).pk))
             dispatch.deal()
 
-        deal()
         self._cost("clock: deal, of lists that grew", deal, SWEEPS)
         self._cost("clock: deal, of lists that did not", dispatch.deal, SWEEPS)
         self._cost("restock of an empty Redis", self._restock_empty, 1)
@@ -192,9 +192,12 @@ class Probe:
         for _ in range(times):
             self.rows.execute("SELECT pg_stat_statements_reset()")
             began = time.perf_counter()
-            answers.append(call())
+            try:
+                answers.append(call())
+            except (Error, psycopg.Error, redis.Away) as fault:  # too long for its timeout, say; that is a figure too
+                cost.failed = repr(fault)
             cost.add((time.perf_counter() - began) * 1000, self.rows.execute(_ASKED).fetchall())
-            if after:
+            if after and not cost.failed:
                 after(answers[-1])
         return answers
 

@@ -1,31 +1,33 @@
-"""Bulk: cancel, retry or drop what a filter finds, oldest first, each task in a transaction of its own, as sweeps do.
+"""Bulk: cancel, retry or drop what a filter finds, oldest first: what is plain in groups, the others one by one, as sweeps do.
 
-Locks: for each task what cancel_task, retry_task or drop_task lock. One that is refused, or is something else by the time
-its turn comes, is reported, and holds nobody else up. Bounded by BULK_TASKS_MAX and BULK_SECONDS_MAX.
+Locks: for each group what cancel_many, retry_many or drop_many lock, then for each task that is left what cancel_task,
+retry_task or drop_task lock. One that is refused, or is something else by the time its turn comes, is reported, and holds
+nobody else up. Bounded by BULK_TASKS_MAX and BULK_SECONDS_MAX.
 Dies anywhere: what is done is done, and does not match any more; the same call again does the rest.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
-from typing import assert_never
+from typing import Any, assert_never
 from uuid import UUID
 
 import structlog
 from django.conf import settings
 
-from chimera.flows import judge_results
+from chimera.flows import grouping, judge_results
+from chimera.flows.cancel_many import cancel_many
 from chimera.flows.cancel_task import cancel_task
-from chimera.flows.drop_task import drop_task
-from chimera.flows.retry_task import retry_task
+from chimera.flows.drop_task import drop_many, drop_task
+from chimera.flows.retry_task import retry_many, retry_task
 from chimera.kernel import tenancy
-from chimera.kernel.actors import Actor, ActorKind
+from chimera.kernel.actors import Actor
 from chimera.kernel.errors import conflict, invalid
 from chimera.kernel.http.problem import as_refusal
 from chimera.kernel.relay.slow_lane import is_outage
-from swarm.actions import tasks
+from swarm.actions import planning, tasks
 from swarm.selection import TaskFilter
 from swarm.states import TASK_OPEN, TaskStatus
 
@@ -54,12 +56,27 @@ class NotChanged:
 
 @dataclass(slots=True)
 class Outcome:
-    """`matched` tasks were looked at: `changed` of them, and those that `failed`. `next` is where to go on; None at the end."""
+    """What became of those `looked_at`: `changed` of them, and those that `failed`. `next` is where to go on; None at the end.
 
-    matched: int = 0
+    When time was up, some beyond `next` may have been changed together with those before it.
+    """
+
+    looked_at: set[UUID] = field(default_factory=set)
     changed: int = 0
     failed: list[NotChanged] = field(default_factory=list)
     next: UUID | None = None
+
+    @property
+    def matched(self) -> int:
+        return len(self.looked_at)
+
+    def note_changed(self, task_ids: Collection[UUID]) -> None:
+        self.looked_at.update(task_ids)
+        self.changed += len(task_ids)
+
+    def note_failed(self, refused: NotChanged) -> None:
+        self.looked_at.add(refused.task)
+        self.failed.append(refused)
 
 
 def change_matching(
@@ -72,22 +89,20 @@ def change_matching(
     limit: int | None = None,
     after: UUID | None = None,
 ) -> Outcome:
-    """Of a planner's tasks only those that it created are found. 422 for an empty filter, or a status out of reach."""
+    """For a planner only those that it, or a schedule of its, created are found. 422 for an empty filter, or a status out of reach."""
     chosen.check()
     statuses = _statuses(verb, chosen)
     most = min(limit or settings.BULK_TASKS_MAX, settings.BULK_TASKS_MAX)
     with tenancy.bound(tenant_id):
-        rows = chosen.rows().filter(status__in=statuses)
-        if by.kind is ActorKind.AGENT:
-            rows = rows.filter(created_by=str(by))
+        rows = chosen.rows().filter(planning.reach(by), status__in=statuses)
         if after:
             rows = rows.filter(pk__gt=after)
         found = list(rows.order_by("pk").values_list("pk", flat=True)[: most + 1])
     outcome = change_each(
         tenant_id=tenant_id, verb=verb, task_ids=found[:most], statuses=statuses, reason=reason, by=by
     )
-    if outcome.matched < len(found):
-        outcome.next = found[outcome.matched - 1]
+    if outcome.next is None and len(found) > most:
+        outcome.next = found[most - 1]
     return outcome
 
 
@@ -100,19 +115,22 @@ def change_each(
     reason: str = "",
     statuses: Sequence[TaskStatus] = (),
 ) -> Outcome:
-    """The same for tasks by name. At least one is looked at, whatever the time. Raises when PostgreSQL is away."""
+    """The same for tasks by name. At least one group is looked at, whatever the time. Raises when PostgreSQL is away."""
     outcome, ends = Outcome(), time.monotonic() + settings.BULK_SECONDS_MAX
-    within = tuple(statuses) or REACH[verb]
-    step = partial(_change, verb, statuses=within, reason=reason, by=by)
-    for task_id in task_ids:
-        if outcome.matched and time.monotonic() > ends:
-            outcome.next = task_ids[outcome.matched - 1]
+    asked: dict[str, Any] = {"statuses": tuple(statuses) or REACH[verb], "reason": reason, "by": by}
+    for place, task_id in enumerate(task_ids):
+        if place and time.monotonic() > ends:
+            outcome.next = task_ids[place - 1]
             break
-        outcome.matched += 1
-        if refused := _refused(tenant_id, step, task_id):
-            outcome.failed.append(refused)
+        if place % grouping.TOGETHER_MAX == 0:
+            group = task_ids[place : place + grouping.TOGETHER_MAX]
+            outcome.note_changed(grouping.together(tenant_id, group, partial(_change_many, verb, **asked)))
+        if task_id in outcome.looked_at:
+            continue
+        if refused := _refused(tenant_id, partial(_change, verb, **asked), task_id):
+            outcome.note_failed(refused)
         else:
-            outcome.changed += 1
+            outcome.note_changed([task_id])
     return outcome
 
 
@@ -138,6 +156,20 @@ def _change(verb: BulkVerb, task_id: UUID, statuses: tuple[TaskStatus, ...], rea
             drop_task(task_id=task_id, reason=reason, by=by)
         case BulkVerb.RETRY:
             retry_task(task_id=task_id, by=by)  # locks the session first, and refuses by itself what has not failed
+        case _:
+            assert_never(verb)
+
+
+def _change_many(
+    verb: BulkVerb, task_ids: Sequence[UUID], statuses: tuple[TaskStatus, ...], reason: str, by: Actor
+) -> set[UUID]:
+    match verb:
+        case BulkVerb.CANCEL:
+            return cancel_many(task_ids, statuses=statuses, reason=reason, by=by)
+        case BulkVerb.DROP:
+            return drop_many(task_ids, reason=reason, by=by)
+        case BulkVerb.RETRY:
+            return retry_many(task_ids, by=by)
         case _:
             assert_never(verb)
 

@@ -1,6 +1,7 @@
 """Claim: lease tasks to an agent, and hand a resumed task the money that was approved for it.
 
-Locks: the agent by name (its slots are counted under it), then tasks by SKIP LOCKED, then windows and transactions.
+Locks: the agent by name (its slots are counted under it), then tasks by SKIP LOCKED, then concurrency limits by
+name, then windows and transactions.
 Dies before the commit: the ids stay in flight in Redis and come back after their deadline. Dies after it: the lease
 lapses unless the agent learns of its claim and beats.
 """
@@ -10,55 +11,96 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from chimera.kernel import prepared
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import forbidden
 from chimera.kernel.http.parsing import money_text
+from chimera.kernel.prepared import Asked
 from commerce import actions as commerce
 from swarm import shapes
-from swarm.actions import agents, claims
-from swarm.models import Task
+from swarm.actions import agents, claims, listed
+from swarm.models import AgentProfile, Task
 from swarm.states import AgentStatus
 
 
 @dataclass(frozen=True)
 class Claimed:
-    """What an agent got; `early` are ids that Redis gave and a limit kept back, for the list they came from."""
+    """What an agent got; `early` are ids that Redis gave and a limit kept back, for the list they came from.
 
+    `agent` is as its claim saw it, and `free` how many slots it had before.
+    """
+
+    agent: AgentProfile
+    free: int
     claims: "list[Claim]"
     early: list[UUID]
+
+    @property
+    def able(self) -> bool:
+        return self.free > 0 and self.agent.takes_work
 
 
 @dataclass(frozen=True)
 class Claim:
     task: Task
     resume: dict[str, Any] | None  # {review, note, transactions: [Transaction]}
+    waited: bool = True  # perhaps, for others
 
 
 def claim_tasks(
-    *, agent_id: UUID, most: int, popped: Sequence[UUID], redis_away: bool, types: Sequence[str] = (), by: Actor
+    *,
+    agent_id: UUID,
+    most: int,
+    popped: Sequence[UUID],
+    redis_away: bool,
+    types: Sequence[str] = (),
+    binding: Asked | None = None,
+    by: Actor,
 ) -> Claimed:
     """At most `most` tasks, within the agent's free slots. A paused agent gets none; a suspended one 403.
 
-    A silent one gets them: it was heard of before this (`agents.hear`), or is by this.
+    A silent one gets them: it was heard of before this (`agents.hear`), or is by this. `binding` is what the transaction is
+    still to be bound by (`tenancy.bound_by_asking`).
     """
-    agent = agents.hold(agent_id)
+    agent, held, plain = _plain([binding] if binding else [], agent_id, most, popped, types, by)
     if agent.status == AgentStatus.SUSPENDED:
         raise forbidden("This agent was suspended; an operator lets it in again.", code="agent_suspended")
-    limit = min(most, claims.free_slots(agent)) if agent.takes_work else 0
-    if limit == 0:
-        return Claimed([], list(popped))
-    chosen = claims.queued_for(agent, limit=limit, popped=popped, redis_away=redis_away, types=types)
-    if popped and not (chosen.now or chosen.early):
+    free = max(agent.max_slots - held, len(plain))
+    mine = {claim.task.pk for claim in plain}
+    left = [task_id for task_id in popped if task_id not in mine]
+    room = min(most, free) - len(plain) if agent.takes_work else 0
+    if room == 0 or (plain and not left):
+        return Claimed(agent, free, plain, left)
+    chosen = claims.queued_for(agent, limit=room, popped=left, redis_away=redis_away, types=types)
+    if left and not (plain or chosen.now or chosen.early):
         # None of these ids is work: they are old, or of a paused house, whose ids must not stand in the way of others'.
-        chosen = claims.queued_for(agent, limit=limit, popped=[], redis_away=True, types=types)
+        chosen = claims.queued_for(agent, limit=room, popped=[], redis_away=True, types=types)
     leased = claims.lease(agent=agent, task_ids=chosen.now, by=by)
-    mine = [Claim(task=task, resume=_resume(task, resume, by)) for task, resume in leased]
-    return Claimed(mine, [task_id for task_id in chosen.early if task_id in set(popped)])
+    others = [Claim(task=task, resume=_resume(task, resume, by)) for task, resume in leased]
+    early = [task_id for task_id in chosen.early if task_id in set(left)]
+    return Claimed(agent, free, sorted([*plain, *others], key=_best_first), early)
+
+
+def _plain(
+    first: Sequence[Asked], agent_id: UUID, most: int, popped: Sequence[UUID], types: Sequence[str], by: Actor
+) -> tuple[AgentProfile, int, "list[Claim]"]:
+    """The agent, held, how many leases it had, and what one statement claims of the ids that Redis gave."""
+    if not popped:
+        if first:
+            prepared.ask_all(first)
+        agent = agents.hold(agent_id)
+        return agent, claims.held_by(agent), []
+    taken = listed.take(first, agent_id=agent_id, most=most, popped=popped, types=types, by=by)
+    return taken.agent, taken.held, [Claim(task, None, task.pk in taken.awaited) for task in taken.tasks]
+
+
+def _best_first(claim: "Claim") -> tuple[int, UUID]:
+    return -claim.task.priority, claim.task.pk
 
 
 def show_claims(claimed: Sequence[Claim]) -> list[dict[str, Any]]:
-    """As the API and the agents' socket show them, in one query."""
-    shown = shapes.tasks([claim.task for claim in claimed], with_results=False)
+    """As the API and the agents' socket show them, in one query, or none when none had waited for others."""
+    shown = shapes.fresh([claim.task for claim in claimed], waited={c.task.pk for c in claimed if c.waited})
     return [_shown(claim, task) for claim, task in zip(claimed, shown, strict=True)]
 
 

@@ -5,12 +5,15 @@ Dies anywhere: all of it or nothing; the client repeats with the same Idempotenc
 """
 
 from collections.abc import Sequence
+from typing import Any
 
+from chimera.kernel import prepared
 from chimera.kernel.actors import SYSTEM, Actor
 from safety import actions as safety
 from safety.models import CardKind
-from swarm.actions import sessions, tasks
-from swarm.actions.tasks import NewTask
+from swarm import shapes
+from swarm.actions import creating, sessions, tasks
+from swarm.actions.creating import NewTask
 from swarm.models import Task
 from swarm.models.task import ExecutionMode
 
@@ -21,12 +24,23 @@ def create_tasks(*, new: Sequence[NewTask], by: Actor) -> list[Task]:
     for session_id in sorted({n.session_id for n in new}):
         session = sessions.lock_for_tasks(session_id, by=by)
         mine = [(number, n) for number, n in enumerate(new) if n.session_id == session_id]
-        made = tasks.create(session=session, tasks=[n for _, n in mine], by=by)
+        made = creating.create(session=session, tasks=[n for _, n in mine], by=by)
         created |= {number: task for (number, _), task in zip(mine, made, strict=True)}
     for task in created.values():
         if task.execution_mode == ExecutionMode.MANUAL:
             wait_for_a_person(task)
     return [created[number] for number in range(len(new))]
+
+
+def create_and_show(*, new: Sequence[NewTask], by: Actor) -> list[dict[str, Any]]:
+    """The same, answered as the API shows new tasks: plain ones without a look at what they cannot have yet."""
+    if not all(n.is_plain for n in new):
+        return shapes.tasks(create_tasks(new=new, by=by), with_results=False)
+    for session_id in sorted({n.session_id for n in new}):
+        sessions.lock_for_tasks(session_id, by=by)
+    rows = [creating.row(n, by) for n in new]
+    prepared.ask(*creating.inserting(rows))
+    return shapes.fresh(rows, waited=())
 
 
 def wait_for_a_person(task: Task) -> None:

@@ -5,13 +5,21 @@ its own each, as if it had come alone. Dies in between: some are settled, and th
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
 
-from chimera.flows.finish_task import Finished, Handed, pass_plain, settle
-from chimera.kernel import tenancy
+from chimera.flows.finish_task import Finished, Handed, bands, finish_task, words_of
+from chimera.kernel import prepared, tenancy
+from chimera.kernel.prepared import Asked
 from chimera.kernel.relay.slow_lane import is_outage
+from commerce import actions as commerce
+from safety import triggers
+from swarm import shapes
+from swarm.actions import completing
+from swarm.actions.completing import Passing
+from swarm.states import TaskStatus
 
 log = structlog.get_logger()
 
@@ -27,20 +35,53 @@ def finish_together(tenant_id: UUID, handed: Sequence[Handed]) -> dict[int, Fini
 
     Nobody waits here for a task that another transaction holds. A fault of one is not the others' fault: then all are left.
     """
+    passing = _passing(handed)
+    if not passing:
+        return {}
     try:
-        with tenancy.bound(tenant_id):
-            return pass_plain(handed, waits=False)
+        with tenancy.bound_by_asking(tenant_id) as binding:
+            done = _completed(binding, list(passing.values()))
+            shown = shapes.tasks_by_id([pk for pk in done if handed[passing[pk].place].shows])
     except Exception as fault:
         if is_outage(fault):
             raise
         log.warning("results_go_alone", results=len(handed), error=repr(fault))
         return {}
+    return {passing[pk].place: Finished(str(TaskStatus.COMPLETED), "completed", shown=shown.get(pk)) for pk in done}
 
 
 def finish_alone(tenant_id: UUID, one: Handed) -> Finished:
     """Refusals are raised."""
     with tenancy.bound(tenant_id):
-        return settle(one)
+        return finish_task(one)
+
+
+def _passing(handed: Sequence[Handed]) -> dict[UUID, "_Placed"]:
+    """Those whose words and score let them pass in some tier, the first of each task."""
+    found: dict[UUID, _Placed] = {}
+    for place, one in enumerate(handed):
+        if one.task_id in found or one.new.status != "succeeded":
+            continue
+        tier = triggers.passes_from(text=words_of(one.new), score=one.new.confidence_score, bands=bands())
+        if tier is not None:
+            found[one.task_id] = _Placed(
+                place, Passing(one.task_id, one.lease_token, one.agent_id, one.new, tier, one.by)
+            )
+    return found
+
+
+@dataclass(frozen=True)
+class _Placed:
+    place: int
+    passing: Passing
+
+
+def _completed(binding: Asked, placed: Sequence[_Placed]) -> set[UUID]:
+    """Under the tasks' locks: those that touch no money."""
+    asked = [one.passing.task_id for one in placed]
+    _, locked, moneyed = prepared.ask_all([binding, completing.locking(asked), commerce.open_money(asked)])
+    free = {row[0] for row in locked} - {row[0] for row in moneyed}
+    return completing.complete([one.passing for one in placed if one.passing.task_id in free])
 
 
 def _tried(tenant_id: UUID, one: Handed) -> Finished | Exception:

@@ -5,8 +5,8 @@ without its session's lock: should the session stop meanwhile, the sweep cancels
 Dies anywhere: nothing or all of it; the agent repeats, and (task, lease token) answers the same.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -19,10 +19,10 @@ from safety import actions as safety
 from safety import triggers
 from safety.models import CardKind
 from safety.triggers import Bands, Judgement, Verdict
+from swarm import shapes
 from swarm.actions import results, tasks
 from swarm.actions.backoff import Cause
-from swarm.actions.results import Made, NewResult
-from swarm.actions.tasks import Completion
+from swarm.actions.results import NewResult
 from swarm.models import Task, TaskResult
 
 
@@ -35,22 +35,28 @@ class Handed:
     agent_id: UUID
     new: NewResult
     by: Actor
+    shows: bool = False  # the answer is to show the task, as it is in the end
 
 
 @dataclass(frozen=True)
 class Finished:
-    task: Task
+    status: str  # the task's
     outcome: str  # completed | blocked | retrying | failed | stale
-    review_id: UUID | None
+    review_id: UUID | None = None
+    shown: dict[str, Any] | None = None  # the task, for those who want to see it
 
 
 def finish_task(one: Handed) -> Finished:
     """Whatever becomes of a result. Raises 404 and 409 `stale_lease` as any write of an agent."""
-    return pass_plain([one]).get(0) or settle(one)
+    done = _settled(one)
+    return replace(done, shown=shapes.task(tasks.read(one.task_id))) if one.shows else done
 
 
-def settle(one: Handed) -> Finished:
-    """The whole of the rules, for one result."""
+def _finished(task: Task, outcome: str, review_id: UUID | None = None) -> Finished:
+    return Finished(str(task.status), outcome, review_id)
+
+
+def _settled(one: Handed) -> Finished:
     lease_token, new, by = one.lease_token, one.new, one.by
     seen = tasks.read(one.task_id)
     locked = {t.pk: t for t in tasks.lock_all(judge_results.together(seen))}
@@ -69,45 +75,6 @@ def settle(one: Handed) -> Finished:
     return _succeeded(task, lease_token, new, by)
 
 
-def pass_plain(handed: Sequence[Handed], *, waits: bool = True) -> dict[int, Finished]:
-    """Complete those of many results that pass and touch nothing else: no card, no money, no judge.
-
-    In the same few statements for one as for hundreds. Answers by their place in `handed`; the others are left alone,
-    for `settle`: also, unless it `waits`, those whose task another transaction holds.
-    """
-    locked = {task.pk: task for task in tasks.lock_all({one.task_id for one in handed}, waits=waits)}
-    tasks.read_sessions(locked.values())
-    repeated = results.leases_with_one(locked)
-    moneyed = commerce.with_open_money(locked)
-    plain: dict[UUID, int] = {}
-    for place, one in enumerate(handed):
-        task = locked.get(one.task_id)
-        if task is None or task.pk in plain or one.lease_token in repeated or task.pk in moneyed:
-            continue
-        if _passes_plainly(task, one):
-            plain[task.pk] = place
-    made = [Made(locked[pk], handed[at].lease_token, handed[at].new, "completed", True) for pk, at in plain.items()]
-    kept = results.record_all(made)
-    tasks.complete_all(
-        [
-            Completion(locked[pk], result.id, handed[at].by, says=bool(result.output_payload or result.reasoning))
-            for (pk, at), result in zip(plain.items(), kept, strict=True)
-        ]
-    )
-    return {at: Finished(locked[pk], "completed", None) for pk, at in plain.items()}
-
-
-def _passes_plainly(task: Task, one: Handed) -> bool:
-    return (
-        tasks.holds(task, one.lease_token, agent_id=one.agent_id)
-        and not tasks.is_stale(task)
-        and one.new.status == "succeeded"
-        and not task.judged
-        and not judge_results.is_verdict(task)
-        and _judgement(task, one.new).verdict is Verdict.PASS
-    )
-
-
 def bands() -> Bands:
     return Bands(passes=settings.CONFIDENCE_PASS, reviews=settings.CONFIDENCE_REVIEW)
 
@@ -115,7 +82,7 @@ def bands() -> Bands:
 def _again(task: Task, earlier: TaskResult, agent_id: UUID) -> Finished:
     if earlier.agent_id != agent_id:
         raise StaleLease
-    return Finished(task, earlier.outcome, earlier.review_id)
+    return _finished(task, earlier.outcome, earlier.review_id)
 
 
 def _stale(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Finished:
@@ -123,16 +90,14 @@ def _stale(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Finished
     commerce.void_all(task_id=task.pk, reason="stale result", by=by)
     message = "Goal, budget or context changed while it ran; its result was kept, not applied."
     tasks.requeue(task=task, code="stale_result", message=message, attempt_back=True, by=by)
-    return Finished(task, "stale", None)
+    return _finished(task, "stale")
 
 
 def _failed(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Finished:
-    error = new.error or {"code": "failed", "message": "", "retryable": False}
+    error = new.error or {"code": "failed", "message": ""}
+    retryable = bool(error.get("retryable"))
     wait = tasks.until_next(
-        task,
-        Cause.ERROR,
-        retryable=bool(error.get("retryable")),
-        retry_after_seconds=error.get("retry_after_seconds"),
+        task, Cause.ERROR, retryable=retryable, retry_after_seconds=error.get("retry_after_seconds")
     )
     outcome = "failed" if wait is None else "retrying"
     results.record(task=task, lease_token=lease_token, new=new, outcome=outcome, applied=wait is None)
@@ -140,9 +105,9 @@ def _failed(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Finishe
     if wait is not None:
         tasks.requeue(task=task, code=error["code"], message=error["message"], wait=wait, by=by)
     else:
-        tasks.fail(task=task, code=error["code"], message=error["message"], by=by)
+        tasks.fail(task=task, code=error["code"], message=error["message"], retryable=retryable, by=by)
         judge_results.judge_lost(task, by)
-    return Finished(task, outcome, None)
+    return _finished(task, outcome)
 
 
 def _verdict(task: Task, lease_token: UUID, new: NewResult, locked: dict[UUID, Task], by: Actor) -> Finished:
@@ -159,7 +124,7 @@ def _verdict(task: Task, lease_token: UUID, new: NewResult, locked: dict[UUID, T
     judge_results.apply_verdict(
         judge_task=task, subject=locked[task.parent_task_id], verdict=result, score=score, bands=bands(), by=by
     )
-    return Finished(task, "completed", None)
+    return _finished(task, "completed")
 
 
 def _ask_judge(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Finished:
@@ -168,7 +133,7 @@ def _ask_judge(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Fini
         task, result, CardKind.JUDGE, [{"code": "awaits_judge", "detail": "Its judge has not scored it yet."}], by
     )
     judge_results.ask(subject=task, result=result, by=by)
-    return Finished(task, "blocked", card_id)
+    return _finished(task, "blocked", card_id)
 
 
 def _succeeded(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Finished:
@@ -178,21 +143,26 @@ def _succeeded(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Fini
             result = results.record(task=task, lease_token=lease_token, new=new, outcome="completed", applied=True)
             commerce.capture_all(task_id=task.pk, by=by)
             tasks.complete(task=task, result_id=result.id, by=by)
-            return Finished(task, "completed", None)
+            return _finished(task, "completed")
         case Verdict.RETRY:
             results.record(task=task, lease_token=lease_token, new=new, outcome="retrying", applied=False)
             commerce.void_all(task_id=task.pk, reason="result sent back", by=by)
             tasks.requeue(task=task, code="confidence_low", message=judgement.reasons[0].detail, by=by)
-            return Finished(task, "retrying", None)
+            return _finished(task, "retrying")
         case Verdict.REVIEW:
             result = results.record(task=task, lease_token=lease_token, new=new, outcome="blocked", applied=False)
             card_id = _open_card(task, result, CardKind.RESULT, [r.shape() for r in judgement.reasons], by)
-            return Finished(task, "blocked", card_id)
+            return _finished(task, "blocked", card_id)
+
+
+def words_of(new: NewResult) -> str:
+    """All of a result that may be read by somebody."""
+    return triggers.readable([new.output_payload, list(new.artifacts)])
 
 
 def _judgement(task: Task, new: NewResult) -> Judgement:
     return triggers.judge_result(
-        text=triggers.readable([new.output_payload, list(new.artifacts)]),
+        text=words_of(new),
         score=new.confidence_score,
         risk_tier=task.risk_tier,
         bands=bands(),

@@ -14,8 +14,8 @@ from safety import actions as safety
 from safety import triggers
 from safety.models import CardKind, ReviewCard
 from safety.triggers import Bands, Verdict
-from swarm.actions import results, tasks
-from swarm.actions.tasks import NewTask
+from swarm.actions import creating, results, tasks
+from swarm.actions.creating import NewTask
 from swarm.models import Task, TaskResult
 from swarm.states import TASK_OPEN, TaskStatus
 
@@ -59,7 +59,7 @@ def ask(*, subject: Task, result: TaskResult, by: Actor) -> Task:
             "context": {**(campaign.context if campaign else {}), **session.context},
         },
     )
-    (created,) = tasks.create(session=session, tasks=[asked], by=SYSTEM)
+    (created,) = creating.create(session=session, tasks=[asked], by=SYSTEM)
     return created
 
 

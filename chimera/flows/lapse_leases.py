@@ -7,8 +7,6 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from django.db.models import Q
-
 from chimera.flows import judge_results
 from chimera.flows.cancel_task import cancel_if_open
 from chimera.kernel import clock, tenancy
@@ -77,8 +75,6 @@ def _end(task: Task, cause: Cause, code: str, message: str, by: Actor) -> None:
 def cancel_overdue() -> int:
     """Tasks whose deadline passed before anybody took them."""
     with tenancy.system():
-        waiting = Task.objects.filter(
-            Q(status=TaskStatus.PENDING) | Q(status=TaskStatus.QUEUED), deadline_at__lte=clock.now()
-        )
-        found = list(waiting.order_by("pk").values_list("tenant_id", "pk")[:AT_ONCE_MAX])
+        waiting = Task.objects.overdue(clock.now()).order_by("deadline_at")
+        found = list(waiting.values_list("tenant_id", "pk")[:AT_ONCE_MAX])
     return one_by_one(found, partial(cancel_if_open, reason="its deadline passed"))

@@ -33,34 +33,42 @@ from safety import events as safety
 from swarm import dispatch, lock_hints
 from swarm import events as swarm
 
-QUEUE = fast(dispatch.queue_ready)
+QUEUE = fast(dispatch.queue_ready, early=True)  # as soon as it is committed, whatever else is being written
+CALL_HOUSE = fast(dispatch.call_house)
 MIRROR = accumulator.Mirror()
 WATCH = agents_silent.Watch()
 WARNINGS = warn_budgets.Watch()
-ENDED = (fast(dispatch.left_running), fast(dispatch.next_of_key), fast(flush_progress.flush_ended))
+ALONE = {"parent": None, "depends_on": 0}  # as most tasks are
+SWEPT = {"swept": True}
+SAYS_NOTHING = {"says": False}
+ENDED = (fast(dispatch.left_running), fast(dispatch.next_of_key, early=True), fast(flush_progress.flush_ended))
 
 REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
-    swarm.TaskCreated: [QUEUE, slow("follow", cancel_task.cancel_if_moot)],
+    swarm.TaskCreated: [QUEUE, slow("follow", cancel_task.cancel_if_moot, unless=ALONE)],
     swarm.TaskQueued: [],
     swarm.TaskClaimed: [fast(dispatch.extend_inflight)],
     swarm.TaskBlocked: [*ENDED],
     swarm.TaskResumed: [QUEUE],
     swarm.TaskRequeued: [*ENDED, QUEUE],
-    swarm.TaskCompleted: [*ENDED, fast(dispatch.release_dependents), slow("memory", remember_result.remember_result)],
+    swarm.TaskCompleted: [
+        *ENDED,
+        fast(dispatch.release_dependents, early=True),
+        slow("memory", remember_result.remember_result, unless=SAYS_NOTHING),
+    ],
     swarm.TaskFailed: [*ENDED],
-    swarm.TaskCancelled: [*ENDED, fast(dispatch.call_holder), slow("follow", cancel_task.cancel_below)],
+    swarm.TaskCancelled: [*ENDED, fast(dispatch.call_holder), slow("follow", cancel_task.cancel_below, unless=SWEPT)],
     swarm.TaskDropped: [slow("follow", cancel_task.cancel_below)],
     swarm.TaskProgressed: [],
     swarm.SessionCreated: [],
     swarm.SessionStarted: [],
-    swarm.SessionPaused: [],
-    swarm.SessionResumed: [fast(dispatch.open_house)],
-    swarm.SessionEnded: [slow("follow", stop_work.sweep_session)],
+    swarm.SessionPaused: [CALL_HOUSE],
+    swarm.SessionResumed: [fast(dispatch.open_house), CALL_HOUSE],
+    swarm.SessionEnded: [CALL_HOUSE, slow("follow", stop_work.sweep_session)],
     swarm.SessionChanged: [],
     swarm.CampaignCreated: [],
     swarm.CampaignStarted: [],
-    swarm.CampaignPaused: [],
-    swarm.CampaignResumed: [fast(dispatch.open_house)],
+    swarm.CampaignPaused: [CALL_HOUSE],
+    swarm.CampaignResumed: [fast(dispatch.open_house), CALL_HOUSE],
     swarm.CampaignEnded: [slow("follow", run_schedules.end_with_campaign)],
     swarm.CampaignChanged: [],
     swarm.AgentRegistered: [],

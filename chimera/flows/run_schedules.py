@@ -16,12 +16,12 @@ from chimera.flows import judge_results
 from chimera.flows.cancel_task import cancel_task
 from chimera.flows.create_tasks import create_tasks
 from chimera.kernel import clock, tenancy
-from chimera.kernel.actors import Actor, ActorKind
+from chimera.kernel.actors import Actor
 from chimera.kernel.errors import Refused, conflict
 from chimera.kernel.eventlog import Recorded
 from chimera.kernel.sweep import every_one, one_by_one
-from swarm.actions import campaigns, schedule_runs, schedule_times, schedules, sessions, tasks
-from swarm.actions.tasks import NewTask
+from swarm.actions import campaigns, planning, schedule_runs, schedule_times, schedules, sessions, tasks
+from swarm.actions.creating import NewTask
 from swarm.models import Schedule, ScheduleRun, SwarmSession, Task
 from swarm.models.schedule import Overlap
 from swarm.states import SESSION_OPEN, TASK_OPEN, RunStatus, ScheduleStatus
@@ -42,13 +42,13 @@ def let_go(schedule_id: UUID) -> None:
     """Make the task of the run that waits, unless what it waits for is still open after all."""
     schedule = schedules.hold(schedule_id)
     if schedule.status != ScheduleStatus.PAUSED and not schedule_runs.closed(schedule):
-        _let_go(schedule, by=_itself(schedule))
+        _let_go(schedule, by=planning.itself(schedule))
 
 
 def fire_due(schedule_id: UUID) -> None:
     """What has come of it; nothing when somebody else was first. The latest time runs, those before it were missed."""
     schedule = schedules.hold(schedule_id)
-    by = _itself(schedule)
+    by = planning.itself(schedule)
     due = schedule_times.due(schedule, clock.now())
     if due is None:
         return
@@ -87,9 +87,9 @@ def end_with_campaign(event: Recorded) -> None:
 def _end(schedule_id: UUID, *, reason: str) -> None:
     schedule = schedules.hold(schedule_id)
     if schedule.status == ScheduleStatus.ENDED:
-        schedules.drop(schedule=schedule, reason="schedule_ended", detail=reason, by=_itself(schedule))
+        schedules.drop(schedule=schedule, reason="schedule_ended", detail=reason, by=planning.itself(schedule))
     else:
-        schedules.end(schedule=schedule, reason=reason, by=_itself(schedule))
+        schedules.end(schedule=schedule, reason=reason, by=planning.itself(schedule))
 
 
 class _Way:
@@ -190,8 +190,3 @@ def _create(schedule: Schedule, session: SwarmSession, fire_at: datetime, by: Ac
     new = NewTask(session_id=session.pk, deadline_at=template.deadline(clock.now()), **said)
     (task,) = create_tasks(new=[new], by=by)
     return task
-
-
-def _itself(schedule: Schedule) -> Actor:
-    """In whose name a schedule acts when nobody asked it to."""
-    return Actor(ActorKind.SYSTEM, f"schedule:{schedule.pk}", schedule.name)

@@ -12,7 +12,7 @@ from commerce.models import BudgetConfig, Transaction
 from safety.models import ReviewCard
 from swarm import liveness
 from swarm.models import AgentProfile, SwarmSession, Task
-from swarm.states import AgentStatus, SessionStatus, TaskStatus
+from swarm.states import TASK_WAITING, AgentStatus, SessionStatus, TaskStatus
 
 COUNTED_MAX = 1_000  # a figure says "1000+" beyond; counting on would read the whole table
 SHOWN_MAX = 6  # rows of a short list
@@ -56,7 +56,7 @@ def work() -> Work:
         sessions=list(open_sessions.select_related("campaign").order_by("-pk")[:SHOWN_MAX]),
         running_sessions=_count(open_sessions),
         running=_count(Task.objects.filter(status=TaskStatus.RUNNING)),
-        queued=_count(Task.objects.filter(status__in=[TaskStatus.PENDING, TaskStatus.QUEUED])),
+        queued=sum(_count(Task.objects.filter(status=waits)) for waits in TASK_WAITING),
         blocked=_count(Task.objects.filter(status=TaskStatus.BLOCKED)),
         failed=_count(failed),
         failures=list(failed.select_related("session").defer("input_payload", "metadata").order_by("-pk")[:SHOWN_MAX]),

@@ -4,11 +4,18 @@ from collections.abc import Iterable
 
 from django.db import connection
 
+from chimera.kernel import prepared
+from chimera.kernel.prepared import Asked
+
 
 def hold(name: str) -> None:
     """Wait for everybody else who holds this name. Two names may, very rarely, be one: then they wait for one another."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+    prepared.ask(*holding(name))
+
+
+def holding(name: str) -> Asked:
+    """The same, to be asked together with what follows it."""
+    return "SELECT pg_advisory_xact_lock(hashtextextended(%(name)s::text, 0))", {"name": name}
 
 
 def hold_all(names: Iterable[str]) -> None:

@@ -3,12 +3,13 @@
 `database_sync_to_async` would run every consumer's queries on one thread; unbounded threads would drain the pool.
 """
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import ParamSpec, TypeVar
 
-from asgiref.sync import sync_to_async
-from django.db import close_old_connections
+from django.db import connections
 
 THREADS_MAX = 8  # half of a process's pool of connections; what comes on top waits its turn
 _threads = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="bridge")
@@ -17,12 +18,17 @@ R = TypeVar("R")
 
 
 async def in_thread(fn: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Call a synchronous function off the loop, in this context; its connections go back to the pool afterwards."""
+    """Call a synchronous function off the loop, in this context; its connections go back to the pool afterwards.
+
+    What it changes in its context is gone with it; asgiref's `sync_to_async` would bring that back, and costs 1.6 times as
+    much (81 and 50 µs of CPU for a call that does nothing).
+    """
 
     def call() -> R:
         try:
             return fn(*args, **kwargs)
         finally:
-            close_old_connections()
+            for connection in connections.all(initialized_only=True):
+                connection.close_if_unusable_or_obsolete()
 
-    return await sync_to_async(call, thread_sensitive=False, executor=_threads)()
+    return await asyncio.get_running_loop().run_in_executor(_threads, copy_context().run, call)

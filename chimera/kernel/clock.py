@@ -25,6 +25,11 @@ def run_ahead(by: timedelta) -> None:
     _ahead = by
 
 
+def written(at: datetime) -> str:
+    """As the API writes every moment: 2026-03-01T08:00:00Z."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
 @contextmanager
 def held(at: datetime) -> Iterator[None]:
     """Hold the clock of this process (all threads) at `at`, which must be aware."""

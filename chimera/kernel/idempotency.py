@@ -16,9 +16,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.db import models
 
-from chimera.kernel import advisory, clock, ids, tenancy
+from chimera.kernel import advisory, clock, ids, prepared, tenancy
 from chimera.kernel.errors import Refused, conflict, invalid
 from chimera.kernel.identity import Principal
+from chimera.kernel.prepared import Asked, Row
 
 KEY_LENGTH_MAX = 200
 STORED_STATUSES = frozenset({200, 201, 202, 402})
@@ -47,9 +48,14 @@ class Answer(tenancy.TenantOwned):
 
 
 class Once:
-    """One keyed call: `prior()` locks and looks, `keep()` stores, both inside the call's transaction; `seen()` only looks."""
+    """One keyed call: `prior()` locks and looks, `keep()` stores, both inside the call's transaction; `seen()` only looks.
 
-    def __init__(self, *, key: str, principal: Principal, method: str, path: str, body: bytes) -> None:
+    `said` is what the body says, where it was parsed already.
+    """
+
+    def __init__(
+        self, *, key: str, principal: Principal, method: str, path: str, body: bytes, said: Any = None
+    ) -> None:
         if not key.isascii() or not key.isprintable() or not 1 <= len(key) <= KEY_LENGTH_MAX:
             raise invalid(
                 f"Idempotency-Key must be 1 to {KEY_LENGTH_MAX} printable ASCII characters.",
@@ -57,7 +63,7 @@ class Once:
             )
         self.key, self.principal = key, f"{principal.kind}:{principal.id}"
         self.key_digest = hashlib.sha256(key.encode()).digest()
-        self.request_digest = hashlib.sha256(f"{method} {path}\n".encode() + _canonical(body)).digest()
+        self.request_digest = hashlib.sha256(f"{method} {path}\n".encode() + _canonical(body, said)).digest()
 
     def prior(self) -> tuple[int, dict[str, Any]] | None:
         """The first answer to this call, once no other is at work on it."""
@@ -87,16 +93,8 @@ class Once:
     def keep(self, status: int, answer: bytes) -> None:
         keep_all([(self, status, answer)])
 
-    def row(self, status: int, answer: bytes) -> Answer:
-        """Unsaved."""
-        return Answer(
-            principal=self.principal,
-            key_digest=self.key_digest,
-            request_digest=self.request_digest,
-            status=status,
-            body=self._fernet().encrypt(answer),
-            created_at=clock.now(),
-        )
+    def encrypted(self, answer: bytes) -> bytes:
+        return self._fernet().encrypt(answer)
 
     def _read(self, stored: bytes) -> bytes:
         """409 after a change of SECRET_KEY: doing the call again, as if it were new, might do it twice."""
@@ -137,18 +135,69 @@ def _told(call: Once, found: Answer | None) -> tuple[int, dict[str, Any]] | Refu
 
 def keep_all(answered: Sequence[tuple[Once, int, bytes]]) -> None:
     """Each call's status and answer, in one statement; an older answer to the same key is over, and replaced."""
-    Answer.objects.bulk_create(
-        [call.row(status, answer) for call, status, answer in answered if status in STORED_STATUSES],
-        update_conflicts=True,
-        unique_fields=["tenant_id", "principal", "key_digest"],
-        update_fields=["request_digest", "status", "body", "created_at"],
-    )
+    kept = [one for one in answered if one[1] in STORED_STATUSES]
+    if kept:
+        prepared.ask(*keeping(kept))
 
 
-def _canonical(body: bytes) -> bytes:
+_KEEP = """
+    INSERT INTO kernel_answer (id, tenant_id, principal, key_digest, request_digest, status, body, created_at)
+    SELECT id, %(tenant)s::uuid, principal, key_digest, request_digest, status, body, %(at)s::timestamptz
+    FROM unnest(
+        %(ids)s::uuid[], %(principals)s::text[], %(keys)s::bytea[], %(requests)s::bytea[], %(statuses)s::smallint[],
+        %(bodies)s::bytea[]
+    ) AS kept (id, principal, key_digest, request_digest, status, body)
+    ON CONFLICT (tenant_id, principal, key_digest) DO UPDATE SET request_digest = excluded.request_digest,
+        status = excluded.status, body = excluded.body, created_at = excluded.created_at
+"""
+
+
+def keeping(answered: Sequence[tuple[Once, int, bytes]]) -> Asked:
+    """The statement of `keep_all`, for answers that are to be kept."""
+    return _KEEP, {
+        "tenant": tenancy.current(),
+        "at": clock.now(),
+        "ids": [ids.uuid7() for _ in answered],
+        "principals": [call.principal for call, _, _ in answered],
+        "keys": [call.key_digest for call, _, _ in answered],
+        "requests": [call.request_digest for call, _, _ in answered],
+        "statuses": [status for _, status, _ in answered],
+        "bodies": [call.encrypted(answer) for call, _, answer in answered],
+    }
+
+
+_FREE = "SELECT name FROM unnest(%(names)s::text[]) AS name WHERE pg_try_advisory_xact_lock(hashtextextended(name, 0))"
+_ANSWERED = """
+    SELECT principal, key_digest FROM kernel_answer
+    WHERE principal = ANY(%(principals)s::text[]) AND key_digest = ANY(%(keys)s::bytea[])
+"""
+
+
+def beginning(calls: Sequence[Once]) -> list[Asked]:
+    """Two statements that hold the keys at which nobody else is, and then look for answers. `unanswered` reads their rows."""
+    found = {"principals": [call.principal for call in calls], "keys": [call.key_digest for call in calls]}
+    return [(_FREE, {"names": [call.name() for call in calls]}), (_ANSWERED, found)]
+
+
+def unanswered(calls: Sequence[Once], free: Sequence[Row], answered: Sequence[Row]) -> list[bool]:
+    """Of each call, whether it is ours to do: nobody is at work on its key, and there is no answer, not even an old one.
+
+    Of several with one key that is the first.
+    """
+    ours = {name for (name,) in free}
+    done = {(principal, bytes(digest)) for principal, digest in answered}
+    found = []
+    for call in calls:
+        found.append(call.name() in ours and (call.principal, call.key_digest) not in done)
+        ours.discard(call.name())
+    return found
+
+
+def _canonical(body: bytes, said: Any = None) -> bytes:
     """The same object in another order or spacing is the same call."""
     try:
-        return json.dumps(json.loads(body or b"{}"), sort_keys=True, separators=(",", ":")).encode()
+        parsed = json.loads(body or b"{}") if said is None else said
+        return json.dumps(parsed, sort_keys=True, separators=(",", ":")).encode()
     except (ValueError, RecursionError):
         return body
 

@@ -22,7 +22,8 @@ AsyncClient = async_redis.Redis
 PRIORITIES = ("high", "normal", "low")
 EPOCH = "chimera:epoch"
 AGENTS_HEARD = "chimera:agents:heard"  # sorted set: agents of all tenants by when they were last heard of
-NUDGE_CHANNEL = "chimera:nudge"  # pub/sub: "the log has grown"
+NUDGE_CHANNEL = "chimera:nudge"  # pub/sub: "the log has grown", NUDGE or NUDGE_SOON
+NUDGE, NUDGE_SOON = "1", "soon"
 DISPATCH_CHANNEL = "chimera:dispatched"  # pub/sub: "{tenant}:{role}", a queue has grown
 
 
@@ -142,10 +143,13 @@ def async_client() -> AsyncClient:
     )
 
 
-def nudge() -> None:
-    """Tell the relay that the log has grown; it would find out by polling."""
+def nudge(*, soon: bool = False) -> None:
+    """Tell the relay that the log has grown; it would find out by polling.
+
+    `soon`: by what only viewers look at, and nobody is kept waiting; a busy relay looks at it with the next that matters.
+    """
     try:
         with hint() as redis:
-            redis.publish(NUDGE_CHANNEL, "1")
+            redis.publish(NUDGE_CHANNEL, NUDGE_SOON if soon else NUDGE)
     except Away:
         log.debug("nudge_lost")

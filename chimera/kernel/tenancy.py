@@ -15,6 +15,9 @@ import structlog
 from django.db import connection, models, transaction
 from django.db.migrations.operations.base import Operation
 
+from chimera.kernel import prepared, references
+from chimera.kernel.prepared import Asked
+
 _tenant: ContextVar[UUID | None] = ContextVar("chimera_tenant", default=None)
 _system: ContextVar[bool] = ContextVar("chimera_system", default=False)
 
@@ -34,20 +37,40 @@ def current_or_none() -> UUID | None:
 @contextmanager
 def bound(tenant_id: UUID) -> Iterator[None]:
     """A transaction that sees and writes rows of `tenant_id` alone. Inside itself it is a savepoint."""
-    if _system.get():
-        raise RuntimeError("a transaction of chimera_system cannot be bound to a tenant; leave it first")
     outer = _tenant.get()
     if outer is not None and outer != tenant_id:
         raise RuntimeError("this transaction is bound to another tenant")
-    with transaction.atomic():
+    with _transaction(tenant_id):
         if outer is None:
-            _execute("SELECT set_config('chimera.tenant', %s, true)", [str(tenant_id)])
+            prepared.ask(*binding(tenant_id))
+        yield
+
+
+@contextmanager
+def bound_by_asking(tenant_id: UUID) -> Iterator[Asked]:
+    """A transaction as `bound`, but for whoever asks what this gives before anything else: until then no row is seen."""
+    if _tenant.get() is not None:
+        raise RuntimeError("this transaction is bound to a tenant already")
+    with _transaction(tenant_id):
+        yield binding(tenant_id)
+
+
+@contextmanager
+def _transaction(tenant_id: UUID) -> Iterator[None]:
+    if _system.get():
+        raise RuntimeError("a transaction of chimera_system cannot be bound to a tenant; leave it first")
+    with transaction.atomic():
         token = _tenant.set(tenant_id)
         try:
             with structlog.contextvars.bound_contextvars(tenant=str(tenant_id)):
                 yield
         finally:
             _tenant.reset(token)
+
+
+def binding(tenant_id: UUID) -> Asked:
+    """What binds the present transaction."""
+    return "SELECT set_config('chimera.tenant', %(tenant)s::text, true)", {"tenant": str(tenant_id)}
 
 
 @contextmanager
@@ -57,17 +80,13 @@ def system() -> Iterator[None]:
         raise RuntimeError("this transaction is bound to a tenant; work across tenants needs one of its own")
     with transaction.atomic(durable=not _system.get()):
         if not _system.get():
-            _execute("SET LOCAL ROLE chimera_system")
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL ROLE chimera_system")
         token = _system.set(True)
         try:
             yield
         finally:
             _system.reset(token)
-
-
-def _execute(sql: str, params: list[Any] | None = None) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
 
 
 class TenantOwned(models.Model):
@@ -82,8 +101,8 @@ class TenantOwned(models.Model):
 class SecureTable(Operation):
     """Migration operation: row-level security on a table, and a trigger that keeps references inside the tenant.
 
-    `references` maps a column to the table that it references; foreign keys do not ask row-level security, so the
-    trigger (as owner) refuses a row whose reference belongs to another tenant, or does not exist.
+    `references` maps a column to the table that it references. A row whose reference belongs to another tenant, or does
+    not exist, is refused (chimera.kernel.references).
     """
 
     reversible = True
@@ -104,49 +123,14 @@ class SecureTable(Operation):
         schema_editor.execute(f"CREATE POLICY tenant ON {self.table} USING ({mine}) WITH CHECK ({mine})")
         schema_editor.execute(f"CREATE POLICY across ON {self.table} TO chimera_system USING (true) WITH CHECK (true)")
         if self.references:
-            pairs = ", ".join(f"'{column}', '{table}'" for column, table in self.references.items())
-            columns = ", ".join([*self.references, self.tenant_column])
-            schema_editor.execute(
-                f"CREATE TRIGGER same_tenant BEFORE INSERT OR UPDATE OF {columns} ON {self.table} "
-                f"FOR EACH ROW EXECUTE FUNCTION chimera_same_tenant({pairs})"
-            )
+            watch = references.watch_sql(self.table, self.references, tenant_column=self.tenant_column)
+            schema_editor.execute(watch, params=None)
 
     def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
-        schema_editor.execute(f"DROP TRIGGER IF EXISTS same_tenant ON {self.table}")
+        schema_editor.execute(references.unwatch_sql(self.table))
         schema_editor.execute(f"DROP POLICY IF EXISTS across ON {self.table}")
         schema_editor.execute(f"DROP POLICY IF EXISTS tenant ON {self.table}")
         schema_editor.execute(f"ALTER TABLE {self.table} DISABLE ROW LEVEL SECURITY")
 
     def describe(self) -> str:
         return f"Keep tenants apart in {self.table}"
-
-
-SAME_TENANT_SQL = """
-CREATE OR REPLACE FUNCTION chimera_same_tenant() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
-DECLARE
-    i int := 0;
-    referenced uuid;
-    fits boolean;
-    fresh jsonb := to_jsonb(NEW);
-    before jsonb := '{}';
-BEGIN
-    IF TG_OP = 'UPDATE' AND OLD.tenant_id = NEW.tenant_id THEN
-        before := to_jsonb(OLD);  -- What it references already may be gone by now (a task after 90 days).
-    END IF;
-    WHILE i < TG_NARGS LOOP
-        referenced := NULLIF(fresh ->> TG_ARGV[i], '')::uuid;
-        IF referenced IS NOT NULL AND before ->> TG_ARGV[i] IS DISTINCT FROM fresh ->> TG_ARGV[i] THEN
-            EXECUTE format('SELECT EXISTS (SELECT 1 FROM %I WHERE id = $1 AND tenant_id = $2)', TG_ARGV[i + 1])
-                INTO fits USING referenced, NEW.tenant_id;
-            IF NOT fits THEN
-                RAISE EXCEPTION '% % is not of tenant %', TG_ARGV[i + 1], referenced, NEW.tenant_id
-                    USING ERRCODE = 'foreign_key_violation', CONSTRAINT = TG_TABLE_NAME || '_same_tenant';
-            END IF;
-        END IF;
-        i := i + 2;
-    END LOOP;
-    RETURN NEW;
-END $$;
-REVOKE ALL ON FUNCTION chimera_same_tenant() FROM PUBLIC;
-"""

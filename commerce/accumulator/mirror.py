@@ -7,6 +7,7 @@ from django.conf import settings
 
 from chimera.kernel import eventlog, redis, tenancy
 from chimera.kernel.eventlog import Position
+from chimera.kernel.relay import direct
 from commerce import events
 from commerce.accumulator import days
 from commerce.models import SpendWindow, Transaction
@@ -54,14 +55,27 @@ class Mirror:
 
 def _moved_since(position: Position) -> tuple[Position, Any] | None:
     """Where the log ends now, and the windows whose money moved on the way there; None when that is too far."""
-    touched: set[UUID] = set()
-    for _ in range(BATCHES_MAX):
-        batch = eventlog.read(position, limit=settings.RELAY_BATCH)
-        touched |= {UUID(event.payload["aggregate_id"]) for event in batch if event.type in CHANGING}
-        position = batch[-1].position if batch else position
-        if len(batch) < settings.RELAY_BATCH:
-            return position, SpendWindow.objects.filter(pk__in=_windows(touched), kind=WindowKind.DAY)
-    return None
+    most = BATCHES_MAX * settings.RELAY_BATCH
+    asked = {"xid": str(position.xid), "seq": str(position.seq), "types": sorted(CHANGING), "most": most}
+    ((facts, xid, seq, touched),) = direct.ask(_MOVED, asked)
+    if facts >= most:
+        return None
+    windows = SpendWindow.objects.filter(pk__in=_windows(set(touched)), kind=WindowKind.DAY)
+    return Position(xid, seq), windows
+
+
+# Most facts are of no money: they are gone through where they lie.
+_MOVED = f"""
+    WITH ahead AS MATERIALIZED (
+        SELECT xid, seq, type, aggregate_id FROM kernel_event
+        WHERE (xid, seq) > (%(xid)s::bigint, %(seq)s::bigint) ORDER BY xid, seq LIMIT %(most)s::int
+    ), settled AS MATERIALIZED (
+        SELECT a.* FROM ahead a CROSS JOIN kernel_xidbase b WHERE a.xid < b.base + {eventlog.SETTLED_BELOW}
+    ), last AS (SELECT xid, seq FROM settled ORDER BY xid DESC, seq DESC LIMIT 1)
+    SELECT (SELECT count(*) FROM ahead),
+           coalesce((SELECT xid FROM last), %(xid)s::bigint), coalesce((SELECT seq FROM last), %(seq)s::bigint),
+           ARRAY(SELECT DISTINCT aggregate_id FROM settled WHERE type = ANY(%(types)s::text[]))
+"""
 
 
 def _windows(transaction_ids: set[UUID]) -> set[UUID]:

@@ -5,7 +5,16 @@ They lock windows by id, then transactions by id (docs/locking.md), and move bot
 
 from commerce.actions.keeping import deny_review, keep_by_card, rebind, release_to_resume
 from commerce.actions.purchase import Approval, Outcome, Place, Purchase, Refusal
-from commerce.actions.settlement import capture, capture_all, expire_due, locked, void, void_all, with_open_money
+from commerce.actions.settlement import (
+    capture,
+    capture_all,
+    expire_due,
+    locked,
+    open_money,
+    void,
+    void_all,
+    with_open_money,
+)
 from commerce.actions.spending import lock_ahead, reserve
 
 __all__ = [
@@ -21,6 +30,7 @@ __all__ = [
     "keep_by_card",
     "lock_ahead",
     "locked",
+    "open_money",
     "rebind",
     "release_to_resume",
     "reserve",

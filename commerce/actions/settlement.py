@@ -7,15 +7,17 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from chimera.kernel import clock
+from chimera.kernel import clock, ids, partitions, prepared
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import conflict, invalid
 from chimera.kernel.eventlog import tell
 from chimera.kernel.http.parsing import money_text
+from chimera.kernel.prepared import Asked
 from commerce.actions import windows
 from commerce.events import HoldCaptured, HoldExpired, HoldVoided, SpendDenied
 from commerce.models import Transaction
-from commerce.states import MONEY, DeniedCode, MoneyStatus
+from commerce.queries import CLOCK_SLACK
+from commerce.states import MONEY, MONEY_OPEN, DeniedCode, MoneyStatus
 
 
 def locked(rows: QuerySet[Transaction]) -> list[Transaction]:
@@ -80,9 +82,23 @@ def refuse_reviewed(*, transaction: Transaction, code: DeniedCode, reason: str, 
     tell(SpendDenied.about(transaction, code=str(code), reason=reason[:500]), by=by)
 
 
+def open_money(task_ids: Collection[UUID]) -> Asked:
+    """Answers the ids of those of these tasks that have holds or spends in review. Believed only under the tasks' locks."""
+    first = ids.first_of(min(map(ids.time_of, task_ids)) - CLOCK_SLACK)
+    return _OPEN_MONEY, {"tasks": list(task_ids), "first": first, "beyond": partitions.beyond(), "open": _OPEN}
+
+
 def with_open_money(task_ids: Collection[UUID]) -> set[UUID]:
-    """Which of these tasks have holds or spends in review. Believed only under the tasks' locks."""
-    return set(Transaction.objects.of_tasks(task_ids).open().values_list("task_id", flat=True))
+    """The same, asked."""
+    return {row[0] for row in prepared.ask(*open_money(task_ids))} if task_ids else set()
+
+
+_OPEN = [str(status) for status in MONEY_OPEN]
+_OPEN_MONEY = """
+    SELECT DISTINCT m.task_id FROM commerce_transaction m
+    WHERE m.task_id = ANY(%(tasks)s::uuid[]) AND m.status = ANY(%(open)s::text[])
+      AND m.id >= %(first)s::uuid AND m.id < %(beyond)s::uuid
+"""
 
 
 def capture_all(*, task_id: UUID, by: Actor) -> list[Transaction]:

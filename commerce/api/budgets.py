@@ -27,8 +27,9 @@ BUDGET_HOLDERS = frozenset({Role.FINANCE, Role.ADMIN})
 
 class Budgets(Door):
     allow: ClassVar = {"GET": ANYONE, "POST": BUDGET_HOLDERS}
+    knows: ClassVar = paged("scope", "scope_id")
 
-    @extend_schema(operation_id="budgets_list", parameters=paged("scope", "scope_id"), responses=page_of(BudgetShape))
+    @extend_schema(operation_id="budgets_list", responses=page_of(BudgetShape))
     def get(self, request: Request) -> Response:
         return page(_filtered(request), request, shapes.budgets)
 

@@ -27,12 +27,9 @@ STATUS_OF = {MoneyStatus.HELD: 201, MoneyStatus.REVIEW: 202}
 
 class Transactions(Door):
     allow: ClassVar = {"GET": ANYONE, "POST": SPENDERS}
+    knows: ClassVar = paged("task", "session", "status")
 
-    @extend_schema(
-        operation_id="transactions_list",
-        parameters=paged("task", "session", "status"),
-        responses=page_of(TransactionShape),
-    )
+    @extend_schema(operation_id="transactions_list", responses=page_of(TransactionShape))
     def get(self, request: Request) -> Response:
         return page(_filtered(request), request, show_transactions)
 

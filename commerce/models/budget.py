@@ -69,7 +69,7 @@ class SpendWindow(TenantOwned):
     """
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
-    budget = models.ForeignKey(BudgetConfig, on_delete=models.PROTECT, related_name="windows")
+    budget = models.ForeignKey(BudgetConfig, on_delete=models.PROTECT, related_name="windows", db_index=False)
     kind = models.CharField(max_length=8, choices=[(k.value, k.value) for k in KINDS])
     starts_on = models.DateField(null=True)  # in the tenant's calendar; null for the total
     starts_at = models.DateTimeField(null=True)

@@ -26,8 +26,8 @@ class Transaction(Versioned, TenantOwned):
     """
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
-    task = models.ForeignKey(
-        "swarm.Task", on_delete=models.DO_NOTHING, db_constraint=False, related_name="transactions"
+    task = models.ForeignKey(  # found by `transaction_of_task`
+        "swarm.Task", on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="transactions"
     )
     session_id = models.UUIDField()
     agent_id = models.UUIDField()

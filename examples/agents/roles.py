@@ -14,8 +14,7 @@ ROLES = {
 
 
 def agent_of(role: str, url: str | None = None, key: str | None = None) -> Agent:
-    """HTTP, because `make up` runs two worker processes under one key, and a socket takes over all leases of its key."""
-    agent = Agent(url, key, transport="http")
+    agent = Agent(url, key)
     for type, handler in ROLES[role].items():
         agent.task(type)(handler)
     return agent

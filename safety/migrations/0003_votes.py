@@ -14,7 +14,7 @@ from chimera.kernel.tenancy import SecureTable
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("safety", "0001_initial"),
+        ("safety", "0002_fewer_indexes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -15,8 +15,10 @@ from chimera_sdk import Agent
 Json = dict[str, Any]
 HELLO = {
     "kind": "hello", "agent": "a1", "name": "ada", "role": "worker", "max_slots": 8, "lease_seconds": 60,
-    "heartbeat_seconds": 10, "frame_bytes_max": 262144, "unanswered_max": 256, "leases": [],
+    "heartbeat_seconds": 10, "frame_bytes_max": 262144, "unanswered_max": 256,
 }  # fmt: skip
+RENEWED = {"lease_expires_at": "2026-01-01T00:01:00Z", "commands": []}
+STALE = {"error": {"code": "stale_lease", "detail": "This lease is over."}}
 WAIT_SECONDS = 10
 
 
@@ -39,12 +41,24 @@ class Peer:
     async def say(self, *frames: Json) -> None:
         await self.socket.send(json.dumps(frames[0] if len(frames) == 1 else frames))
 
-    async def hello(self, **changed: Any) -> Json:
-        """Greets; returns the client's `ready`, acknowledged."""
+    async def hello(self, *, again: dict[str, bool] | None = None, **changed: Any) -> Json:
+        """Greets; returns the client's `ready`, acknowledged.
+
+        `again`: the client was here before and beats first, with these tasks; True: the lease is still its own.
+        """
         await self.say(HELLO | changed)
+        if again:
+            beat = await self.hear("heartbeat")
+            assert [lease["task"] for lease in beat["leases"]] == list(again)
+            assert self.kinds() == ["heartbeat"], "and asks for nothing before it is answered"
+            await self.ack(beat, leases=[{"task": task} | (RENEWED if own else STALE) for task, own in again.items()])
         ready = await self.hear("ready")
         await self.ack(ready, slots=ready["slots"])
         return ready
+
+    def kinds(self) -> list[str]:
+        """Of all that was heard, in order."""
+        return [said["kind"] for frame in self.frames for said in frame]
 
     async def ack(self, frame: Json, **more: Any) -> None:
         await self.say({"kind": "ack", "ref": frame["ref"]} | more)

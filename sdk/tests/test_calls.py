@@ -2,6 +2,10 @@
 
 import asyncio
 import time
+import traceback
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
@@ -124,6 +128,76 @@ def test_a_missing_address_or_key_is_said_at_once(url, key, monkeypatch):
     monkeypatch.delenv("CHIMERA_KEY", raising=False)
     with pytest.raises(ChimeraError, match=r"Set CHIMERA_(URL|KEY)"):
         Client(url, key)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://", "http://:80", "http://there:port", "http://[there", "there:8000", "https:///x"]
+)
+def test_an_address_that_leads_nowhere_is_said_at_once(url):
+    with pytest.raises(ChimeraError, match="Set CHIMERA_URL"):
+        Client(url, "chm_x")
+
+
+@pytest.mark.parametrize("key", ["secret", "chm_", "chm_é", "chm_a\nb", "chm_a b", "chm_" + "x" * 200, "Bearer chm_x"])
+def test_what_cannot_be_a_key_is_refused_at_once_and_not_shown(key):
+    with pytest.raises(ChimeraError, match="CHIMERA_KEY") as refused:
+        Client("http://there", key)
+    said = "".join(traceback.format_exception(refused.value))
+    assert key.removeprefix("chm_") not in said or key == "chm_"
+
+
+def test_what_comes_along_with_a_key_from_a_file_is_left_out(monkeypatch):
+    monkeypatch.setenv("CHIMERA_KEY", " chm_x\r\n")
+    monkeypatch.setenv("CHIMERA_URL", "http://there\n")
+    access = Client().access
+    assert (access.url, access.key) == ("http://there", "chm_x")
+
+
+def test_times_ids_and_decimals_are_said_as_the_api_has_them():
+    at, id = datetime(2026, 11, 21, 10, tzinfo=UTC), UUID(int=7)
+    with answering(Answer(201, {"results": []})) as server, Client(server.url, "chm_x") as client:
+        client.tasks.create(session=id, type="t", input={"price": Decimal("0.10")}, not_before=at)
+        assert server.asked[0].body == {
+            "session": str(id), "type": "t", "input_payload": {"price": "0.10"}, "not_before": "2026-11-21T10:00:00+00:00",
+        }  # fmt: skip
+        list(client.tasks.list(session=id, created_after=at))
+        assert server.asked[1].path.endswith(f"session={id}&created_after=2026-11-21T10%3A00%3A00%2B00%3A00")
+        client.tasks.get(id)
+        assert server.asked[2].path == f"/api/v1/tasks/{id}"
+
+
+@pytest.mark.parametrize(
+    ("id", "path"),
+    [("../sessions", "tasks/..%2Fsessions"), ("a?b=c#d", "tasks/a%3Fb%3Dc%23d"), ("%2e%2e", "tasks/%252e%252e")],
+)
+def test_an_id_does_not_lead_elsewhere(id, path):
+    with answering(Answer()) as server, Client(server.url, "chm_x") as client:
+        client.tasks.get(id)
+        client.tasks.cancel(id)
+        assert [asked.path for asked in server.asked] == [f"/api/v1/{path}", f"/api/v1/{path}/cancel"]
+
+
+@pytest.mark.parametrize("id", [None, "", " ", ".", "..", 7, {"id": "t"}])
+def test_what_is_no_id_is_refused_before_it_is_sent(id):
+    with answering(Answer()) as server, Client(server.url, "chm_x") as client:
+        calls = (
+            client.tasks.get,
+            client.tasks.cancel,
+            client.sessions.events,
+            client.budgets.usage,
+            client.sessions.change,
+        )
+        for call in calls:
+            with pytest.raises(ChimeraError, match="is no id"):
+                call(id)
+        assert server.asked == []
+
+
+def test_a_key_goes_to_no_other_server():
+    with answering(Answer()) as other, Client("http://127.0.0.1:9", "chm_x") as client:
+        with pytest.raises(ChimeraError, match="this server alone"):
+            client.get(f"{other.url}/tasks")
+        assert other.asked == []
 
 
 def test_the_key_is_not_shown(monkeypatch):

@@ -2,12 +2,15 @@
 
 import json
 import sys
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
 from chimera_sdk import Away, BudgetExceeded, Fatal, ProblemError, Retry
 from chimera_sdk.backoff import Backoff
-from chimera_sdk.outcome import FRAMES_MAX, encoded, failed, of_answer, of_exception
+from chimera_sdk.outcome import FRAMES_MAX, encoded, failed, of_answer, of_exception, succeeded
 from chimera_sdk.spending import amount_text
 from chimera_sdk.threads import Ended
 from chimera_sdk.work import Work
@@ -42,7 +45,7 @@ def test_a_traceback_is_bounded_in_frames_and_bytes():
         (Fatal("no"), "fatal", False), (Retry("later", code="busy_harbour"), "busy_harbour", True), (Away("away"), "chimera_away", True),
         (BudgetExceeded(402, {"code": "over_day_limit"}), "over_day_limit", False), (ProblemError(422, {"code": "invalid"}), "invalid", False),
         (ProblemError(409, {"code": "lock_held"}), "lock_held", True), (ProblemError(500, {}), "http_500", True),
-        (TimeoutError(), "TimeoutError", True), (Ended(SystemExit(1)), "Ended", True),
+        (TimeoutError(), "TimeoutError", True), (Ended(SystemExit(1)), "SystemExit", True), (SystemExit(1), "SystemExit", True),
     ],
 )  # fmt: skip
 def test_exceptions_say_whether_another_attempt_makes_sense(exc, code, retryable):
@@ -65,6 +68,26 @@ def test_a_handler_may_return_a_dict_or_nothing():
     assert of_answer(None, [{"type": "t", "uri": "u"}]).fields["artifacts"] == [{"type": "t", "uri": "u"}]
     with pytest.raises(TypeError, match="not str"):
         of_answer("text", [])
+
+
+def test_a_success_that_says_no_confidence_has_that_of_its_handler():
+    def told(answer):
+        return of_answer(answer, [], confidence=0.95).fields.get("confidence_score")
+
+    assert told({"n": 1}) == told(None) == told(succeeded({"n": 1})) == 0.95
+    assert told(succeeded({"n": 1}, confidence=0.2)) == 0.2
+    assert told(failed("no", code="no", retryable=False)) is None
+
+
+def test_times_ids_and_decimals_may_stand_in_an_output():
+    at, id = datetime(2026, 11, 21, 10, tzinfo=UTC), UUID(int=7)
+    said = encoded(Work(claim(1)), of_answer({"at": at, "on": at.date(), "id": id, "price": Decimal("0.10")}, []))
+    assert json.loads(said)["output_payload"] == {
+        "at": "2026-11-21T10:00:00+00:00", "on": "2026-11-21", "id": str(id), "price": "0.10",
+    }  # fmt: skip
+    for odd in (at.replace(tzinfo=None), object(), {1, 2}):
+        with pytest.raises(TypeError, match=r"no time zone|is no JSON"):
+            encoded(Work(claim(1)), of_answer({"odd": odd}, []))
 
 
 def test_an_encoded_result_is_plain_ascii():

@@ -70,6 +70,18 @@ def test_results_are_handed_in_until_they_are_answered():
         assert len({str(body) for body in server.bodies("results")}) == 1
 
 
+@pytest.mark.parametrize(
+    "trouble", [outcomes({"error": {"code": "busy", "detail": "Locked."}}), Answer(500), Answer(429)]
+)
+def test_a_good_result_is_kept_while_the_server_has_trouble(trouble):
+    good = outcomes({"status": "completed"})
+    with answering(claims=[claims(1), NOTHING], results=[trouble, good]) as server:
+        work(agent_of(answer), server, lambda: len(server.bodies("results")) == 2)
+        first, again = server.bodies("results")
+        assert first == again
+        assert first["results"][0]["status"] == "succeeded"
+
+
 def test_no_more_is_claimed_than_there_are_slots():
     go_on = asyncio.Event()
 

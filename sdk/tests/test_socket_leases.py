@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from chimera_sdk import Agent, StaleLease
-from speaking import Peer, agent_of, answer, claim, converse
+from speaking import HELLO, RENEWED, Peer, agent_of, answer, claim, converse
 
 
 def test_a_handler_goes_on_across_a_short_disconnection():
@@ -26,7 +26,7 @@ def test_a_handler_goes_on_across_a_short_disconnection():
         await peer.socket.close(1001)
 
     async def second(peer: Peer) -> None:
-        await peer.hello(leases=[claim(1)])
+        await peer.hello(again={"t1": True})
         go_on.set()
         assert (await peer.hear("result"))["output_payload"] == {"runs": 1}
 
@@ -82,18 +82,38 @@ def test_a_lease_that_went_elsewhere_meanwhile_cancels_its_handler():
         await peer.socket.close(1001)
 
     async def second(peer: Peer) -> None:
-        await peer.hello()
+        assert (await peer.hello(again={"t1": False}))["slots"] == 4
         await asyncio.wait_for(cancelled.wait(), 10)
 
     converse(agent_of(slow), first, second)
 
 
-def test_leases_of_a_process_before_us_are_worked_on():
-    async def script(peer: Peer) -> None:
-        await peer.hello(leases=[claim(3) | {"kind": None}])
-        assert (await peer.hear("result"))["task"] == "t3"
+def test_a_server_that_is_busy_is_asked_again_what_we_still_hold():
+    begun, go_on = asyncio.Event(), asyncio.Event()
 
-    converse(agent_of(answer), script)
+    async def slow(task, ctx):
+        begun.set()
+        await go_on.wait()
+        return {}
+
+    async def first(peer: Peer) -> None:
+        await peer.hello()
+        await peer.say(claim(1))
+        await begun.wait()
+        await peer.socket.close(1001)
+
+    async def second(peer: Peer) -> None:
+        await peer.say(HELLO)
+        beat = await peer.hear("heartbeat")
+        await peer.say({"kind": "error", "ref": beat["ref"], "code": "busy", "detail": "Somebody holds a lock."})
+        again = await peer.hear("heartbeat")
+        assert again["leases"] == beat["leases"] == [{"task": "t1", "lease_token": "l1"}]
+        await peer.ack(again, leases=[{"task": "t1"} | RENEWED])
+        assert (await peer.hear("ready"))["slots"] == 4
+        go_on.set()
+        assert (await peer.hear("result"))["task"] == "t1"
+
+    converse(agent_of(slow), first, second)
 
 
 @pytest.mark.parametrize("how", ["command", "heartbeat", "stale"])

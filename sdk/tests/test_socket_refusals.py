@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from answering import Answer, answering
 from chimera_sdk import ProblemError
 from chimera_sdk.lines import NoSocket
 from speaking import Peer, agent_of, answer, claim, converse, speaking
@@ -21,6 +22,31 @@ def test_a_key_that_is_no_good_ends_the_agent(code, status):
     with pytest.raises(ProblemError) as refused:
         asyncio.run(run())
     assert refused.value.status == status
+
+
+def test_a_key_that_ends_while_a_handler_runs_cancels_it():
+    begun, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def slow(task, ctx):
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    async def script(peer: Peer) -> None:
+        await peer.hello()
+        await peer.say(claim(1))
+        await begun.wait()
+        await peer.socket.close(4401)
+
+    async def run() -> None:
+        async with speaking(script) as server:
+            with pytest.raises(ProblemError):
+                await agent_of(slow, url=server.url, key="chm_x").serve()
+            await asyncio.wait_for(cancelled.wait(), 10)
+
+    asyncio.run(run())
 
 
 def test_an_agent_that_is_suspended_drops_its_work_and_asks_again():
@@ -59,7 +85,7 @@ def test_a_handshake_that_is_forbidden_ends_the_agent():
     assert (refused.value.status, refused.value.code) == (403, "refused")
 
 
-@pytest.mark.parametrize("status", [400, 404, 426, 502])
+@pytest.mark.parametrize("status", [400, 404, 426])
 def test_whoever_insists_on_the_socket_is_told_that_there_is_none(status):
     async def run() -> None:
         async with speaking(refuse=status) as server:
@@ -67,3 +93,33 @@ def test_whoever_insists_on_the_socket_is_told_that_there_is_none(status):
 
     with pytest.raises(NoSocket, match=str(status)):
         asyncio.run(run())
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+@pytest.mark.parametrize("transport", ["socket", "auto"])
+def test_a_proxy_whose_server_is_away_is_asked_again(status, transport):
+    async def script(peer: Peer) -> None:
+        await peer.hello()
+
+    async def run() -> None:
+        async with speaking(script, refuse=status) as server:
+            agent = agent_of(answer, url=server.url, key="chm_x", transport=transport)
+            working = asyncio.create_task(agent.serve())
+            async with asyncio.timeout(20):
+                while len(server.headers) < 2:  # noqa: ASYNC110 (the server has no event for it)
+                    await asyncio.sleep(0.01)
+                server.refuse = 0
+                await server.done.wait()
+                assert server.failed is None
+                agent.stop()
+                await working
+
+    asyncio.run(run())
+
+
+def test_an_answer_of_an_older_http_is_no_socket_either():
+    async def run(url: str) -> None:
+        await agent_of(answer, url=url, key="chm_x", transport="socket").serve()
+
+    with answering(Answer(404)) as server, pytest.raises(NoSocket, match=r"HTTP/1\.1"):
+        asyncio.run(run(server.url))

@@ -63,9 +63,14 @@ def hold(agent_id: UUID) -> AgentProfile:
     A lock by name: one of its row would give a claim its id before it has seen the tasks, and its facts would be told
     before what it had seen (docs/locking.md).
     """
-    advisory.hold(f"agent|{agent_id}")
+    advisory.hold(turn_of(agent_id))
     found: AgentProfile = AgentProfile.objects.get_or_refuse(agent_id)
     return found
+
+
+def turn_of(agent_id: UUID) -> str:
+    """The name under which `hold` locks."""
+    return f"agent|{agent_id}"
 
 
 def lock(agent_id: UUID) -> AgentProfile:

@@ -1,6 +1,6 @@
 """Leases: claiming tasks, renewing, and what lapses."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -28,38 +28,41 @@ def free_slots(agent: AgentProfile) -> int:
 
 def held_by(agent: AgentProfile) -> int:
     """How many leases the agent holds."""
-    held: int = Task.objects.filter(agent=agent, status=TaskStatus.RUNNING).count()
+    held: int = Task.objects.so_far().filter(agent=agent, status=TaskStatus.RUNNING).count()
     return held
 
 
 def queued_for(
     agent: AgentProfile, *, limit: int, popped: Sequence[UUID], redis_away: bool, types: Sequence[str] = ()
 ) -> Admitted:
-    """Ids to claim: those Redis gave; tasks that require capabilities; and everything while Redis is away, or of `types`.
+    """Ids to claim: those Redis gave; tasks that require capabilities; and everything while Redis cannot tell.
 
     All locked, and within the concurrency limits. Rows that another claim holds are skipped, so that racing claims
     never wait for one another, except for a limit that they share.
     """
     at = clock.now()
-    queued = Task.objects.filter(status=TaskStatus.QUEUED, role=agent.role).in_open_house()
+    queued = Task.objects.so_far().filter(status=TaskStatus.QUEUED, role=agent.role).in_open_house()
     queued = queued.filter(Q(deadline_at__isnull=True) | Q(deadline_at__gt=at)).filter(
         requires__contained_by=agent.capabilities
     )
-    if types:
-        wanted = Q(type__in=types)
-    elif redis_away:
-        wanted = Q()
-    elif popped or agent.capabilities:
-        wanted = Q(pk__in=popped) | ~Q(requires=[]) if agent.capabilities else Q(pk__in=popped)
-    else:
-        return Admitted([], [])
+    of_types = Q(type__in=types) if types else Q()
+    if redis_away:
+        wanted = [of_types]
+    else:  # Asked for apart, because no index finds both.
+        asked = ((Q(pk__in=popped), popped), (~Q(requires=[]) & of_types, agent.capabilities))
+        wanted = [which for which, why in asked if why]
+    best = sorted({row for which in wanted for row in _best(queued, which, limit, popped)})
+    return limits.admit(role=agent.role, candidates=[(pk, key) for _, pk, key in best], most=limit)
+
+
+def _best(queued: Any, wanted: Q, limit: int, popped: Sequence[UUID]) -> list[tuple[int, UUID, str]]:
+    """Locked; what is best comes first, also when sorted: (-priority, id, concurrency key)."""
     if wanted != Q(pk__in=popped):  # else the first rows of a full key would hide all others
         queued = queued.exclude(concurrency_key__in=limits.full_keys())
-    rows = (
-        queued.filter(wanted).order_by("-priority", "pk").select_for_update(skip_locked=True, of=("self",), no_key=True)
-    )
-    found = list(rows.values_list("pk", "concurrency_key")[: max(limit, len(popped))])
-    return limits.admit(role=agent.role, candidates=found, most=limit)
+    rows = queued.filter(wanted).order_by("-priority", "pk")
+    rows = rows.select_for_update(skip_locked=True, of=("self",), no_key=True)
+    found = rows.values_list("priority", "pk", "concurrency_key")[: max(limit, len(popped))]
+    return [(-priority, task_id, key) for priority, task_id, key in found]
 
 
 def still_queued(task_ids: Sequence[UUID]) -> Any:
@@ -75,7 +78,6 @@ def lease(*, agent: AgentProfile, task_ids: Sequence[UUID], by: Actor) -> list[t
     if not task_ids:
         return []
     at = clock.now()
-    resumes = dict(still_queued(task_ids).values_list("pk", "resume"))
     session = SwarmSession.objects.filter(pk=OuterRef("session_id"))
     still_queued(task_ids).update(
         status=TaskStatus.RUNNING,
@@ -96,13 +98,10 @@ def lease(*, agent: AgentProfile, task_ids: Sequence[UUID], by: Actor) -> list[t
         )
     )
     tell(
-        *(
-            TaskClaimed.about(task, attempt=task.attempt_count, resumed=resumes.get(task.pk) is not None)
-            for task in claimed
-        ),
+        *(TaskClaimed.about(task, attempt=task.attempt_count, resumed=task.resume is not None) for task in claimed),
         by=by,
     )
-    return [(task, resumes.get(task.pk)) for task in claimed]
+    return [(task, task.resume) for task in claimed]
 
 
 def _until(at: datetime, *, begun: Any) -> Any:
@@ -133,26 +132,46 @@ def renew(*, task: Task) -> None:
         raise StaleLease
 
 
-def renew_all(tasks: Iterable[Task], *, always: bool = False) -> set[UUID]:
-    """The same for several RUNNING tasks, in two statements or none; with `always` whatever is left of them.
+def renew_all(tasks: Iterable[Task]) -> set[UUID]:
+    """The same for several RUNNING tasks, in two statements or none.
 
     Answers those that still are their agents', and brings them up to date.
     """
     at = clock.now()
     found = {task.pk: task for task in tasks}
-    due = {pk: t for pk, t in found.items() if always or _left(t, at) < settings.LEASE * RENEW_BELOW}
+    due = {pk: t for pk, t in found.items() if _left(t, at) < settings.LEASE * RENEW_BELOW}
     if not due:
         return set(found)
+    _, still = _extend(due, _until(at, begun=F("started_at")))
+    return set(found) - set(due) | still
+
+
+def adopt_all(tasks: Iterable[Task]) -> set[UUID]:
+    """Give these leases another end, whatever is left of them: whoever saw the one before gives nothing back.
+
+    Later, if it may be later; else a microsecond off. Answers those that have it: who is being settled at this moment is
+    not waited for, and asks again.
+    """
+    found = {task.pk: task for task in tasks}
+    if not found:
+        return set()
+    until = _until(clock.now(), begun=F("started_at"))
+    another = Case(When(lease_expires_at=until, then=until - timedelta(microseconds=1)), default=until)
+    return _extend(found, another)[0]
+
+
+def _extend(due: Mapping[UUID, Task], until: Any) -> tuple[set[UUID], set[UUID]]:
+    """Those that got this end, and all that are their agents' still; brings these up to date."""
     held = Task.objects.filter(
         pk__in=due, lease_token__in=[task.lease_token for task in due.values()], status=TaskStatus.RUNNING
     )
     # In the order of their ids, as others lock them; who is being settled at this moment is not waited for.
     free = list(held.order_by("pk").select_for_update(no_key=True, skip_locked=True).values_list("pk", flat=True))
-    Task.objects.filter(pk__in=free).update(lease_expires_at=_until(at, begun=F("started_at")))
+    Task.objects.filter(pk__in=free).update(lease_expires_at=until)
     still = dict(held.values_list("pk", "lease_expires_at"))
     for pk, ends in still.items():
         due[pk].lease_expires_at = ends
-    return set(found) - set(due) | set(still)
+    return set(free), set(still)
 
 
 def _left(task: Task, at: datetime) -> timedelta:

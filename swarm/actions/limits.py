@@ -62,9 +62,18 @@ def remove(*, limit: ConcurrencyLimit, by: Actor) -> None:
     ConcurrencyLimit.objects.filter(pk=limit.pk).delete()
 
 
+def without(limit: ConcurrencyLimit) -> int | None:
+    """How many may run in its place once it is removed: of a key what keys have by default; None where nothing is left."""
+    if limit.scope != LimitScope.KEY:
+        return None
+    others = ConcurrencyLimit.objects.filter(scope=LimitScope.KEY, value="").exclude(pk=limit.pk)
+    default: int | None = others.values_list("running_max", flat=True).first()
+    return settings.CONCURRENCY_KEY_DEFAULT if default is None else default
+
+
 @dataclass(frozen=True)
 class Admitted:
-    """Which tasks may run now; `early` may not because the tenant or its role runs as many as it may."""
+    """Which tasks may run now; `early` may not because the tenant, its role or the agent runs as many as it may."""
 
     now: list[UUID]
     early: list[UUID]
@@ -73,14 +82,17 @@ class Admitted:
 def admit(*, role: str, candidates: Sequence[tuple[UUID, str]], most: int) -> Admitted:
     """Of these tasks (id, concurrency key), best first, at most `most`. Waits for other claims at the same limits."""
     keys = {key for _, key in candidates if key}
-    if not keys and not _set_for(role, keys):
-        return Admitted([task_id for task_id, _ in candidates[:most]], [])
-    for scope, value in [WHOLE, (LimitScope.ROLE, role), *((LimitScope.KEY, key) for key in sorted(keys))]:
+    found = _set_for(role, keys)
+    wide = [place for place in (WHOLE, (LimitScope.ROLE, role)) if place in found]
+    places = [*wide, *((LimitScope.KEY, key) for key in sorted(keys))]
+    if not places:
+        ids = [task_id for task_id, _ in candidates]
+        return Admitted(ids[:most], ids[most:])
+    for scope, value in places:
         advisory.hold(f"limit|{tenancy.current()}|{scope}|{value}")
-    room = _room(role, keys)
+    room = _room(role, keys, wide)
     admitted = Admitted([], [])
     for task_id, key in candidates:
-        wide = [place for place in (WHOLE, (LimitScope.ROLE, role)) if place in room]
         own = (LimitScope.KEY, key)
         if len(admitted.now) == most or any(room[place] <= 0 for place in wide):
             admitted.early.append(task_id)
@@ -90,9 +102,21 @@ def admit(*, role: str, candidates: Sequence[tuple[UUID, str]], most: int) -> Ad
     return admitted
 
 
+def running() -> "Counter[Place]":
+    """How many tasks run now in all, of each role and under each key, in one statement, without waiting for anybody."""
+    found: Counter[Place] = Counter()
+    rows: Any = Task.objects.so_far().filter(status=TaskStatus.RUNNING).values_list("role", "concurrency_key")
+    for role, key, number in rows.annotate(Count("pk")):
+        found[WHOLE] += number
+        found[(LimitScope.ROLE, role)] += number
+        if key:
+            found[(LimitScope.KEY, key)] += number
+    return found
+
+
 def full_keys() -> set[str]:
     """Keys under which as many tasks run as may, as it seems: the exact word is `admit`'s."""
-    running = Task.objects.filter(status=TaskStatus.RUNNING).exclude(concurrency_key="")
+    running = Task.objects.so_far().filter(status=TaskStatus.RUNNING).exclude(concurrency_key="")
     numbers: dict[str, int] = dict(running.values_list("concurrency_key").annotate(Count("pk")))
     if not numbers:
         return set()
@@ -102,13 +126,15 @@ def full_keys() -> set[str]:
     return {key for key, number in numbers.items() if number >= most.get(key, default)}
 
 
-def _room(role: str, keys: set[str]) -> "Counter[Place]":
-    """How many more may run, by limit; read under the locks."""
-    most = _set_for(role, keys)
+def _room(role: str, keys: set[str], wide: Sequence[Place]) -> "Counter[Place]":
+    """How many more may run, by limit; read under the locks. A wide limit that was set since is the next claim's."""
+    most = {
+        place: number for place, number in _set_for(role, keys).items() if place in wide or place[0] is LimitScope.KEY
+    }
     for key in keys:
         most.setdefault((LimitScope.KEY, key), most.get((LimitScope.KEY, ""), settings.CONCURRENCY_KEY_DEFAULT))
     most.pop((LimitScope.KEY, ""), None)
-    running = Task.objects.filter(status=TaskStatus.RUNNING)
+    running = Task.objects.so_far().filter(status=TaskStatus.RUNNING)
     room: Counter[Place] = Counter(most)
     if WHOLE in most:
         room[WHOLE] -= running.count()

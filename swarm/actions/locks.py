@@ -127,7 +127,7 @@ def _held(lock: ResourceLock) -> Refused:
         code="lock_held",
         holder=lock.holder,
         holder_name=lock.holder_name,
-        expires_at=lock.expires_at.isoformat(),
+        expires_at=clock.written(lock.expires_at),
     )
 
 

@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from chimera.kernel import clock, ids, redis
+from chimera.kernel import clock, ids, prepared, redis
 from chimera.kernel.actors import SYSTEM
 from chimera.kernel.eventlog import tell
+from chimera.kernel.prepared import Row
 from swarm.events import TaskProgressed
 from swarm.models import Task, TaskProgress
 
@@ -104,11 +105,13 @@ def unwritten(task_ids: list[UUID]) -> dict[UUID, dict[str, str]]:
 
 
 def _noted(task_ids: Sequence[UUID]) -> dict[UUID, dict[str, str]]:
-    """What Redis has of these tasks, in one round trip. Empty while it is away."""
+    """What Redis has of these tasks: of most nothing, and then it is asked in one command. Empty while it is away."""
     if not task_ids:
         return {}
     try:
         with redis.hint() as client:
+            if len(task_ids) > 1 and not client.exists(*map(redis.progress, task_ids)):
+                return {}
             pipe = client.pipeline(transaction=False)
             for task_id in task_ids:
                 pipe.hgetall(redis.progress(task_id))
@@ -149,15 +152,35 @@ def latest_noted(task_ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
 
 def latest(task_id: UUID) -> dict[str, Any] | None:
     """The newest progress: from Redis, else from PostgreSQL."""
-    if noted := latest_noted([task_id]):
-        return noted[task_id]
-    kept = TaskProgress.objects.filter(task_id=task_id).order_by("-id").first()
-    if kept is None:
-        return None
+    return latest_all([task_id]).get(task_id)
+
+
+def latest_all(task_ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+    """The same for several, in one round trip and one statement."""
+    noted = latest_noted(task_ids)
+    if left := [task_id for task_id in task_ids if task_id not in noted]:
+        noted |= shown(prepared.ask(LATEST, {"ids": left, "first": min(left), "last": max(left)}))
+    return noted
+
+
+# Of each task the newest that PostgreSQL has. `first` and `last` are the least and the greatest of `ids`.
+LATEST = """
+    SELECT DISTINCT ON (p.task_id) p.task_id, p.phase, p.percentage, p.message, p.metadata, p.created_at
+    FROM swarm_taskprogress p
+    WHERE p.task_id = ANY(%(ids)s::uuid[]) AND p.task_id BETWEEN %(first)s::uuid AND %(last)s::uuid
+    ORDER BY p.task_id, p.id DESC
+"""
+
+
+def shown(rows: Sequence[Row]) -> dict[UUID, dict[str, Any]]:
+    """Rows of LATEST by task."""
     return {
-        "phase": kept.phase,
-        "percentage": float(kept.percentage) if kept.percentage is not None else None,
-        "message": kept.message,
-        "metadata": kept.metadata,
-        "at": kept.created_at.isoformat(),
+        task_id: {
+            "phase": phase,
+            "percentage": float(percentage) if percentage is not None else None,
+            "message": message,
+            "metadata": json.loads(metadata),
+            "at": at.isoformat(),
+        }
+        for task_id, phase, percentage, message, metadata, at in rows
     }

@@ -1,6 +1,6 @@
 """Results: kept once per (task, lease token), whether or not they are applied."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -39,11 +39,6 @@ class Made:
 def earlier(task_id: UUID, lease_token: UUID) -> TaskResult | None:
     """The result already handed in under this lease; a repeated call is answered from it."""
     return TaskResult.objects.filter(task_id=task_id, lease_token=lease_token).first()
-
-
-def leases_with_one(task_ids: Iterable[UUID]) -> set[UUID]:
-    """The lease tokens under which a result of these tasks was handed in."""
-    return set(TaskResult.objects.filter(task_id__in=list(task_ids)).values_list("lease_token", flat=True))
 
 
 def record(*, task: Task, lease_token: UUID, new: NewResult, outcome: str, applied: bool) -> TaskResult:

@@ -4,6 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
+from django.db import connection
+
+from chimera.kernel import clock, ids
 from chimera.kernel.actors import Actor
 from chimera.kernel.eventlog import tell
 from swarm.actions import schedule_times, schedules
@@ -12,6 +16,7 @@ from swarm.models import Schedule, ScheduleRun, Task
 from swarm.states import RUN, CampaignStatus, RunStatus, SessionStatus
 
 OVERLAP = "overlap"
+SWEPT_MAX = 5_000  # rows that one statement deletes: well under a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +97,26 @@ def _tell_fired(schedule: Schedule, run: ScheduleRun, replaced: Task | None, by:
         ),
         by=by,
     )
+
+
+_SWEEP = """
+    DELETE FROM swarm_schedulerun WHERE id IN (
+        SELECT old.id FROM swarm_schedule s CROSS JOIN LATERAL (
+            SELECT id FROM swarm_schedulerun
+            WHERE schedule_id = s.id AND status <> 'waiting' AND id < %(before)s AND id < (
+                SELECT id FROM swarm_schedulerun WHERE schedule_id = s.id ORDER BY id DESC OFFSET %(newest)s - 1 LIMIT 1
+            ) ORDER BY id DESC
+        ) old LIMIT %(most)s
+    )
+"""
+
+
+def sweep() -> int:
+    """Delete one slice of what came of times long ago; a schedule's newest stay, and a run that waits.
+
+    Runs as chimera_system; answers how many. Facts that were told about them stay in the log.
+    """
+    before = ids.first_of(clock.now() - settings.SCHEDULE_RUNS_KEPT)
+    with connection.cursor() as cursor:
+        cursor.execute(_SWEEP, {"before": before, "newest": settings.SCHEDULE_RUNS_KEPT_LEAST, "most": SWEPT_MAX})
+        return int(cursor.rowcount)

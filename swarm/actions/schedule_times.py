@@ -54,12 +54,12 @@ def upcoming_or_refuse(schedule: Schedule) -> datetime:
     if schedule.starts_at and schedule.ends_at and schedule.starts_at >= schedule.ends_at:
         raise invalid("`ends_at` must be later than `starts_at`.", field_name="ends_at")
     found = upcoming(schedule, after=clock.now())
+    if found is None and schedule.ends_at:
+        detail = "No time of `cron` comes before `ends_at`; set `ends_at` later, or to null."
+        raise invalid(detail, field_name="ends_at", code="never_runs")
     if found is None:
-        raise invalid(
-            "No time of `cron` comes before `ends_at`; set `ends_at` later, or to null.",
-            field_name="ends_at",
-            code="never_runs",
-        )
+        detail = "No time of `cron` comes after `starts_at`, not within fifty years; set `starts_at` earlier."
+        raise invalid(detail, field_name="starts_at", code="never_runs")
     return found
 
 

@@ -1,5 +1,6 @@
 """Sessions: create, change, pause, resume, end; stopping one is a flow."""
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from chimera.kernel import clock
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import Stale, conflict
 from chimera.kernel.eventlog import tell
+from chimera.kernel.prepared import Asked
 from swarm.actions import campaigns
 from swarm.events import SessionChanged, SessionCreated, SessionEnded, SessionPaused, SessionResumed, SessionStarted
 from swarm.models import Campaign, SwarmSession, Task
@@ -65,6 +67,24 @@ def lock_for_tasks(session_id: UUID, *, by: Actor) -> SwarmSession:
             f"The session is {session.status}; it takes no new tasks. Create another session.", code="session_ended"
         )
     return session
+
+
+# As above, but for the campaign's look, which is older: a stop that ended it meanwhile has ended the session too.
+_TAKING = """
+    SELECT s.id FROM swarm_swarmsession s LEFT JOIN swarm_campaign c ON c.id = s.campaign_id
+    WHERE s.id = ANY(%(ids)s::uuid[]) AND s.status = ANY(%(at_work)s::text[])
+        AND (c.id IS NULL OR c.status <> ALL(%(over)s::text[]))
+    ORDER BY s.id FOR SHARE OF s SKIP LOCKED
+"""
+_RULE = {
+    "at_work": [str(status) for status in SESSION_OPEN if status != SessionStatus.CREATED],
+    "over": [str(status) for status in campaigns.OVER],
+}
+
+
+def taking_tasks(session_ids: Collection[UUID]) -> Asked:
+    """Finds and holds those of these sessions that take tasks and have begun, as `lock_for_tasks` does; waits for nobody."""
+    return _TAKING, {"ids": sorted(session_ids)} | _RULE
 
 
 def change(

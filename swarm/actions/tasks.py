@@ -1,145 +1,24 @@
-"""Tasks: create and every change of their status. What money and cards need besides stands in the flows."""
+"""Tasks: every change of their status; how they begin stands in `creating`. What money and cards need besides stands in the flows."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import random
 from typing import Any
 from uuid import UUID
 
-from chimera.kernel import clock, ids
-from chimera.kernel.actors import Actor, ActorKind
-from chimera.kernel.errors import StaleLease, conflict, forbidden, invalid, not_found
+from chimera.kernel import clock
+from chimera.kernel.actors import Actor
+from chimera.kernel.errors import StaleLease, conflict, not_found
 from chimera.kernel.eventlog import tell, tell_all
 from swarm.actions import backoff
 from swarm.actions.backoff import Cause
-from swarm.events import TaskBlocked, TaskCancelled, TaskCompleted, TaskCreated, TaskFailed, TaskRequeued, TaskResumed
-from swarm.models import ExternalId, SwarmSession, Task, TaskDependency
+from swarm.events import TaskBlocked, TaskCancelled, TaskCompleted, TaskFailed, TaskRequeued, TaskResumed
+from swarm.models import SwarmSession, Task
 from swarm.models.task import ExecutionMode
 from swarm.states import SESSION_OPEN, TASK, TaskStatus
 
 _RELEASED: dict[str, Any] = {"lease_token": None, "lease_expires_at": None}
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewTask:
-    """What a caller says of a task to be."""
-
-    session_id: UUID
-    type: str
-    input_payload: dict[str, Any]
-    role: str = "worker"
-    requires: tuple[str, ...] = ()
-    description: str = ""
-    metadata: dict[str, Any] = field(default_factory=dict)
-    external_id: str | None = None
-    priority: int = 50
-    parent_task_id: UUID | None = None
-    depends_on: tuple[UUID, ...] = ()
-    max_attempts: int = 3
-    timeout_seconds: int | None = None
-    not_before: datetime | None = None
-    deadline_at: datetime | None = None
-    risk_tier: int = 2
-    execution_mode: str = "auto"
-    concurrency_key: str = ""
-    judged: bool = False
-
-
-def create(*, session: SwarmSession, tasks: Sequence[NewTask], by: Actor) -> list[Task]:
-    """Create tasks of one session, locked by the caller; all or none. PENDING until their ids are handed to Redis."""
-    _check_references(session, tasks)
-    rows = [_row(session, new, by) for new in tasks]
-    _check_external_ids(rows)
-    Task.objects.bulk_create(rows)
-    ExternalId.objects.bulk_create(
-        [ExternalId(value=row.external_id, task_id=row.pk) for row in rows if row.external_id]
-    )
-    TaskDependency.objects.bulk_create(
-        [
-            TaskDependency(task_id=row.pk, depends_on_id=d)
-            for row, new in zip(rows, tasks, strict=True)
-            for d in new.depends_on
-        ]
-    )
-    tell(
-        *(
-            TaskCreated.about(row, parent=new.parent_task_id, depends_on=len(new.depends_on))
-            for row, new in zip(rows, tasks, strict=True)
-        ),
-        by=by,
-    )
-    return rows
-
-
-def _row(session: SwarmSession, new: NewTask, by: Actor) -> Task:
-    if new.deadline_at and new.deadline_at <= clock.now():
-        raise invalid("`deadline_at` lies in the past.", field_name="deadline_at")
-    if new.deadline_at and new.not_before and new.not_before >= new.deadline_at:
-        raise invalid("`not_before` must be earlier than `deadline_at`.", field_name="not_before")
-    return Task(
-        id=ids.uuid7(),
-        session=session,
-        type=new.type,
-        role=new.role,
-        requires=sorted(set(new.requires)),
-        description=new.description,
-        input_payload=new.input_payload,
-        metadata=new.metadata,
-        external_id=new.external_id,
-        priority=new.priority,
-        parent_task_id=new.parent_task_id,
-        max_attempts=new.max_attempts,
-        timeout_seconds=new.timeout_seconds,
-        not_before=new.not_before,
-        deadline_at=new.deadline_at,
-        risk_tier=new.risk_tier,
-        execution_mode=new.execution_mode,
-        concurrency_key=new.concurrency_key,
-        judged=new.judged,
-        created_by=str(by),
-        created_at=clock.now(),
-    )
-
-
-def _check_references(session: SwarmSession, tasks: Sequence[NewTask]) -> None:
-    """Parents and dependencies exist in the same session, and none of them is over in a way that never completes.
-
-    A new task can depend only on tasks that exist already, so no cycle can be made.
-    """
-    named = {d: "depends_on" for new in tasks for d in new.depends_on}
-    named |= {new.parent_task_id: "parent_task" for new in tasks if new.parent_task_id}
-    if not named:
-        return
-    found = {t.pk: t for t in Task.objects.filter(pk__in=named).only("id", "session_id", "status")}
-    for task_id, name in named.items():
-        if task_id not in found:
-            raise invalid(f"`{name}` names {task_id}, which is no task of yours.", field_name=name, code="unknown_task")
-        if found[task_id].session_id != session.pk:
-            raise invalid(
-                f"`{name}` names {task_id}, a task of another session; name one of the same session.",
-                field_name=name,
-                code="other_session",
-            )
-        if name == "depends_on" and found[task_id].status == TaskStatus.CANCELLED:
-            raise invalid(
-                f"Task {task_id} was cancelled; nothing can wait for it.", field_name=name, code="dependency_cancelled"
-            )
-
-
-def _check_external_ids(rows: Sequence[Task]) -> None:
-    given = [row for row in rows if row.external_id]
-    if len({row.external_id for row in given}) != len(given):
-        raise invalid(
-            "The same `external_id` stands twice in this call.", field_name="external_id", code="external_id_taken"
-        )
-    taken = ExternalId.objects.filter(value__in=[row.external_id for row in given]).first()
-    if taken:
-        raise conflict(
-            f"There is a task with external_id {taken.value!r} already.",
-            code="external_id_taken",
-            task=str(taken.task_id),
-        )
 
 
 def lock(task_id: UUID) -> Task:
@@ -153,6 +32,12 @@ def lock_all(task_ids: Iterable[UUID], *, waits: bool = True) -> list[Task]:
     that another transaction holds."""
     rows = Task.objects.select_for_update(no_key=True, skip_locked=not waits)
     return list(rows.filter(pk__in=list(task_ids)).order_by("pk"))
+
+
+def lock_free(task_ids: Iterable[UUID]) -> list[Task]:
+    """Those of many tasks that nobody holds, locked in the order of their ids; without their payloads, which may be large."""
+    rows = Task.objects.select_for_update(no_key=True, skip_locked=True).filter(pk__in=list(task_ids))
+    return list(rows.defer("input_payload", "metadata", "description").order_by("pk"))
 
 
 def check_lease(task: Task, lease_token: UUID, *, agent_id: UUID | None = None) -> None:
@@ -200,12 +85,6 @@ def is_stale(task: Task) -> bool:
     return (session.state_version, campaign_version) != (task.claimed_session_version, task.claimed_campaign_version)
 
 
-def check_planner(task: Task, by: Actor) -> None:
-    """A planner cancels and retries what it created itself; people what they will."""
-    if by.kind is ActorKind.AGENT and task.created_by != str(by):
-        raise forbidden("Another created this task; its planner or a person may do that.", code="not_yours")
-
-
 def block(*, task: Task, reason: str, by: Actor) -> None:
     """Take it from its agent until somebody has looked; `reason` is shown."""
     TASK.advance(task, to=TaskStatus.BLOCKED, blocked_reason=reason[:200], **_RELEASED)
@@ -238,9 +117,9 @@ def complete_all(done: Sequence[Completion]) -> None:
     tell_all([(TaskCompleted.about(one.task, result=one.result_id, says=one.says), one.by) for one in done])
 
 
-def fail(*, task: Task, code: str, message: str, by: Actor) -> None:
-    """For good: it stands in the dead-letter view until it is retried or dropped."""
-    error = {"code": code, "message": message, "retryable": False}
+def fail(*, task: Task, code: str, message: str, retryable: bool = False, by: Actor) -> None:
+    """For good: it stands in the dead-letter view until it is retried or dropped. `retryable` is what its agent said."""
+    error = {"code": code, "message": message, "retryable": retryable}
     TASK.advance(
         task, to=TaskStatus.FAILED, completed_at=clock.now(), blocked_reason="", error=error, resume=None, **_RELEASED
     )
@@ -299,16 +178,25 @@ def go_on(*, task: Task, review_id: UUID, note: str, counts: bool, by: Actor) ->
 
 
 def _ready_or_waiting(task: Task) -> tuple[TaskStatus, datetime | None]:
-    early = task.not_before is not None and task.not_before > clock.now()
-    if early or not Task.objects.filter(pk=task.pk).with_dependencies_met().exists():
-        return TaskStatus.PENDING, None
-    return TaskStatus.QUEUED, clock.now()
+    return (TaskStatus.QUEUED, clock.now()) if task.pk in _ready([task]) else (TaskStatus.PENDING, None)
+
+
+def _ready(those: Sequence[Task]) -> set[UUID]:
+    """Which of them wait neither for their time nor for others."""
+    at = clock.now()
+    due = [task.pk for task in those if task.not_before is None or task.not_before <= at]
+    return set(Task.objects.filter(pk__in=due).with_dependencies_met().values_list("pk", flat=True)) if due else set()
 
 
 def cancel(*, task: Task, reason: str, by: Actor) -> None:
+    cancel_all([task], reason=reason, by=by)
+
+
+def cancel_all(cancelled: Sequence[Task], *, reason: str, swept: bool = False, by: Actor) -> None:
+    """Several tasks, which the caller has locked, in two statements. `swept`: the caller looks after what is below them."""
     error = {"code": "cancelled", "message": reason or f"Cancelled by {by.name}.", "retryable": False}
-    TASK.advance(
-        task,
+    TASK.advance_each(
+        cancelled,
         to=TaskStatus.CANCELLED,
         completed_at=clock.now(),
         blocked_reason="",
@@ -316,17 +204,32 @@ def cancel(*, task: Task, reason: str, by: Actor) -> None:
         resume=None,
         **_RELEASED,
     )
-    tell(TaskCancelled.about(task, reason=reason), by=by)
+    tell(*(TaskCancelled.about(task, reason=reason, swept=swept) for task in cancelled), by=by)
 
 
 def retry(*, task: Task, by: Actor) -> None:
     """A failed task starts anew, with all its attempts; PENDING while it waits for others, or for a person to start it."""
     if task.status != TaskStatus.FAILED:
         raise conflict(f"Only a failed task can be retried; this one is {task.status}.", code=f"task_{task.status}")
-    manual = task.execution_mode == ExecutionMode.MANUAL and task.started_at is None
-    target, queued_at = (TaskStatus.PENDING, None) if manual else _ready_or_waiting(task)
-    TASK.advance(task, to=target, queued_at=queued_at, completed_at=None, attempt_count=0, error=None, resume=None)
-    tell(TaskRequeued.about(task, code="retried", reason=f"retried by {by.name}"), by=by)
+    retry_all([task], by=by)
+
+
+def retry_all(retried: Sequence[Task], *, by: Actor) -> None:
+    """Several failed tasks, which the caller has locked, in a few statements."""
+    ready = _ready([task for task in retried if not never_started(task)])
+    at = clock.now()
+    for target, queued_at, group in (
+        (TaskStatus.QUEUED, at, [task for task in retried if task.pk in ready]),
+        (TaskStatus.PENDING, None, [task for task in retried if task.pk not in ready]),
+    ):
+        again: dict[str, Any] = {"completed_at": None, "attempt_count": 0, "error": None, "resume": None}
+        TASK.advance_each(group, to=target, queued_at=queued_at, **again)
+    tell(*(TaskRequeued.about(task, code="retried", reason=f"retried by {by.name}") for task in retried), by=by)
+
+
+def never_started(task: Task) -> bool:
+    """A manual one for whose start a person has yet to be asked, or was asked in vain."""
+    return task.execution_mode == ExecutionMode.MANUAL and task.started_at is None
 
 
 def read_all(task_ids: Iterable[UUID]) -> dict[UUID, Task]:

@@ -5,6 +5,7 @@ from swarm.admin import (  # noqa: F401  (each registers)
     campaigns,
     dead_letters,
     events,
+    limits,
     locks,
     people,
     schedules,

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 
 from chimera.flows.bulk_tasks import BulkVerb
@@ -93,8 +94,8 @@ class DeadLetterAdmin(TaskAdmin):
 
     # ------------------------------------------------------------------ many at once
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """What the box that appears with the first tick offers; `response_action` does it."""
+    def get_actions(self, request: HttpRequest, **where: Any) -> dict[str, Any]:
+        """What the box that appears with the first tick offers; `response_action` does it. Newer Djangos say `where`."""
         return {v.name: (None, v.name, f"{v.label} the selected") for v in dead_many.open_to(request, self.verbs)}
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -109,5 +110,18 @@ class DeadLetterAdmin(TaskAdmin):
             changelist.all_that_match = dead_many.offer(request, self.verbs, changelist.queryset)
         return changelist
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
-        return dead_many.answer(request, self.verbs, queryset)
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any], **where: Any) -> HttpResponse:
+        """What is for good is asked about first, on a page that also takes the reason."""
+        asked = dead_many.question(request, self.verbs, queryset)
+        if asked is None:
+            return dead_many.answer(request, self.verbs, queryset)
+        title = f"{asked.verb.label} {asked.words}"
+        shown = {
+            **self.admin_site.each_context(request),
+            "crumbs": self.crumbs(title),
+            "title": title,
+            "asked": asked,
+            "form": asked.form,
+            "list": request.get_full_path(),
+        }
+        return TemplateResponse(request, "swarm/deadletter/confirm.html", shown)

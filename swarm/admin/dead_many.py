@@ -19,10 +19,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from chimera.flows.bulk_tasks import BulkVerb, Outcome, change_each
 from chimera.kernel import clock
+from chimera.kernel.console import show
 from chimera.kernel.console.caller import may, principal
 from chimera.kernel.console.verbs import Verb, Why
 from chimera.kernel.errors import forbidden, invalid
 from chimera.kernel.http.problem import as_refusal
+
+NAMED_MAX = 10  # of those that are to be changed for good
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +60,52 @@ def check(request: HttpRequest, verbs: Sequence[Verb]) -> None:
         raise invalid("Choose what is to be done with them: retry, or drop.", field_name="action")
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked before ticked ones are changed for good: `names` are those of the first few of them."""
+
+    verb: Verb
+    form: Why
+    ids: Sequence[str]
+    names: Sequence[str]
+
+    @property
+    def words(self) -> str:
+        return "1 dead letter" if len(self.ids) == 1 else f"{len(self.ids)} dead letters"
+
+
+def question(request: HttpRequest, verbs: Sequence[Verb], matching: QuerySet[Any]) -> Question | None:
+    """None for what needs none: it has been answered, the verb takes no reason, or none of them is there any more."""
+    verb = _asked(request, verbs)
+    if verb.form is not Why or "confirmed" in request.POST:
+        return None
+    rows = list(_meant(request, matching).order_by("pk")[: settings.BULK_TASKS_MAX])
+    names = [show.short(task.description or task.type, 70) for task in rows[:NAMED_MAX]]
+    form = Why(auto_id=f"id_{verb.name}_%s")
+    return Question(verb, form, [str(task.pk) for task in rows], names) if rows else None
+
+
 def answer(request: HttpRequest, verbs: Sequence[Verb], matching: QuerySet[Any]) -> HttpResponse:
     """`matching` is what the list would show, whatever the page. Answers the list again; what came of it is said there."""
-    verb = next(v for v in verbs if v.name == request.POST["action"])
-    said = Why(request.POST)
+    verb, said = _asked(request, verbs), Why(request.POST)
     if not said.is_valid():
         raise invalid("The reason is too long; say it in 2 000 characters.", field_name="reason")
     most = settings.BULK_TASKS_MAX
-    rows = matching if request.POST.get("select_across") == "1" else matching.filter(pk__in=_ticked(request))
-    found = list(rows.order_by("pk").values_list("pk", flat=True)[: most + 1])
+    found = list(_meant(request, matching).order_by("pk").values_list("pk", flat=True)[: most + 1])
     if not found:
         messages.warning(request, "None of them is a dead letter any more; nothing was done.")
     else:
         act = partial(_change, request, verb, found[:most], said.cleaned_data["reason"], more=len(found) > most)
         transaction.on_commit(act)
     return HttpResponseRedirect(request.get_full_path())
+
+
+def _asked(request: HttpRequest, verbs: Sequence[Verb]) -> Verb:
+    return next(verb for verb in verbs if verb.name == request.POST["action"])
+
+
+def _meant(request: HttpRequest, matching: QuerySet[Any]) -> QuerySet[Any]:
+    return matching if request.POST.get("select_across") == "1" else matching.filter(pk__in=_ticked(request))
 
 
 def _ticked(request: HttpRequest) -> list[UUID]:

@@ -4,21 +4,30 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from chimera.flows.run_schedules import run_now
+from chimera.kernel import clock, tenancy
 from chimera.kernel.actors import Actor
 from chimera.kernel.console import panels, show
+from chimera.kernel.console.caller import may, principal
 from chimera.kernel.console.filters import newest
 from chimera.kernel.console.panels import Panel
-from chimera.kernel.console.rows import RowsAdmin
+from chimera.kernel.console.saying import say_when_done
 from chimera.kernel.console.site import site
-from chimera.kernel.console.verbs import Verb, Why
+from chimera.kernel.console.verbs import Verb
+from chimera.kernel.errors import Refused, forbidden
 from swarm.actions import schedules
-from swarm.admin import looks
+from swarm.actions.schedules import NewSchedule
+from swarm.admin import looks, steering
+from swarm.admin.named import NamedAdmin
+from swarm.admin.schedule_forms import New
 from swarm.models import Schedule, ScheduleRun
+from swarm.models.schedule import TaskTemplate
 from swarm.states import SCHEDULE, RunStatus, ScheduleStatus
 
 RUNS_SHOWN_MAX = 50
@@ -58,45 +67,27 @@ VERBS = (
         tone="primary",
         hint="Out of its turn, under the same rule of overlap; the runs below say what came of it.",
     ),
-    Verb(
-        name="pause",
-        label="Pause",
-        past="paused",
-        roles=looks.OPERATORS,
+    steering.pause(
         run=_pause,
-        form=Why,
         offered=lambda s: SCHEDULE.can(s.status, ScheduleStatus.PAUSED),
         hint="What passes meanwhile is not made up for.",
     ),
-    Verb(
-        name="resume",
-        label="Resume",
-        past="resumed",
-        roles=looks.OPERATORS,
-        run=_resume,
-        offered=lambda s: SCHEDULE.can(s.status, ScheduleStatus.ACTIVE),
-        tone="primary",
-    ),
-    Verb(
-        name="stop",
-        label="Stop",
-        past="stopped",
-        roles=looks.OPERATORS,
+    steering.resume(run=_resume, offered=lambda s: SCHEDULE.can(s.status, ScheduleStatus.ACTIVE)),
+    steering.stop(
         run=_stop,
-        form=Why,
         offered=lambda s: SCHEDULE.can(s.status, ScheduleStatus.ENDED),
-        tone="danger",
         hint="For good. Its open task goes on; a run that waits is dropped.",
     ),
 )
 
 
 @admin.register(Schedule, site=site)
-class ScheduleAdmin(RowsAdmin):
+class ScheduleAdmin(NamedAdmin):
     nouns = "Schedules"
-    viewers = looks.VIEWERS
     verbs = VERBS
-    empty_sentence = "No schedule yet. A planner or an operator makes one for a campaign through the API."
+    empty_sentence = (
+        "No schedule yet. An operator makes one for a campaign, here or through the API; so does a planner."
+    )
     quick_links: ClassVar = (
         ("All", {}),
         ("Active", {"status__exact": "active"}),
@@ -106,9 +97,13 @@ class ScheduleAdmin(RowsAdmin):
     list_filter = ("status", "overlap", newest("campaign", "campaign"))
     list_select_related = ("campaign",)
     list_deferred = ("task",)
-    search_fields = ("name__icontains",)
-    search_help_text = "Name or id"
-    ordering = ("-pk",)
+
+    def more_urls(self) -> list[Any]:
+        return [path("new/", self.admin_site.admin_view(self.new_view), name="swarm_schedule_new")]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        links = [(reverse("admin:swarm_schedule_new"), "New schedule")] if may(request, looks.OPERATORS) else []
+        return super().changelist_view(request, {"list_links": links, **(extra_context or {})})
 
     def prepare(self, request: HttpRequest, rows: list[Schedule]) -> None:
         """The latest run of each, in one query."""
@@ -116,10 +111,6 @@ class ScheduleAdmin(RowsAdmin):
         found: dict[UUID, ScheduleRun] = {run.schedule_id: run for run in latest.distinct("schedule_id")}
         for row in rows:
             row.latest = found.get(row.pk)  # type: ignore[attr-defined]
-
-    @admin.display(description="Status")
-    def status_shown(self, schedule: Schedule) -> SafeString:
-        return looks.status(schedule.status)
 
     @admin.display(description="When")
     def when(self, schedule: Schedule) -> SafeString:
@@ -156,6 +147,38 @@ class ScheduleAdmin(RowsAdmin):
             ),
         ]
 
+    # ------------------------------------------------------------------ a new one
+
+    def new_view(self, request: HttpRequest) -> HttpResponse:
+        if not may(request, looks.OPERATORS):
+            raise forbidden("At the console schedules are made by: admin, operator.", code="role")
+        if request.method != "POST":
+            return self._new_page(request, New(initial={"campaign": request.GET.get("campaign", "")}))
+        form, who = New(request.POST), principal(request)
+        if not form.is_valid():
+            return self._new_page(request, form, status=422)
+        try:
+            with tenancy.bound(who.tenant_id):
+                made = _create(form.cleaned_data, who.actor)
+        except Refused as refusal:
+            named = [error["field"] for error in refusal.errors if error["field"] in form.fields]
+            form.add_error(named[0] if named else None, refusal.detail)
+            return self._new_page(request, form, status=refusal.status)
+        say_when_done(request, f"{who.name} made the schedule {made} at {clock.now():%H:%M} UTC.")
+        return HttpResponseRedirect(self.address(made))
+
+    def _new_page(self, request: HttpRequest, form: New, status: int = 200) -> HttpResponse:
+        shown = {
+            **self.admin_site.each_context(request),
+            "crumbs": self.crumbs("New schedule"),
+            "title": "New schedule",
+            "form": form,
+            "submit": "Make the schedule",
+        }
+        return TemplateResponse(request, "console/form.html", shown, status=status)
+
+    # ------------------------------------------------------------------ its page
+
     def _session(self, request: HttpRequest, schedule: Schedule) -> SafeString | str:
         return self.link(request, "swarm.swarmsession", schedule.session_id, schedule.session or "none yet")
 
@@ -173,6 +196,12 @@ class ScheduleAdmin(RowsAdmin):
         note = f"the newest {RUNS_SHOWN_MAX}" if len(found) == RUNS_SHOWN_MAX else ""
         columns = ("Time", "Came of it", "Why, by whom", "Task")
         return panels.table("Runs", columns, rows, empty="It has not run yet.", note=note)
+
+
+def _create(said: dict[str, Any], by: Actor) -> Schedule:
+    new = said["schedule"]
+    asked = NewSchedule(**new | {"task": TaskTemplate(**new["task"])})
+    return schedules.create(campaign_id=UUID(said["campaign"]), new=asked, by=by)
 
 
 def _outcome(run: ScheduleRun) -> SafeString:

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.db.models import Case, When
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -17,6 +18,7 @@ from chimera.kernel.console.panels import Panel
 from chimera.kernel.console.rows import RowsAdmin
 from chimera.kernel.console.site import site
 from chimera.kernel.console.verbs import Verb, Why
+from swarm import queries
 from swarm.actions import progress
 from swarm.admin import looks
 from swarm.models import Task, TaskArtifact, TaskDependency, TaskResult
@@ -24,6 +26,8 @@ from swarm.states import TASK, TaskStatus
 
 HEADING_MAX = 90  # characters; a longer description has a panel of its own
 RELATED_MAX = 50  # rows of one small table
+
+_TELLING_FIRST = Case(When(status=TaskStatus.FAILED, then=0), When(status=TaskStatus.COMPLETED, then=2), default=1)
 
 
 def _cancel(task: Task, said: dict[str, Any], by: Actor) -> None:
@@ -111,6 +115,13 @@ class TaskAdmin(RowsAdmin):
     def heading(self, row: Task) -> str:
         return show.short(row.description or row.type, HEADING_MAX)
 
+    def banner(self, request: HttpRequest, row: Task) -> tuple[str, str] | None:
+        """What would else wait without a word."""
+        unmet = queries.unmet([row.pk], most=1) if row.status == TaskStatus.PENDING else {}
+        if not any(status == TaskStatus.FAILED for _, status in unmet.get(row.pk, ())):
+            return None
+        return "warn", "It waits for a task that has failed, until somebody retries that one or drops it."
+
     def panels(self, request: HttpRequest, task: Task) -> list[Panel]:
         page = show_task(task)
         results = TaskResult.objects.filter(task_id=task.pk).select_related("agent").order_by("-id")
@@ -145,7 +156,7 @@ class TaskAdmin(RowsAdmin):
                     self.link(request, "swarm.task", t.pk, show.short(t.description or t.type, 70)),
                     looks.status(t.status),
                 )
-                for t in found.defer("input_payload", "metadata").order_by("pk")[:RELATED_MAX]
+                for t in found.defer("input_payload", "metadata").order_by(_TELLING_FIRST, "pk")[:RELATED_MAX]
             ]
             shown += [panels.table(title, ("Task", "Status"), rows)] if rows else []
         return shown

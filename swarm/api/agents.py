@@ -19,8 +19,9 @@ from swarm.serializers.basics import Reason
 
 class Agents(Door):
     allow: ClassVar = {"GET": ANYONE, "POST": OPERATORS}
+    knows: ClassVar = paged()
 
-    @extend_schema(operation_id="agents_list", parameters=paged(), responses=page_of(AgentShape))
+    @extend_schema(operation_id="agents_list", responses=page_of(AgentShape))
     def get(self, request: Call) -> Response:
         return page(AgentProfile.objects.all(), request, lambda rows: AgentShape(rows, many=True).data)
 

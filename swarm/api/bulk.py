@@ -3,6 +3,7 @@
 from typing import ClassVar
 from uuid import UUID
 
+from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
@@ -16,9 +17,11 @@ from swarm.serializers.bulk import BulkChange, BulkShape, TaskFilterShape
 from swarm.serializers.tasks import TaskShape
 
 DESCRIPTION = (
-    "Oldest first, each task in a transaction of its own: one that is refused, or has changed meanwhile, is named in"
-    " `failed`, and the others go on. Bounded; while `more`, call again with `after` set to `next`. A planner reaches the"
-    " tasks that it created. A repeat is harmless, so an Idempotency-Key is accepted and ignored."
+    "Oldest first, in groups: a task that is refused, or has changed meanwhile, is named in `failed`, and the others go on."
+    f" One call takes at most {settings.BULK_TASKS_MAX} tasks and some {settings.BULK_SECONDS_MAX} seconds. `more` says that"
+    " it ended before all that match were looked at: call again with the same filter and `after` set to `next`, until"
+    " `more` is false. A planner reaches the tasks that it, or a schedule of its, created. A repeat is harmless, so an"
+    " Idempotency-Key is accepted and ignored."
 )
 
 

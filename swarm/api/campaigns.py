@@ -20,8 +20,9 @@ from swarm.serializers.campaigns import CampaignChange, CampaignShape, NewCampai
 
 class Campaigns(Door):
     allow: ClassVar = {"GET": ANYONE, "POST": OPERATORS}
+    knows: ClassVar = paged()
 
-    @extend_schema(operation_id="campaigns_list", parameters=paged(), responses=page_of(CampaignShape))
+    @extend_schema(operation_id="campaigns_list", responses=page_of(CampaignShape))
     def get(self, request: Call) -> Response:
         return page(CampaignRow.objects.all(), request, lambda rows: CampaignShape(rows, many=True).data)
 

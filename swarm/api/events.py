@@ -59,14 +59,14 @@ class EventsPage(serializers.Serializer[Any]):
 
 class SessionEvents(Door):
     allow: ClassVar = {"GET": ANYONE}
+    knows: ClassVar = (
+        OpenApiParameter("after", OpenApiTypes.STR, description="a position; everything after it is answered"),
+        OpenApiParameter("limit", OpenApiTypes.INT, description=f"1 to {settings.PAGE_MAX}"),
+    )
 
     @extend_schema(
         operation_id="sessions_events",
         description="Ask with `Accept: text/event-stream` for the live feed: each message's id is its position.",
-        parameters=[
-            OpenApiParameter("after", OpenApiTypes.STR, description="a position; everything after it is answered"),
-            OpenApiParameter("limit", OpenApiTypes.INT, description=f"1 to {settings.PAGE_MAX}"),
-        ],
         responses={200: EventsPage},
     )
     def get(self, request: Request, session_id: UUID) -> Response:
@@ -115,6 +115,7 @@ def _open(request: HttpRequest, session_id: UUID) -> Following:
     view.request = view.initialize_request(request)
     view.perform_authentication(view.request)
     view.check_permissions(view.request)
+    view.check_asked(view.request)
     principal: Principal = view.request.user  # type: ignore[assignment]
     after = _after(request.headers.get("Last-Event-ID") or request.GET.get("after"))
     with tenancy.bound(principal.tenant_id):

@@ -4,6 +4,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any, ClassVar
 from uuid import UUID
 
+import structlog
 from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
@@ -12,14 +13,16 @@ from chimera.flows.claim_tasks import claim_tasks, show_claims
 from chimera.flows.finish_many import finish_many
 from chimera.flows.finish_task import Finished, Handed, finish_task
 from chimera.kernel import tenancy
-from chimera.kernel.errors import forbidden
+from chimera.kernel.errors import Refused, forbidden
 from chimera.kernel.http import problem
 from chimera.kernel.http.door import Call, Door
 from chimera.kernel.http.permissions import AGENTS
 from chimera.kernel.identity import Principal
-from swarm import dispatch, liveness, shapes
+from chimera.kernel.relay.slow_lane import is_outage
+from swarm import dispatch, liveness
 from swarm.actions import agents, claims, progress, tasks
 from swarm.actions.results import NewResult
+from swarm.groups.following import following
 from swarm.models import Task
 from swarm.serializers.leases import (
     ClaimsShape,
@@ -32,6 +35,8 @@ from swarm.serializers.leases import (
     ResultAnswer,
     ResultFields,
 )
+
+log = structlog.get_logger()
 
 
 class Claims(Door):
@@ -61,9 +66,9 @@ class Claims(Door):
             self.held, self.slots, self.most = agent.max_slots - free, agent.max_slots, min(self.most, free)
         self.able = self.most > 0 and agent.takes_work
         self.kind = (tuple(self.types), tuple(agent.capabilities))
-        # A list per role cannot tell types apart: who asks for types claims through PostgreSQL, and pops nothing.
-        pops = self.able and not self.types
-        popped = dispatch.pop(tenant_id=principal.tenant_id, role=agent.role, most=self.most) if pops else []
+        popped: Sequence[UUID] | None = []
+        if self.able:
+            popped = dispatch.pop(tenant_id=principal.tenant_id, role=agent.role, most=self.most, types=self.types)
         self.redis_away, self.popped = popped is None, popped or []
 
     @extend_schema(operation_id="claims_create", request=NewClaim, responses=ClaimsShape)
@@ -86,8 +91,10 @@ class Claims(Door):
     def afterwards(self, request: Call, response: Response) -> None:
         """It was heard of. Ids that were popped and not claimed: no longer queued, or of a paused house; what is still
         QUEUED is restocked."""
-        liveness.beat(request.user.agent_id, tasks=self.held + len(self.claimed), slots=self.slots)
-        dispatch.settle(request.user.tenant_id, popped=self.popped, early=self.early, claimed=self.claimed)
+        with following("beat"):
+            liveness.beat(request.user.agent_id, tasks=self.held + len(self.claimed), slots=self.slots)
+        with following("settle"):
+            dispatch.settle(request.user.tenant_id, popped=self.popped, early=self.early, claimed=self.claimed)
 
 
 def _check_role(principal: Principal, roles: list[str]) -> None:
@@ -132,11 +139,14 @@ class TaskResult(Door):
     def post(self, request: Call, task_id: UUID) -> Response:
         said = ResultFields(data=request.data)
         said.is_valid(raise_exception=True)
-        finished = finish_task(_handed(request, task_id, said.validated_data))
-        return Response({"task": shapes.task(finished.task), "outcome": finished.outcome, "review": finished.review_id})
+        finished = finish_task(_handed(request, task_id, said.validated_data, shows=True))
+        return Response({"task": finished.shown, "outcome": finished.outcome, "review": finished.review_id})
+
+    def afterwards(self, request: Call, response: Response) -> None:
+        dispatch.call_freed(request.user.tenant_id, [request.user.agent_id])
 
 
-def _handed(request: Call, task_id: UUID, said: dict[str, Any]) -> Handed:
+def _handed(request: Call, task_id: UUID, said: dict[str, Any], *, shows: bool = False) -> Handed:
     new = NewResult(**{name: value for name, value in said.items() if name != "lease_token"})
     return Handed(
         task_id=task_id,
@@ -144,6 +154,7 @@ def _handed(request: Call, task_id: UUID, said: dict[str, Any]) -> Handed:
         agent_id=request.user.agent_id,
         new=new,
         by=request.user.actor,
+        shows=shows,
     )
 
 
@@ -169,6 +180,8 @@ class ClaimResults(Door):
         read = [_read(request, item) for item in items]
         settled = iter(finish_many(request.user.tenant_id, [one for one in read if isinstance(one, Handed)]))
         answers = [next(settled) if isinstance(one, Handed) else one for one in read]
+        if any(isinstance(answer, Finished) for answer in answers):
+            dispatch.call_freed(request.user.tenant_id, [request.user.agent_id])
         return Response({"outcomes": [_outcome(item, answer) for item, answer in zip(items, answers, strict=True)]})
 
 
@@ -186,7 +199,16 @@ def _outcome(item: dict[str, Any], answer: Finished | Exception) -> dict[str, An
     shown = {"task": str(item.get("task"))[:60]}
     if isinstance(answer, Finished):
         return shown | {"status": answer.outcome, "review": answer.review_id}
-    refusal = problem.as_refusal(answer)
+    return shown | {"error": problem.body(_refusal(answer))}
+
+
+def _refusal(fault: Exception) -> Refused:
+    """What was not foreseen is an answer to this one, too: others of the same call were settled."""
+    if is_outage(fault):
+        detail = "The database could not be reached for this one; nothing was changed, hand it in again."
+        return Refused(detail, code="unavailable", status=503)
+    refusal = problem.as_refusal(fault)
     if refusal is None:
-        raise answer
-    return shown | {"error": problem.body(refusal)}
+        log.error("result_failed", error=repr(fault), exc_info=fault)
+        return Refused("Something broke on our side; the trace id leads to it.", code="internal", status=500)
+    return refusal

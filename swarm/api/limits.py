@@ -13,14 +13,15 @@ from chimera.kernel.http.permissions import ANYONE, OPERATORS
 from chimera.kernel.http.schema import page_of, paged
 from swarm.actions import limits
 from swarm.models import ConcurrencyLimit
-from swarm.serializers.limits import LimitChange, LimitShape, NewLimit
+from swarm.serializers.limits import LimitChange, LimitRemovedShape, LimitShape, NewLimit
 from swarm.states import LimitScope
 
 
 class Limits(Door):
     allow: ClassVar = {"GET": ANYONE, "POST": OPERATORS}
+    knows: ClassVar = paged()
 
-    @extend_schema(operation_id="limits_list", parameters=paged(), responses=page_of(LimitShape))
+    @extend_schema(operation_id="limits_list", responses=page_of(LimitShape))
     def get(self, request: Call) -> Response:
         return page(ConcurrencyLimit.objects.all(), request, lambda rows: LimitShape(rows, many=True).data)
 
@@ -56,9 +57,11 @@ class Limit(Door):
 class LimitRemoval(Door):
     allow: ClassVar = {"POST": OPERATORS}
 
-    @extend_schema(operation_id="limits_remove", request=None, responses=LimitShape)
+    @extend_schema(operation_id="limits_remove", request=None, responses=LimitRemovedShape)
     def post(self, request: Call, limit_id: UUID) -> Response:
-        """What it kept waiting may run from the next claim on; a key then has what keys have by default."""
+        """From the next claim on what it kept waiting may run. A key is never without a limit: it falls back to what every
+        key has, which is one task at a time unless a limit with scope key and no value says more."""
         limit = limits.lock(limit_id)
+        falls_back_to = limits.without(limit)
         limits.remove(limit=limit, by=request.user.actor)
-        return Response(LimitShape(limit).data)
+        return Response({**LimitShape(limit).data, "falls_back_to": falls_back_to})

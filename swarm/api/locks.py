@@ -28,6 +28,7 @@ HOLDERS = AGENTS | OPERATORS
 
 class Locks(Door):
     allow: ClassVar = {"GET": ANYONE, "POST": HOLDERS}
+    knows: ClassVar = paged()
     nudges = False  # no fact is told, here and below
 
     def prepare(self, request: Call) -> None:
@@ -38,7 +39,7 @@ class Locks(Door):
             self.said: dict[str, Any] = new.validated_data
             self.seems_held = lock_hints.is_shown(request.user.tenant_id, self.said["resource"])
 
-    @extend_schema(operation_id="locks_list", parameters=paged(), responses=page_of(LockShape))
+    @extend_schema(operation_id="locks_list", responses=page_of(LockShape))
     def get(self, request: Call) -> Response:
         """Those that are held now, the latest first."""
         held = ResourceLock.objects.all().held(clock.now())

@@ -3,10 +3,8 @@
 While it waits it holds neither a thread nor a connection (docs/adr).
 """
 
-import asyncio
 import json
 import time
-from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -17,7 +15,8 @@ from django.views.decorators.csrf import csrf_exempt
 from chimera.kernel.bridge import in_thread
 from chimera.kernel.http import problem
 from chimera.kernel.http.authentication import principal_of_bearer
-from chimera.kernel.http.waiting import Place, waiters
+from chimera.kernel.http.waiting import Place, until_stirred, waiters
+from swarm import dispatch
 from swarm.api.leases import Claims
 
 _door = Claims.as_view()
@@ -30,19 +29,23 @@ async def _claims(request: HttpRequest) -> HttpResponse:
     if _is_final(response, deadline):
         return response
     try:
-        work, agent = await in_thread(_topics, request)
+        work, agent, slots = await in_thread(_topics, request)
     except Exception as exc:
         return problem.plain(exc)
-    async with waiters().listening(work) as place, waiters().called(agent, place.stirred):
+    async with (
+        waiters().listening(work) as place,
+        waiters().called(agent, place.stirred),
+        waiters().called(slots) as freed,
+    ):
         while True:
             place.stirred.clear()
+            freed.clear()
             place.look(_door_of(response).kind)
             response = await in_thread(_call, request)
             _tell(place, response)
             if _is_final(response, deadline):
                 return response
-            with suppress(TimeoutError):
-                await asyncio.wait_for(place.stirred.wait(), deadline - time.monotonic())
+            await until_stirred(place, freed, deadline, able=_door_of(response).able)
 
 
 def _tell(place: Place, response: HttpResponse) -> None:
@@ -73,10 +76,11 @@ def _call(request: HttpRequest) -> HttpResponse:
     return answered
 
 
-def _topics(request: HttpRequest) -> tuple[str, str]:
-    """Of news of work for its role, and of a word to the agent itself: that it was resumed."""
+def _topics(request: HttpRequest) -> tuple[str, str, str]:
+    """Of news of work for its role, of a word to the agent itself, that it was resumed, and of its slots."""
     principal = principal_of_bearer(request.headers["Authorization"])
-    return f"{principal.tenant_id}:{principal.role}", f"{principal.tenant_id}:{principal.id}"
+    work, own = f"{principal.tenant_id}:{principal.role}", f"{principal.tenant_id}:{principal.id}"
+    return work, own, dispatch.slots_of(principal.tenant_id, principal.id)
 
 
 def _wait_seconds(request: HttpRequest) -> float:

@@ -28,10 +28,9 @@ RUNS_SHOWN_MAX = 20
 
 class Schedules(Door):
     allow: ClassVar = {"GET": ANYONE}
+    knows: ClassVar = paged("status", "campaign")
 
-    @extend_schema(
-        operation_id="schedules_list", parameters=paged("status", "campaign"), responses=page_of(ScheduleShape)
-    )
+    @extend_schema(operation_id="schedules_list", responses=page_of(ScheduleShape))
     def get(self, request: Call) -> Response:
         rows = ScheduleRow.objects.all()
         if campaign := request.query_params.get("campaign"):
@@ -41,10 +40,9 @@ class Schedules(Door):
 
 class CampaignSchedules(Door):
     allow: ClassVar = {"GET": ANYONE, "POST": CREATORS}
+    knows: ClassVar = paged("status")
 
-    @extend_schema(
-        operation_id="campaigns_schedules_list", parameters=paged("status"), responses=page_of(ScheduleShape)
-    )
+    @extend_schema(operation_id="campaigns_schedules_list", responses=page_of(ScheduleShape))
     def get(self, request: Call, campaign_id: UUID) -> Response:
         campaign = Campaign.objects.get_or_refuse(campaign_id)
         return _page(ScheduleRow.objects.filter(campaign=campaign), request)

@@ -24,10 +24,9 @@ CREATORS = OPERATORS | {Role.PLANNER}
 
 class Sessions(Door):
     allow: ClassVar = {"GET": ANYONE, "POST": CREATORS}
+    knows: ClassVar = paged("status", "campaign")
 
-    @extend_schema(
-        operation_id="sessions_list", parameters=paged("status", "campaign"), responses=page_of(SessionShape)
-    )
+    @extend_schema(operation_id="sessions_list", responses=page_of(SessionShape))
     def get(self, request: Call) -> Response:
         rows = SwarmSession.objects.all()
         if status := request.query_params.get("status"):

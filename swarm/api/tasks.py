@@ -7,18 +7,19 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
 from chimera.flows.cancel_task import cancel_task
-from chimera.flows.create_tasks import create_tasks
+from chimera.flows.create_tasks import create_and_show
 from chimera.flows.retry_task import retry_task
 from chimera.kernel.http.door import Call, Door
 from chimera.kernel.http.pages import choice_or_refuse, page, uuid_or_refuse
 from chimera.kernel.http.permissions import ANYONE
 from chimera.kernel.http.schema import page_of, paged
 from swarm import shapes
-from swarm.actions import tasks
-from swarm.actions.tasks import NewTask
+from swarm.actions import planning, tasks
+from swarm.actions.creating import NewTask
 from swarm.api.sessions import CREATORS
 from swarm.models import Task as TaskRow
 from swarm.serializers.basics import ROLES, Reason, choices
+from swarm.serializers.plain_tasks import read_all_plain, read_plain
 from swarm.serializers.tasks import NewTasks, NewTaskShape, TaskShape, TasksShape
 from swarm.states import TaskStatus
 
@@ -36,21 +37,17 @@ def as_new(said: dict[str, Any]) -> NewTask:
 
 class Tasks(Door):
     allow: ClassVar = {"GET": ANYONE, "POST": CREATORS}
+    knows: ClassVar = paged("session", "status", "role", "type", "parent_task")
 
-    @extend_schema(
-        operation_id="tasks_list",
-        parameters=paged("session", "status", "role", "type", "parent_task"),
-        responses=page_of(TaskShape),
-    )
+    @extend_schema(operation_id="tasks_list", responses=page_of(TaskShape))
     def get(self, request: Call) -> Response:
         return page(_filtered(request), request, shapes.tasks)
 
     @extend_schema(operation_id="tasks_create", request=NewTaskShape, responses={201: TaskShape})
     def post(self, request: Call) -> Response:
-        new = NewTaskShape(data=request.data)
-        new.is_valid(raise_exception=True)
-        (task,) = create_tasks(new=[as_new(new.validated_data)], by=request.user.actor)
-        return Response(shapes.task(task), status=201)
+        new = read_plain(request.data) or as_new(NewTaskShape.read(request.data))
+        (shown,) = create_and_show(new=[new], by=request.user.actor)
+        return Response(shown, status=201)
 
 
 def _filtered(request: Call) -> Any:
@@ -74,10 +71,8 @@ class TaskBatch(Door):
 
     @extend_schema(operation_id="tasks_create_many", request=NewTasks, responses={201: TasksShape})
     def post(self, request: Call) -> Response:
-        new = NewTasks(data=request.data)
-        new.is_valid(raise_exception=True)
-        created = create_tasks(new=[as_new(n) for n in new.validated_data["tasks"]], by=request.user.actor)
-        return Response({"tasks": shapes.tasks(created, with_results=False)}, status=201)
+        new = read_all_plain(request.data) or [as_new(n) for n in NewTasks.read(request.data)["tasks"]]
+        return Response({"tasks": create_and_show(new=new, by=request.user.actor)}, status=201)
 
 
 class Task(Door):
@@ -95,7 +90,7 @@ class TaskCancel(Door):
     def post(self, request: Call, task_id: UUID) -> Response:
         said = Reason(data=request.data)
         said.is_valid(raise_exception=True)
-        tasks.check_planner(tasks.read(task_id), request.user.actor)
+        planning.check_planner(tasks.read(task_id), request.user.actor)
         return Response(
             shapes.task(cancel_task(task_id=task_id, reason=said.validated_data["reason"], by=request.user.actor))
         )

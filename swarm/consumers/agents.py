@@ -54,12 +54,11 @@ class AgentConsumer(AsyncWebsocketConsumer):
         self._gone = False
         try:
             worker = await in_thread(working.come_in, self.scope)
-            shown, held = await in_thread(working.leases_of, worker)
         except Exception as fault:
             await self._refuse(fault)
             return
-        seat = self.seat = Seat(worker, held)
-        await self.send(text_data=frames.dumps(_hello(seat, shown)))
+        seat = self.seat = Seat(worker)
+        await self.send(text_data=frames.dumps(_hello(seat)))
         self._pushing = [
             self._spawn(self._until_refused(pushing.push(seat, self._say))),
             self._spawn(self._until_refused(pushing.look_after(seat, self._say))),
@@ -80,6 +79,7 @@ class AgentConsumer(AsyncWebsocketConsumer):
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if self.seat is None or self._gone:
             return
+        self.seat.heard()
         if text_data is None:
             await self._close(NO_TEXT, "Send text frames.")
             return
@@ -154,7 +154,7 @@ class AgentConsumer(AsyncWebsocketConsumer):
         return task
 
 
-def _hello(seat: Seat, leases: list[dict[str, Any]]) -> dict[str, Any]:
+def _hello(seat: Seat) -> dict[str, Any]:
     agent = seat.worker.agent
     return {
         "kind": "hello",
@@ -162,11 +162,10 @@ def _hello(seat: Seat, leases: list[dict[str, Any]]) -> dict[str, Any]:
         "name": agent.name,
         "role": agent.role,
         "max_slots": agent.max_slots,
-        "lease_seconds": settings.LEASE.total_seconds(),
+        "lease_seconds": int(settings.LEASE.total_seconds()),
         "heartbeat_seconds": HEARTBEAT_SECONDS,
         "frame_bytes_max": settings.FRAME_BYTES_MAX,
         "unanswered_max": UNANSWERED_MAX,
-        "leases": leases,
     }
 
 

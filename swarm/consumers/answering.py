@@ -10,7 +10,9 @@ from swarm.actions.results import NewResult
 from swarm.consumers import frames, money
 from swarm.consumers.committing import Beat, Beaten, committing
 from swarm.consumers.seat import Seat
+from swarm.consumers.working import Lease
 
+ADOPT_TRIES = 5  # each waits for its batch; together they are over before the connection before gives its leases back
 Fields = dict[str, Any]
 
 
@@ -46,7 +48,7 @@ async def _finish(seat: Seat, said: frames.Result) -> Fields:
     seat.let_go(said.task, said.lease_token)
     return {
         "task": str(said.task),
-        "status": str(done.task.status),
+        "status": done.status,
         "outcome": done.outcome,
         "review": str(done.review_id) if done.review_id else None,
     }
@@ -66,15 +68,28 @@ def _new(said: frames.Result) -> NewResult:
 
 
 async def _beat(seat: Seat, said: frames.Heartbeat) -> Fields:
-    worker = seat.worker
-    beat = Beat(worker.agent.pk, [(lease.task, lease.lease_token) for lease in said.leases], worker.agent.max_slots)
-    beaten = await committing().beats.add(worker.principal.tenant_id, beat)
+    beaten = await _beaten_by(seat, [(lease.task, lease.lease_token) for lease in said.leases])
     answers = []
     for lease, what in zip(said.leases, beaten, strict=True):
         answers.append(_beaten(seat, lease, what))
         if lease.progress and what.lease_expires_at is not None:
             await _note_down(seat, lease.task, lease.progress)
     return {"leases": answers}
+
+
+async def _beaten_by(seat: Seat, leases: list[tuple[UUID, UUID]]) -> list[Beaten]:
+    """What this seat does not hold it adopts; tries again while somebody settles the task at this very moment."""
+    worker, tries = seat.worker, ADOPT_TRIES
+    while True:
+        adopts = frozenset(lease for lease in leases if not seat.holds(*lease))
+        beat = Beat(worker.agent.pk, leases, worker.agent.max_slots, adopts)
+        beaten = await committing().beats.add(worker.principal.tenant_id, beat)
+        for (task_id, token), what in zip(leases, beaten, strict=True):
+            if what.adopted and what.lease_expires_at is not None:
+                seat.adopt(task_id, Lease(token, what.lease_expires_at))
+        tries -= 1
+        if not tries or all(what.task_id in seat.held for what in beaten if what.lease_expires_at is not None):
+            return beaten
 
 
 def _beaten(seat: Seat, lease: frames.Lease, what: Beaten) -> Fields:

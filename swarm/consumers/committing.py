@@ -5,25 +5,24 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
 
-from chimera.flows.finish_many import finish_alone, finish_together
-from chimera.flows.finish_task import Finished, Handed
 from chimera.flows.spend_many import AT_ONCE_MAX, Answered, Asked, spend_many
 from chimera.kernel import clock, redis, tenancy
-from chimera.kernel.group import LEFT_OVER, Group, Left
+from chimera.kernel.group import Group
 from swarm import liveness
 from swarm.actions import claims, progress, tasks
 from swarm.actions.progress import Note
 from swarm.consumers.working import Looked, Worker, look_after
+from swarm.groups import groups
 from swarm.models import Task
 
 Seated = tuple[Worker, Mapping[UUID, UUID]]  # an agent, and the lease tokens that it holds, by task
-BEATS_GATHER_SECONDS = 0.15  # a beat can wait; a look for each of a thousand agents could not
+BEATS_GATHER_SECONDS = 0.05  # a beat can wait a little; a look for each of a thousand agents could not
 LOOKS_GATHER_SECONDS = 0.25
 RENEW_EVERY_SECONDS = 0.5  # a lease below its half can wait for the next beat: so few writes renew thousands of leases
 RENEW_AT_ONCE_BELOW = 0.3  # of a lease; this one cannot
@@ -36,6 +35,7 @@ class Beat:
     agent_id: UUID
     leases: Sequence[tuple[UUID, UUID]]  # task, lease token
     slots: int
+    adopts: frozenset[tuple[UUID, UUID]] = frozenset()  # those that another connection holds, or none
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Beaten:
     task_id: UUID
     lease_expires_at: datetime | None
     commands: list[str]
+    adopted: bool = False
 
 
 class Committing:
@@ -52,7 +53,7 @@ class Committing:
 
     def __init__(self) -> None:
         most = settings.BATCH_MAX
-        self.results: Group[UUID, Handed, Finished] = Group(_finish, alone=_finish_alone, most=most)
+        self.results = groups().results  # those of plain HTTP calls too
         self.money: Group[UUID, Asked, Answered] = Group(_spend, most=AT_ONCE_MAX)
         self.beats: Group[UUID, Beat, list[Beaten]] = Group(self._beat, most=most, gather_seconds=BEATS_GATHER_SECONDS)
         self.looks: Group[UUID, Seated, Looked] = Group(look_after, most=most, gather_seconds=LOOKS_GATHER_SECONDS)
@@ -68,12 +69,20 @@ class Committing:
                 for task_id, token in beat.leases
                 if task_id in found and tasks.holds(found[task_id], token, agent_id=beat.agent_id)
             }
-            held = [found[task_id] for task_id, _ in valid]
+            asked = {lease for beat in beats for lease in beat.adopts}
+            adopted = claims.adopt_all([found[task_id] for task_id, _ in valid & asked])
+            held = [found[task_id] for task_id, _ in valid if task_id not in adopted]
             kept = claims.renew_all(held) if self._renews(tenant_id, held) else {task.pk for task in held}
+            kept |= adopted
         liveness.beat_all({beat.agent_id: (len(beat.leases), beat.slots) for beat in beats})
         return [
             [
-                _beaten(found.get(task_id), task_id, (task_id, token) in valid and task_id in kept)
+                _beaten(
+                    found.get(task_id),
+                    task_id,
+                    holds=(task_id, token) in valid and task_id in kept,
+                    adopted=task_id in adopted and (task_id, token) in beat.adopts,
+                )
                 for task_id, token in beat.leases
             ]
             for beat in beats
@@ -92,29 +101,16 @@ class Committing:
         return True
 
 
-def _finish(tenant_id: UUID, handed: Sequence[Handed]) -> list[Finished | Literal[Left.OVER]]:
-    """What passes plainly, together; the rest in transactions of their own, for which nobody waits but they."""
-    done = finish_together(tenant_id, handed)
-    redis.nudge()
-    return [done.get(place, LEFT_OVER) for place in range(len(handed))]
-
-
-def _finish_alone(tenant_id: UUID, one: Handed) -> Finished:
-    done = finish_alone(tenant_id, one)
-    redis.nudge()
-    return done
-
-
 def _spend(tenant_id: UUID, asked: Sequence[Asked]) -> list[Answered | Exception]:
     answered = spend_many(tenant_id, asked)
     redis.nudge()
     return answered
 
 
-def _beaten(task: Task | None, task_id: UUID, holds: bool) -> Beaten:
+def _beaten(task: Task | None, task_id: UUID, *, holds: bool, adopted: bool) -> Beaten:
     if task is None or not holds:
         return Beaten(task_id, None, ["stop"])
-    return Beaten(task_id, task.lease_expires_at, liveness.commands(task))
+    return Beaten(task_id, task.lease_expires_at, liveness.commands(task), adopted)
 
 
 def _note(tenant_id: UUID, notes: Sequence[Note]) -> list[None]:
@@ -131,4 +127,8 @@ _by_loop: "WeakKeyDictionary[asyncio.AbstractEventLoop, Committing]" = WeakKeyDi
 
 def committing() -> Committing:
     """The groups of the running loop."""
-    return _by_loop.setdefault(asyncio.get_running_loop(), Committing())
+    loop = asyncio.get_running_loop()
+    found = _by_loop.get(loop)
+    if found is None:
+        found = _by_loop[loop] = Committing()
+    return found

@@ -15,6 +15,7 @@ from chimera.kernel.http.parsing import MoneyField, ScoreField, StrictFloatField
 METADATA_BYTES_MAX = 16_384
 REF_LENGTH_MAX = 80
 REF_NUMBER_MAX = 2**63
+HALF_SURROGATE = "Contains half of a surrogate pair, which is no text."
 
 
 def wrong(code: str, message: str, field: str = "") -> PydanticCustomError:
@@ -56,7 +57,7 @@ def _text(value: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise wrong("invalid", "Contains half of a surrogate pair, which is no text.") from None
+        raise wrong("invalid", HALF_SURROGATE) from None
     return value.strip()
 
 

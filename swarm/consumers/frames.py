@@ -1,20 +1,18 @@
 """What agents say over their socket (/docs/agent-socket.md): frames read strictly, one by one, so that a bad one harms no other.
 
 A frame is a JSON object or a list of them. The rules for each field are those of the HTTP call of the same name, and so are
-the codes of what is wrong with it.
+the codes and the words of what is wrong with it (wording.py).
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from django.conf import settings
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic import model_validator as check_together
-from pydantic_core import ErrorDetails
 from rest_framework.utils.encoders import JSONEncoder
 
 from chimera.kernel.errors import Refused
 from chimera.kernel.http.parsing import read_json
-from chimera.kernel.http.problem import OWN_CODES
 from swarm.consumers.fields import (
     Filled,
     Id,
@@ -31,8 +29,7 @@ from swarm.consumers.fields import (
     listed,
     wrong,
 )
-
-ERRORS_MAX = 20  # of one item that are named
+from swarm.consumers.wording import refused
 
 
 class Strict(BaseModel):
@@ -147,7 +144,8 @@ class Void(Keyed):
 
 Said = Ready | Heartbeat | Progress | Result | Spend | Capture | Void
 _said: TypeAdapter[Said] = TypeAdapter(Annotated[Said, Field(discriminator="kind")])
-KINDS = ("ready", "heartbeat", "progress", "result", "spend", "capture", "void")
+_MODELS: dict[str, type[Frame]] = {kind.__name__.lower(): kind for kind in get_args(Said)}
+KINDS = tuple(_MODELS)
 
 
 def split(raw: str) -> list[Any]:
@@ -168,50 +166,13 @@ def read(item: Any) -> Said:
     try:
         return _said.validate_python(item)
     except ValidationError as error:
-        raise _refused(error) from None
+        raise refused(error, _MODELS) from None
 
 
 def ref_of(item: Any) -> Any:
     """What an answer repeats, even to an item that could not be read; None for anything odd."""
     ref = item.get("ref") if isinstance(item, dict) else None
     return ref if is_ref(ref) else None
-
-
-_CODES = {
-    "missing": "required",
-    "extra_forbidden": "unknown_field",
-    "string_too_long": "max_length",
-    "too_long": "max_length",
-    "literal_error": "invalid_choice",
-    "greater_than_equal": "min_value",
-    "less_than_equal": "max_value",
-    "list_type": "not_a_list",
-}
-
-
-def _refused(error: ValidationError) -> Refused:
-    errors = [_named(fault) for fault in error.errors(include_url=False)[:ERRORS_MAX]]
-    first = errors[0]
-    where = f"{first['field']}: " if first["field"] else ""
-    code = first["code"] if len(errors) == 1 and first["code"] in OWN_CODES else "invalid"
-    return Refused(f"{where}{first['message']}", code=code, status=422, errors=errors)
-
-
-def _named(fault: ErrorDetails) -> dict[str, str]:
-    said: dict[str, Any] = fault.get("ctx", {})
-    field = said.get("field") or _path(fault["loc"][1:])
-    return {"field": field, "code": _code(fault, ours="field" in said), "message": fault["msg"]}
-
-
-def _code(fault: ErrorDetails, *, ours: bool) -> str:
-    if ours:
-        return fault["type"]
-    return "null" if fault["input"] is None else _CODES.get(fault["type"], "invalid")
-
-
-def _path(parts: tuple[int | str, ...]) -> str:
-    """As the API names fields: error.code, artifacts.0.type."""
-    return ".".join(str(part)[:60] for part in parts).replace("\x00", "")
 
 
 _encoder = JSONEncoder(separators=(",", ":"), ensure_ascii=True)

@@ -23,7 +23,7 @@ log = structlog.get_logger()
 LOOK_AFTER_SECONDS = 10.0  # what became of a key, an agent or its leases without a word about it is found within this
 FULL_ELSEWHERE_SECONDS = 5.0  # an agent that holds all it may through another process's connections tries again
 FAULT_SECONDS = 1.0
-GRACE_SECONDS = 1.0  # an agent that comes again within this goes on with its leases
+GRACE_SECONDS = 1.0  # an agent that comes again and beats within this goes on with its leases
 SHOW_OUT = frozenset({401, 403})
 
 Say = Callable[[dict[str, Any]], None]
@@ -82,7 +82,6 @@ async def _take(seat: Seat, most: int) -> Taken:
 
 async def look_after(seat: Seat, say: Say) -> None:
     """Whatever changes about the agent or its leases without its doing. Raises Refused when it may not stay."""
-    told: dict[UUID, list[str]] = {}
     async with waiters().called(seat.own_topic) as called:
         while True:
             with suppress(TimeoutError):
@@ -97,22 +96,21 @@ async def look_after(seat: Seat, say: Say) -> None:
                 log.warning("look_failed", agent=str(seat.worker.agent.pk), error=repr(fault))
                 continue
             seat.worker.agent = looked.agent
-            told = _commanded(seat, say, holding, looked, told)
+            _command(seat, say, holding, looked)
             seat.stirred.set()  # it may take more, or less
 
 
-def _commanded(
-    seat: Seat, say: Say, holding: dict[UUID, UUID], looked: Looked, told: dict[UUID, list[str]]
-) -> dict[UUID, list[str]]:
+def _command(seat: Seat, say: Say, holding: dict[UUID, UUID], looked: Looked) -> None:
     """Each command once for as long as it holds."""
     for task_id in looked.over:
         if task_id in seat.held:
-            say({"kind": "command", "name": "stop", "task": str(task_id)})
+            if "stop" not in seat.told.get(task_id, ()):
+                say({"kind": "command", "name": "stop", "task": str(task_id)})
             seat.let_go(task_id, holding[task_id])
     for task_id, names in looked.commands.items():
-        for name in set(names) - set(told.get(task_id, ())):
+        for name in set(names) - set(seat.told.get(task_id, ())):
             say({"kind": "command", "name": name, "task": str(task_id)})
-    return looked.commands
+    seat.told = looked.commands
 
 
 async def _stirred(seat: Seat, seconds: float | None) -> None:
@@ -139,6 +137,7 @@ async def give_back(seat: Seat) -> None:
     await asyncio.sleep(GRACE_SECONDS)
     seat.leave()
     await _returned(seat.worker, dict(seat.held))
+    seat.stir_all()
 
 
 async def _give_back_taken(worker: Worker, taking: "asyncio.Future[Taken]") -> None:
@@ -147,7 +146,6 @@ async def _give_back_taken(worker: Worker, taking: "asyncio.Future[Taken]") -> N
     except Exception as fault:
         log.info("nothing_taken", error=repr(fault))
         return
-    await asyncio.sleep(GRACE_SECONDS)
     await _returned(worker, taken.leases)
 
 

@@ -1,4 +1,4 @@
-"""An agent at its socket: what it wants, and the leases that it holds as far as is known here."""
+"""An agent at its socket: what it wants, and the leases that it holds through it, as far as is known here."""
 
 import asyncio
 from collections import defaultdict
@@ -11,13 +11,20 @@ from swarm.consumers.working import Lease, Worker
 
 
 class Seat:
-    """`stirred` is set when there may be more room than before."""
+    """It holds what was pushed to it, and what it adopted by a beat; an agent may sit at several at a time.
 
-    def __init__(self, worker: Worker, held: dict[UUID, Lease]) -> None:
-        self.worker, self.held = worker, held
+    `stirred` is set when there may be more room than before.
+    """
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self.held: dict[UUID, Lease] = {}
+        self.told: dict[UUID, list[str]] = {}  # the commands that hold, by task
         self.wanted = 0
         self.types: Sequence[str] = ()
         self.stirred = asyncio.Event()
+        self._heard_at = clock.now()
+        self._is_mute = False  # it let a lease end without a word: frozen, perhaps, with its connection still open
         _seats[worker.agent.pk].add(self)
 
     def leave(self) -> None:
@@ -45,24 +52,48 @@ class Seat:
         self.stirred.set()
         return self.wanted
 
+    def heard(self) -> None:
+        """It said something."""
+        self._heard_at = clock.now()
+        if self._is_mute:
+            self._is_mute = False
+            self.stirred.set()
+
     def room(self) -> int:
-        """How many more tasks it wants and may have. A lease that has ended without a word takes up none."""
-        if not self.worker.agent.takes_work:
+        """How many more tasks it wants and may have, as far as is known here.
+
+        A lease that ended without a word takes up none, and whoever let it end so gets nothing until it says something.
+        """
+        for lease in self.held.values():
+            self._listen_for(lease)
+        if self._is_mute or not self.worker.agent.takes_work:
             return 0
-        return max(0, min(self.wanted, self.worker.agent.max_slots) - len(self.live()))
+        held = sum(len(seat.live()) for seat in self._all())
+        return max(0, min(self.wanted - len(self.live()), self.worker.agent.max_slots - held))
+
+    def _listen_for(self, lease: Lease) -> None:
+        if self._heard_at < lease.expires_at <= clock.now():
+            self._is_mute = True
 
     def live(self) -> dict[UUID, Lease]:
         at = clock.now()
         return {task_id: lease for task_id, lease in self.held.items() if lease.expires_at > at}
 
     def next_end(self) -> float | None:
-        """Seconds until the first of its leases ends."""
-        ends = [lease.expires_at for lease in self.live().values()]
+        """Seconds until the first lease of this agent ends."""
+        ends = [lease.expires_at for seat in self._all() for lease in seat.live().values()]
         return (min(ends) - clock.now()).total_seconds() if ends else None
 
     def holds(self, task_id: UUID, token: UUID) -> bool:
         lease = self.live().get(task_id)
         return lease is not None and lease.token == token
+
+    def adopt(self, task_id: UUID, lease: Lease) -> None:
+        """From now on it is this seat that gives it back; others of this process have it no longer."""
+        for seat in self._all():
+            seat.held.pop(task_id, None)
+        self.held[task_id] = lease
+        self.stir_all()
 
     def renewed(self, task_id: UUID, token: UUID, until: datetime) -> None:
         lease = self.held.get(task_id)
@@ -71,11 +102,20 @@ class Seat:
 
     def let_go(self, task_id: UUID, token: UUID) -> None:
         """The lease is over, whoever ended it: its slot is free, at each socket of this agent."""
-        for seat in _seats.get(self.worker.agent.pk, ()):
+        for seat in self._all():
             lease = seat.held.get(task_id)
             if lease is not None and lease.token == token:
+                seat._listen_for(lease)
                 del seat.held[task_id]
+        self.stir_all()
+
+    def stir_all(self) -> None:
+        """There may be more room at each socket of this agent: they share its slots."""
+        for seat in self._all():
             seat.stirred.set()
+
+    def _all(self) -> "set[Seat]":
+        return _seats.get(self.worker.agent.pk, set())
 
 
 _seats: dict[UUID, set[Seat]] = defaultdict(set)  # of this process, by agent

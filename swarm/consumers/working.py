@@ -17,8 +17,9 @@ from chimera.kernel.identity import Principal
 from chimera.kernel.sweep import one_by_one
 from swarm import dispatch, liveness
 from swarm.actions import agents, claims, tasks
+from swarm.groups.following import following
 from swarm.models import AgentKey, AgentProfile, Task
-from swarm.states import AgentStatus, TaskStatus
+from swarm.states import AgentStatus
 
 
 @dataclass
@@ -65,25 +66,15 @@ def come_in(scope: dict[str, Any]) -> Worker:
         raise forbidden("This key may only read; use one with the scope `write`.", code="scope")
     with tenancy.bound(principal.tenant_id):
         agent = agents.hear(principal.agent_id, by=principal.actor)
+        held = claims.held_by(agent)
     check_at_large(agent)
+    liveness.beat(agent.pk, tasks=held, slots=agent.max_slots)
     return Worker(principal, agent)
 
 
 def check_at_large(agent: AgentProfile) -> None:
     if agent.status == AgentStatus.SUSPENDED:
         raise forbidden("This agent was suspended; an operator lets it in again.", code="agent_suspended")
-
-
-def leases_of(worker: Worker) -> tuple[list[dict[str, Any]], dict[UUID, Lease]]:
-    """What the agent holds already, renewed: from now on it lives here, and its old connection returns nothing."""
-    with tenancy.bound(worker.principal.tenant_id):
-        agents.hold(worker.agent.pk)
-        held = list(Task.objects.filter(agent=worker.agent, status=TaskStatus.RUNNING).order_by("pk"))
-        kept = claims.renew_all(held, always=True)
-        mine = [Claim(task, None) for task in held if task.pk in kept]
-        shown = show_claims(mine)
-    liveness.beat(worker.agent.pk, tasks=len(mine), slots=worker.agent.max_slots)
-    return shown, known(mine)
 
 
 def look_after(tenant_id: UUID, seated: Sequence[tuple[Worker, Mapping[UUID, UUID]]]) -> list[Looked | Exception]:
@@ -126,24 +117,27 @@ def _looked(
 def take(worker: Worker, most: int, types: Sequence[str]) -> Taken:
     """At most `most` tasks for it; the database is asked only when Redis has ids, or cannot tell."""
     principal, agent = worker.principal, worker.agent
-    popped = [] if types else dispatch.pop(tenant_id=principal.tenant_id, role=agent.role, most=most)
-    if popped == [] and not types and not agent.capabilities:
+    popped = dispatch.pop(tenant_id=principal.tenant_id, role=agent.role, most=most, types=types)
+    if popped == [] and not agent.capabilities:
         return Taken([], {})
-    with tenancy.bound(principal.tenant_id):
+    with tenancy.bound_by_asking(principal.tenant_id) as binding:
         got = claim_tasks(
             agent_id=agent.pk,
             most=most,
             popped=popped or [],
             redis_away=popped is None,
             types=types,
+            binding=binding,
             by=principal.actor,
         )
         shown = show_claims(got.claims)
         able = bool(got.claims) or _may_take(agent.pk)
     mine = [claim.task for claim in got.claims]
     if mine:
-        redis.nudge()
-    dispatch.settle(principal.tenant_id, popped=popped or (), early=got.early, claimed=mine)
+        with following("nudge"):
+            redis.nudge(soon=True)
+    with following("settle"):
+        dispatch.settle(principal.tenant_id, popped=popped or (), early=got.early, claimed=mine)
     return Taken(shown, known(got.claims), more=_more(got, popped or (), most), able=able)
 
 

@@ -3,12 +3,11 @@
 Redis only hints. A lost id comes back by `restock`, a doubled id finds its task no longer QUEUED.
 """
 
+from swarm.dispatch.calling import call_agent, call_freed, call_holder, call_house, slots_of
 from swarm.dispatch.dealing import deal
 from swarm.dispatch.keys import next_of_key
 from swarm.dispatch.lists import INFLIGHT_SECONDS, pop, settle
 from swarm.dispatch.reactions import (
-    call_agent,
-    call_holder,
     extend_inflight,
     left_running,
     open_house,
@@ -20,7 +19,9 @@ from swarm.dispatch.stock import queue_due, restock
 __all__ = [
     "INFLIGHT_SECONDS",
     "call_agent",
+    "call_freed",
     "call_holder",
+    "call_house",
     "deal",
     "extend_inflight",
     "left_running",
@@ -32,4 +33,5 @@ __all__ = [
     "release_dependents",
     "restock",
     "settle",
+    "slots_of",
 ]

@@ -8,27 +8,36 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from chimera.kernel import tenancy
 from chimera.kernel.eventlog import Recorded
+from chimera.kernel.relay import direct
+from swarm.dispatch import queueing
 from swarm.dispatch.lists import Queued, push
-from swarm.models import Task
-from swarm.states import TaskStatus
 
 
 def next_of_key(events: Sequence[Recorded], pipe: Any) -> None:
-    """For each task of a key that left RUNNING, one that waits: the best first."""
+    """For each task of a key that ended, one that waits: the best first. One statement for all keys of all tenants."""
     freed: Counter[tuple[UUID, str]] = Counter()
     for event in events:
         if key := event.payload.get("concurrency_key"):
             freed[(event.tenant_id, key)] += 1
-    for (tenant_id, key), number in freed.items():
-        with tenancy.bound(tenant_id):
-            waiting = Task.objects.filter(status=TaskStatus.QUEUED, concurrency_key=key).in_open_house()
-            rows = waiting.order_by("-priority", "pk").values_list("pk", "tenant_id", "role", "priority", "requires")
-            push(
-                [
-                    Queued(pk, tenant, role, priority, bool(needs))
-                    for pk, tenant, role, priority, needs in rows[:number]
-                ],
-                pipe,
-            )
+    if not freed:
+        return
+    asked = {
+        "tenants": [tenant_id for tenant_id, _ in freed],
+        "keys": [key for _, key in freed],
+        "numbers": list(freed.values()),
+    }
+    push([Queued(*row) for row in direct.ask(_NEXT, queueing.rule() | asked)], pipe)
+
+
+_NEXT = f"""
+    SELECT next.id, next.tenant_id, next.role, next.priority, next.type, next.demands
+    FROM unnest(%(tenants)s::uuid[], %(keys)s::text[], %(numbers)s::int[]) AS freed(tenant, key, number)
+    CROSS JOIN LATERAL (
+        SELECT t.id, t.tenant_id, t.role, t.priority, t.type, cardinality(t.requires) > 0 AS demands
+        FROM swarm_task t {queueing.OPEN_HOUSE}
+        WHERE t.tenant_id = freed.tenant AND t.concurrency_key = freed.key AND t.concurrency_key <> ''
+          AND t.status = 'queued' AND {queueing.IN_OPEN_HOUSE}
+        ORDER BY t.priority DESC, t.id LIMIT freed.number
+    ) next
+"""

@@ -3,13 +3,15 @@
 The statements are the relay's own: as chimera_system, each a transaction of its own and planned once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
-from chimera.kernel import clock, ids
+from chimera.kernel import clock, ids, partitions
 from chimera.kernel.actors import SYSTEM
 from chimera.kernel.eventlog import TOLD
 from chimera.kernel.http.trace import current_trace
@@ -17,22 +19,48 @@ from chimera.kernel.relay import direct
 from swarm.dispatch.lists import Queued
 from swarm.events import TaskQueued
 from swarm.queries import CLAIMABLE_CAMPAIGNS, CLAIMABLE_SESSIONS
-from swarm.states import TaskStatus
+from swarm.states import TASK_WAITING, TaskStatus
+
+LOOK_MAX = 5_000  # PENDING tasks of one tenant that one step of the clock looks at; it comes round to all of them
+TIMED_WITHIN = timedelta(minutes=1)  # whose time came longer ago is found when its turn comes round
 
 
 def make_queued(task_ids: Iterable[UUID]) -> list[Queued]:
     """Compare-and-set the ready ones to QUEUED; answers those of them that are QUEUED now, in an open house, by id.
 
-    Some may have been QUEUED before: a batch that is repeated pushes what it may not have pushed.
+    Some may have been QUEUED before: a batch that is repeated pushes what it may not have pushed. What the clock of this
+    process has in hand is none of them: the clock pushes that itself.
     """
-    asked = sorted(set(task_ids))
-    found = _advance(_QUEUE_FREE, asked)
-    left = _without(asked, found)
-    if left:  # What waits for nothing is the rule, and those that do cost a look at every month.
-        found += _advance(_QUEUE_BOUND, left)
-    if left := _without(left, found):
+    asked = set(task_ids)
+    found = queue(asked)
+    if left := [task_id for task_id in _without(sorted(asked), found) if task_id not in _in_hand]:
         found += [Queued(*row) for row in direct.ask(_QUEUED, rule() | _those(left))]
     return sorted(found, key=lambda task: task.id)
+
+
+def queue(task_ids: Iterable[UUID]) -> list[Queued]:
+    """The same, but answers only those that it has queued itself."""
+    asked = sorted(set(task_ids))
+    found = _advance(_QUEUE_FREE, asked)
+    # What waits for nothing is the rule, and those that do cost a look at every month.
+    return found + _advance(_QUEUE_BOUND, _without(asked, found))
+
+
+@contextmanager
+def in_hand(task_ids: Sequence[UUID]) -> Iterator[None]:
+    """Whoever makes these QUEUED in here pushes them in here, too."""
+    _in_hand.update(dict.fromkeys(task_ids))
+    try:
+        yield
+    except BaseException:
+        for task_id in task_ids:
+            _in_hand.pop(task_id, None)
+        raise
+    while len(_in_hand) > LOOK_MAX:
+        del _in_hand[next(iter(_in_hand))]
+
+
+_in_hand: dict[UUID, None] = {}  # by the clock of this process, now or just before; the youngest come last
 
 
 def _advance(sql: str, asked: Sequence[UUID]) -> list[Queued]:
@@ -62,15 +90,21 @@ def waiting_for(completed: Sequence[UUID]) -> list[UUID]:
     return [row[0] for row in direct.ask(_RELEASED, asked)]
 
 
-def due(tenant_id: UUID) -> list[UUID]:
-    """One slice of a tenant's tasks that are ready."""
-    rows = direct.ask(_DUE, rule() | {"tenant": tenant_id, "most": settings.RELAY_BATCH})
-    return [row[0] for row in rows]
+def due(tenant_id: UUID, *, after: UUID) -> tuple[list[UUID], UUID | None]:
+    """Of a tenant's next LOOK_MAX PENDING tasks those that are ready, and the last of them if there may be more."""
+    rows = direct.ask(_DUE, rule() | {"tenant": tenant_id, "after": after, "look": LOOK_MAX})
+    return [row[0] for row in rows if row[1]], next((row[0] for row in rows if not row[1]), None)
+
+
+def timed(tenant_id: UUID) -> list[UUID]:
+    """One slice of a tenant's tasks whose time has come just now."""
+    lately = {"since": clock.now() - TIMED_WITHIN, "most": settings.RELAY_BATCH}
+    return [row[0] for row in direct.ask(_TIMED, rule() | {"tenant": tenant_id} | lately)]
 
 
 def tenants_with(status: TaskStatus) -> list[UUID]:
-    """One look into an index per tenant, however many tasks there are."""
-    return [row[0] for row in direct.ask(_TENANTS, {"status": str(status)})]
+    """Of PENDING or QUEUED tasks. One look into an index per tenant, however many there are."""
+    return [row[0] for row in direct.ask(_TENANTS[status], {"upper": partitions.beyond()})]
 
 
 def rule() -> dict[str, Any]:
@@ -87,19 +121,24 @@ OPEN_HOUSE = """
 """
 IN_OPEN_HOUSE = "(c.id IS NULL OR c.status = ANY(%(campaigns)s::text[]))"
 
-_DUE_HERE = f"""
-    t.status = 'pending' AND (t.not_before IS NULL OR t.not_before <= %(now)s) AND {IN_OPEN_HOUSE}
-"""
+_IN_TIME = "t.status = 'pending' AND (t.not_before IS NULL OR t.not_before <= %(now)s)"
+_DUE_HERE = f"{_IN_TIME} AND {IN_OPEN_HOUSE}"
 _FREE = f"{_DUE_HERE} AND NOT EXISTS (SELECT 1 FROM swarm_taskdependency d WHERE d.task_id = t.id)"
-# Of what a task waits for, the youngest is looked at first: it tends to be the last to complete, and one is enough.
-_READY = f"""
-    {_DUE_HERE} AND (
+# Of what a task waits for, the few oldest are looked at, and then the youngest first, until one is open: in whatever order they
+# complete, mostly one at either end is, and one is enough. So a look at a join costs no more for ten thousand than for ten.
+_MET = """
+    NOT EXISTS (
+        SELECT 1 FROM (
+            SELECT depends_on_id FROM swarm_taskdependency WHERE task_id = t.id ORDER BY task_id, depends_on_id LIMIT 8
+        ) oldest JOIN swarm_task p ON p.id = oldest.depends_on_id WHERE p.status <> 'completed'
+    ) AND (
         SELECT true FROM swarm_taskdependency d JOIN swarm_task p ON p.id = d.depends_on_id
         WHERE d.task_id = t.id AND p.status <> 'completed' ORDER BY d.task_id DESC, d.depends_on_id DESC LIMIT 1
     ) IS NULL
 """
+_READY = f"{_DUE_HERE} AND {_MET}"
 _THOSE = "t.id = ANY(%(ids)s::uuid[]) AND t.id BETWEEN %(first)s::uuid AND %(last)s::uuid"
-_SHOWN = "t.id, t.tenant_id, t.role, t.priority, cardinality(t.requires) > 0"
+_SHOWN = "t.id, t.tenant_id, t.role, t.priority, t.type, cardinality(t.requires) > 0"
 _PAYLOAD = {
     "aggregate_id": "id",
     "aggregate_version": "version",
@@ -141,11 +180,29 @@ _RELEASED = f"""
     SELECT t.id FROM swarm_task t {OPEN_HOUSE}
     WHERE {_THOSE} AND {_READY} ORDER BY t.id LIMIT %(most)s::int
 """
+# The last of those that were looked at says where to go on; there is none when all have been.
 _DUE = f"""
+    WITH looked AS MATERIALIZED (
+        SELECT t.id, t.status, t.not_before, s.status = ANY(%(sessions)s::text[]) AND {IN_OPEN_HOUSE} AS is_in_open_house
+        FROM swarm_task t JOIN swarm_swarmsession s ON s.id = t.session_id LEFT JOIN swarm_campaign c ON c.id = s.campaign_id
+        WHERE t.tenant_id = %(tenant)s::uuid AND t.status = 'pending' AND t.id > %(after)s::uuid
+        ORDER BY t.id LIMIT %(look)s::int
+    )
+    SELECT t.id, true FROM looked t WHERE is_in_open_house AND {_IN_TIME} AND {_MET}
+    UNION ALL SELECT last.id, false FROM (SELECT id FROM looked OFFSET %(look)s::int - 1) last
+"""
+_TIMED = f"""
     SELECT t.id FROM swarm_task t {OPEN_HOUSE}
-    WHERE t.tenant_id = %(tenant)s::uuid AND {_READY} ORDER BY t.id LIMIT %(most)s::int
+    WHERE t.tenant_id = %(tenant)s::uuid AND t.not_before > %(since)s AND t.not_before <= %(now)s AND {_READY}
+    ORDER BY t.not_before LIMIT %(most)s::int
 """
-_TENANTS = """
-    SELECT n.id FROM swarm_tenant n
-    WHERE EXISTS (SELECT 1 FROM swarm_task t WHERE t.tenant_id = n.id AND t.status = %(status)s::text) ORDER BY n.id
-"""
+# The status is part of the statement, so that a plan may use the indexes that are of this status alone. LIMIT keeps it to one
+# look for each tenant: a plan that merges reads all that waits of one tenant to come to the next.
+_TENANTS = {
+    status: f"""
+        SELECT n.id FROM swarm_tenant n CROSS JOIN LATERAL (
+            SELECT FROM swarm_task t WHERE t.tenant_id = n.id AND t.status = '{status}' AND t.id < %(upper)s::uuid LIMIT 1
+        ) found ORDER BY n.id
+    """
+    for status in TASK_WAITING
+}

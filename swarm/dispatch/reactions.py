@@ -39,19 +39,6 @@ def open_house(events: Sequence[Recorded], pipe: Any) -> None:
             lists.announce(event.tenant_id, role, pipe)
 
 
-def call_agent(events: Sequence[Recorded], pipe: Any) -> None:
-    """A word to the agent itself: whether it may claim has changed, and it need not wait for news of work to notice."""
-    for event in events:
-        lists.announce(event.tenant_id, event.payload["aggregate_id"], pipe)
-
-
-def call_holder(events: Sequence[Recorded], pipe: Any) -> None:
-    """A word to the agents that may still be at these tasks."""
-    for tenant_id, agent in dict.fromkeys((event.tenant_id, event.payload.get("agent")) for event in events):
-        if agent:
-            lists.announce(tenant_id, agent, pipe)
-
-
 def left_running(events: Sequence[Recorded], pipe: Any) -> None:
     """Acknowledge: the ids leave the inflight set."""
     for tenant_id, tasks in _by_tenant(events).items():

@@ -19,24 +19,37 @@ from swarm.models.task import BANDS
 from swarm.states import TaskStatus
 
 log = structlog.get_logger()
-SLICES_MAX = 10  # of RELAY_BATCH tasks of one tenant that one step of the clock makes QUEUED
 STOCK_MAX = 5_000  # ids that one list is filled up to; what is longer is not short of work, and never compared
 
 ListOf = tuple[UUID, str, str]  # tenant, role, band
 
 
+_looked: dict[
+    UUID, UUID
+] = {}  # by tenant: the PENDING task that was looked at last, where there are too many for one step
+
+
 def queue_due() -> None:
-    """Tasks whose `not_before` has come, and PENDING tasks that no reaction queued, slice by slice."""
+    """Tasks whose `not_before` has come, and PENDING tasks that no reaction queued, slice by slice.
+
+    A step looks at so many of a tenant and the next goes on behind them; those whose time has come are never kept waiting.
+    """
     for tenant_id in queueing.tenants_with(TaskStatus.PENDING):
-        for _ in range(SLICES_MAX):
-            ready = queueing.due(tenant_id)
-            if made := queueing.make_queued(ready):
-                with suppress(
-                    redis.Away
-                ):  # They are QUEUED: claims find them through PostgreSQL, and restock pushes them.
-                    _push_now(made)
-            if len(ready) < settings.RELAY_BATCH:
-                break
+        after = _looked.pop(tenant_id, None)
+        ready, last = queueing.due(tenant_id, after=after or UUID(int=0))
+        if last:
+            _looked[tenant_id] = last
+        if last or after:
+            ready = [*queueing.timed(tenant_id), *ready]
+        for start in range(0, len(ready), settings.RELAY_BATCH):
+            _queue(ready[start : start + settings.RELAY_BATCH])
+
+
+def _queue(ready: Sequence[UUID]) -> None:
+    """What a reaction queues meanwhile it pushes itself."""
+    with suppress(redis.Away), queueing.in_hand(ready):  # Away: claims find them through PostgreSQL, restock pushes
+        if made := sorted(queueing.queue(ready), key=lambda task: task.id):
+            _push_now(made)
 
 
 def restock() -> None:
@@ -50,8 +63,9 @@ def restock() -> None:
         for tenant, role, band in known:
             pipe.llen(redis.queue(band, tenant, role))
         held: list[int] = pipe.execute()[len(tenants) :]
-    for short in _short(dict(zip(known, held, strict=True))):
-        _fill(*short)
+    lengths: dict[ListOf, int] = dict(zip(known, held, strict=True))
+    for short in _short(lengths):
+        _fill(*short, held=lengths[short])
 
 
 def _short(held: dict[ListOf, int]) -> list[ListOf]:
@@ -89,31 +103,36 @@ _SHORT = f"""
 """
 
 
-def _fill(tenant_id: UUID, role: str, band: str) -> None:
-    """Compare slice by slice, the oldest first. It ends: what is known already is at most the list and the inflight set."""
+# In the order of the index: a plan that sorts would first read all that waits.
+_BEST = f"""
+    SELECT t.id, t.tenant_id, t.role, t.priority, t.type FROM swarm_task t {queueing.OPEN_HOUSE}
+    WHERE t.tenant_id = %(tenant)s::uuid AND t.role = %(role)s::text AND t.priority BETWEEN %(lowest)s::int AND %(highest)s::int
+      AND t.status = 'queued' AND t.requires = '{{}}' AND {queueing.IN_OPEN_HOUSE}
+    ORDER BY t.priority DESC, t.id LIMIT %(most)s::int
+"""
+
+
+def _fill(tenant_id: UUID, role: str, band: str, *, held: int) -> None:
+    """The best first, in one look: what is known already is at most the list and the inflight set, so the rest is missing."""
     lowest, highest = BANDS[band]
-    last, slice_, pushed, room = UUID(int=0), [], 0, STOCK_MAX
-    while room > 0:
-        with tenancy.bound(tenant_id):
-            rows = _listable().filter(role=role, priority__gte=lowest, priority__lte=highest, pk__gt=last)
-            slice_ = _shown(rows.order_by("pk"))
-        with redis.hint() as client:
-            missing = unlisted(client, tenant_id, slice_)
-        if missing:
-            _push_now(missing)
-        pushed, room = pushed + len(missing), room - len(missing)
-        if len(slice_) < settings.RELAY_BATCH:
-            break
-        last = slice_[-1].id
-    if pushed:
-        log.info("restocked", tenant=str(tenant_id), role=role, band=band, tasks=pushed)
+    with redis.hint() as client:
+        flying: Any = client.zcard(redis.inflight(tenant_id))
+    band_of = {"tenant": tenant_id, "role": role, "lowest": lowest, "highest": highest, "most": STOCK_MAX + flying}
+    best = [Queued(*row) for row in direct.ask(_BEST, queueing.rule() | band_of)]
+    with redis.hint() as client:
+        missing = unlisted(client, tenant_id, best)[: STOCK_MAX - held]
+    if missing:
+        _push_now(missing)
+        log.info("restocked", tenant=str(tenant_id), role=role, band=band, tasks=len(missing))
 
 
 def best_of(tenant_id: UUID, *, house: UUID) -> list[Queued]:
     """One slice of what is QUEUED in a session, or in the sessions of a campaign."""
     with tenancy.bound(tenant_id):
-        rows = _listable().filter(Q(session_id=house) | Q(session__campaign_id=house))
-        return _shown(rows.order_by("-priority", "pk"))
+        rows = Task.objects.filter(status=TaskStatus.QUEUED, requires=[]).in_open_house()
+        best = rows.filter(Q(session_id=house) | Q(session__campaign_id=house)).order_by("-priority", "pk")
+        shown = best.values_list("id", "tenant_id", "role", "priority", "type")[: settings.RELAY_BATCH]
+        return [Queued(*row) for row in shown]
 
 
 def unlisted(client: redis.Client, tenant_id: UUID, tasks: Sequence[Queued]) -> list[Queued]:
@@ -124,7 +143,7 @@ def unlisted(client: redis.Client, tenant_id: UUID, tasks: Sequence[Queued]) -> 
     full: set[str] = set()
     for key in {task.key for task in tasks}:
         ids: Any = client.lrange(key, 0, STOCK_MAX - 1)
-        listed.update(ids)
+        listed.update(map(lists.id_of, ids))
         if len(ids) >= STOCK_MAX:
             full.add(key)
     deadlines: Any = client.zmscore(redis.inflight(tenant_id), [str(task.id) for task in tasks])
@@ -133,16 +152,6 @@ def unlisted(client: redis.Client, tenant_id: UUID, tasks: Sequence[Queued]) -> 
         for task, deadline in zip(tasks, deadlines, strict=True)
         if deadline is None and str(task.id) not in listed and task.key not in full
     ]
-
-
-def _listable() -> Any:
-    """The bound tenant's tasks whose ids belong into a list."""
-    return Task.objects.filter(status=TaskStatus.QUEUED, requires=[]).in_open_house()
-
-
-def _shown(rows: Any) -> list[Queued]:
-    shown = rows.values_list("id", "tenant_id", "role", "priority")
-    return [Queued(*row) for row in shown[: settings.RELAY_BATCH]]
 
 
 def _push_now(tasks: Sequence[Queued]) -> None:

@@ -84,6 +84,7 @@ class TaskFailed(TaskFact):
 class TaskCancelled(TaskFact):
     type: ClassVar[str] = "swarm.task.cancelled"
     reason: str
+    swept: bool = False  # whoever cancelled it looks after what is below it too
 
 
 class TaskDropped(TaskFact):

@@ -16,13 +16,16 @@ class ResultStatus(models.TextChoices):
 
 
 class TaskResult(TenantOwned):
-    """One attempt's result, kept whether or not it was applied. `outcome` is what the agent was answered."""
+    """One attempt's result, kept whether or not it was applied. `outcome` is what the agent was answered.
+
+    Found by its task, and so by the primary key, as artifacts and progress are: no other index is written.
+    """
 
     pk = models.CompositePrimaryKey("task_id", "lease_token")
-    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="results")
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="results", db_index=False)
     lease_token = models.UUIDField(editable=False)
     id = models.UUIDField(default=ids.uuid7, editable=False)
-    agent = models.ForeignKey(AgentProfile, on_delete=models.PROTECT, related_name="+")
+    agent = models.ForeignKey(AgentProfile, on_delete=models.PROTECT, related_name="+", db_index=False)
     attempt = models.PositiveSmallIntegerField()
     status = models.CharField(max_length=16, choices=ResultStatus.choices)
     output_payload = models.JSONField(null=True)
@@ -56,7 +59,6 @@ class TaskResult(TenantOwned):
                 condition=Q(judge_score__isnull=True) | Q(judge_score__gte=0, judge_score__lte=1),
             ),
         ]
-        indexes = [models.Index(fields=["id"], name="result_id")]
 
     def __str__(self) -> str:
         return f"{self.status} result of {self.task_id}"
@@ -66,7 +68,7 @@ class TaskArtifact(TenantOwned):
     """A typed piece of a result: JSON content or an address, never both."""
 
     pk = models.CompositePrimaryKey("task_id", "id")
-    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="artifacts")
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="artifacts", db_index=False)
     id = models.UUIDField(default=ids.uuid7, editable=False)
     result_id = models.UUIDField()
     type = models.CharField(max_length=50)
@@ -90,7 +92,7 @@ class TaskProgress(TenantOwned):
     """Append-only progress, flushed from Redis every few seconds and on completion."""
 
     pk = models.CompositePrimaryKey("task_id", "id")
-    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="progress_rows")
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="progress_rows", db_index=False)
     id = models.UUIDField(default=ids.uuid7, editable=False)
     phase = models.CharField(max_length=100)
     percentage = models.DecimalField(max_digits=5, decimal_places=2, null=True)

@@ -116,7 +116,7 @@ class ScheduleRun(Versioned, TenantOwned):
     """One time of a schedule and what came of it. One row per time: whoever comes second cannot write it."""
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
-    schedule = models.ForeignKey(Schedule, on_delete=models.PROTECT, related_name="runs")
+    schedule = models.ForeignKey(Schedule, on_delete=models.PROTECT, related_name="runs", db_index=False)
     fire_at = models.DateTimeField()
     status = models.CharField(max_length=16, choices=[(s.value, s.value) for s in RunStatus])
     reason = models.CharField(max_length=64, blank=True)  # why nothing came of it, as a code

@@ -11,7 +11,7 @@ from chimera.kernel.tenancy import TenantOwned
 from swarm.models.agent import AgentProfile
 from swarm.models.campaign import SwarmSession
 from swarm.queries import TaskQuerySet
-from swarm.states import TASK, TaskStatus
+from swarm.states import TASK, TASK_OPEN, TASK_WAITING, TaskStatus
 
 BANDS = {"high": (67, 100), "normal": (34, 66), "low": (0, 33)}  # lowest and highest priority of each (docs/adr)
 
@@ -24,10 +24,23 @@ class ExecutionMode(models.TextChoices):
 
 class Task(Versioned, TenantOwned):
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
-    session = models.ForeignKey(SwarmSession, on_delete=models.PROTECT, related_name="tasks")
-    agent = models.ForeignKey(AgentProfile, on_delete=models.PROTECT, null=True, blank=True, related_name="tasks")
+    session = models.ForeignKey(SwarmSession, on_delete=models.PROTECT, related_name="tasks", db_index=False)
+    agent = models.ForeignKey(
+        AgentProfile,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="tasks",
+        db_index=False,  # `task_of_agent` has those that it runs; of the others nobody asks
+    )
     parent_task = models.ForeignKey(
-        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="children", db_constraint=False
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="children",
+        db_constraint=False,
+        db_index=False,  # `task_children` has those that have one
     )
     type = models.CharField(max_length=80)
     role = models.CharField(
@@ -106,9 +119,30 @@ class Task(Versioned, TenantOwned):
                 name="task_queued",
                 condition=Q(status=TaskStatus.QUEUED),
             ),
+            models.Index(
+                fields=["tenant_id", "role", "type", "-priority", "id"],
+                name="task_queued_type",
+                condition=Q(status=TaskStatus.QUEUED),
+            ),
+            models.Index(
+                fields=["tenant_id", "role", "-priority", "id"],
+                name="task_queued_able",
+                condition=Q(status=TaskStatus.QUEUED) & ~Q(requires=[]),
+            ),
+            models.Index(fields=["session", "id"], name="task_open", condition=Q(status__in=TASK_OPEN)),
+            models.Index(
+                fields=["deadline_at"],
+                name="task_deadline",
+                condition=Q(status__in=TASK_WAITING, deadline_at__isnull=False),
+            ),
             models.Index(fields=["tenant_id", "id"], name="task_pending", condition=Q(status=TaskStatus.PENDING)),
+            models.Index(
+                fields=["tenant_id", "not_before"],
+                name="task_timed",
+                condition=Q(status=TaskStatus.PENDING, not_before__isnull=False),
+            ),
             models.Index(fields=["lease_expires_at"], name="task_running", condition=Q(status=TaskStatus.RUNNING)),
-            models.Index(fields=["agent"], name="task_of_agent", condition=Q(status=TaskStatus.RUNNING)),
+            models.Index(fields=["tenant_id", "agent"], name="task_of_agent", condition=Q(status=TaskStatus.RUNNING)),
             models.Index(
                 fields=["tenant_id", "concurrency_key"],
                 name="task_running_key",
@@ -120,7 +154,11 @@ class Task(Versioned, TenantOwned):
                 condition=Q(status=TaskStatus.QUEUED) & ~Q(concurrency_key=""),
             ),
             models.Index(fields=["parent_task"], name="task_children", condition=Q(parent_task__isnull=False)),
-            models.Index(fields=["tenant_id", "status", "-id"], name="task_by_status"),
+            models.Index(  # for lists of them; the others have indexes of their own, whose place it must not take
+                fields=["tenant_id", "status", "-id"],
+                name="task_by_status",
+                condition=~Q(status__in=[TaskStatus.PENDING, TaskStatus.RUNNING]),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -135,7 +173,9 @@ class TaskDependency(TenantOwned):
     """`task` waits until `depends_on` has completed."""
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
-    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="dependencies", db_constraint=False)
+    task = models.ForeignKey(  # found by `dependency_once`
+        Task, on_delete=models.CASCADE, related_name="dependencies", db_constraint=False, db_index=False
+    )
     depends_on = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="dependents", db_constraint=False)
 
     class Meta:

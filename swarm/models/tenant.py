@@ -1,5 +1,6 @@
 """Tenants and the people in them."""
 
+from functools import cache
 from zoneinfo import available_timezones
 
 from django.conf import settings
@@ -11,9 +12,17 @@ from chimera.kernel import clock, ids
 from chimera.kernel.identity import PERSON_ROLES
 from chimera.kernel.tenancy import TenantOwned
 
+# What a host may keep beside the zones: its own one, which is another on each, and one that says that none was set.
+_NO_ZONES = {"localtime", "Factory"}
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(available_timezones() - _NO_ZONES)
+
 
 def check_time_zone(name: str) -> None:
-    if name not in available_timezones():
+    if name not in _time_zones():
         raise ValidationError(f"{name!r} is no IANA time zone; use one such as Europe/Lisbon.")
 
 

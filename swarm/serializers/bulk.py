@@ -6,6 +6,7 @@ from django.conf import settings
 from rest_framework import serializers
 
 from chimera.kernel.http.parsing import (
+    MomentField,
     StrictIntegerField,
     StrictSerializer,
     TextField,
@@ -22,8 +23,8 @@ class TaskFilterShape(StrictSerializer):
     type = TextField(max_length=80, required=False)
     role = serializers.ChoiceField(choices=ROLES, required=False)
     error_code = TextField(max_length=80, required=False)
-    created_after = serializers.DateTimeField(required=False, help_text="Inclusive.")
-    created_before = serializers.DateTimeField(required=False)
+    created_after = MomentField(required=False, help_text="Inclusive.")
+    created_before = MomentField(required=False)
 
     def chosen(self, said: dict[str, Any]) -> TaskFilter:
         status = TaskStatus(said["status"]) if "status" in said else None
@@ -39,7 +40,7 @@ class BulkChange(Reason):
         required=False,
         allow_null=True,
         default=None,
-        help_text="`next` of the call before, to pass over what was refused.",
+        help_text="`next` of the call before: only younger tasks than this one, so that what was refused is passed over.",
     )
 
 
@@ -53,5 +54,10 @@ class BulkShape(serializers.Serializer[Any]):
     matched = serializers.IntegerField(help_text="Tasks that this call looked at.")
     changed = serializers.IntegerField()
     failed = NotChangedShape(many=True)
-    more = serializers.BooleanField(help_text="Whether more may match.")
-    next = serializers.UUIDField(allow_null=True, help_text="`after` of the next call.")
+    more = serializers.BooleanField(
+        help_text="Whether this call ended, by its `limit` or by time, before all that match were looked at."
+    )
+    next = serializers.UUIDField(
+        allow_null=True,
+        help_text="The youngest task that was looked at, for `after` of the next call; null unless `more`.",
+    )

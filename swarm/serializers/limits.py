@@ -22,7 +22,10 @@ class NewLimit(LimitChange):
         required=False,
         allow_blank=True,
         default="",
-        help_text="The role or the concurrency_key; left out with scope key: every key that has no limit of its own.",
+        help_text=(
+            "The role or the concurrency_key; left out with scope key: every key that has no limit of its own, each of"
+            " which runs one task at a time without this."
+        ),
     )
 
 
@@ -32,3 +35,9 @@ class LimitShape(serializers.Serializer[Any]):
     value = serializers.CharField()
     running_max = serializers.IntegerField()
     created_at = serializers.DateTimeField()
+
+
+class LimitRemovedShape(LimitShape):
+    falls_back_to = serializers.IntegerField(
+        allow_null=True, help_text="How many may run in its place: of a key what every key has. Null: no limit is left."
+    )

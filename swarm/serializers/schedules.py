@@ -4,14 +4,22 @@ from typing import Any
 
 from rest_framework import serializers
 
-from chimera.kernel.http.parsing import StrictIntegerField, StrictSerializer, TextField
+from chimera.kernel.http.parsing import (
+    MomentField,
+    StrictBooleanField,
+    StrictIntegerField,
+    StrictSerializer,
+    TextField,
+)
 from swarm.cron import CHARACTERS_MAX
 from swarm.models.schedule import Overlap
 from swarm.serializers.basics import choices
 from swarm.serializers.tasks import NewTaskShape
 from swarm.states import RunStatus, ScheduleStatus
 
-_CRON_HELP = "Five fields: minute, hour, day of month, month, day of week; `0 9 * * 1-5`."
+_CRON_HELP = (
+    "Five fields: minute, hour, day of month, month, day of week; `0 9 * * 1-5`, `0 9 * * MON#2`, `0 9 LW * *`."
+)
 _ZONE_HELP = "IANA; the tenant's unless told. Kept: a later change of the tenant's moves nothing."
 
 
@@ -22,6 +30,7 @@ class ScheduledTask(NewTaskShape):
     external_id = None
     parent_task = None
     depends_on = None
+    depends_on_children_of = None
     not_before = None
     deadline_at = None
     deadline_seconds = StrictIntegerField(
@@ -37,9 +46,9 @@ class NewScheduleShape(StrictSerializer):
         choices=choices(Overlap), help_text="When the task of the run before is still open."
     )
     task = ScheduledTask()
-    is_active = serializers.BooleanField(required=False, default=True)
-    starts_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
-    ends_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    is_active = StrictBooleanField(required=False, default=True)
+    starts_at = MomentField(required=False, allow_null=True, default=None)
+    ends_at = MomentField(required=False, allow_null=True, default=None)
 
 
 class ScheduleChange(StrictSerializer):
@@ -48,8 +57,8 @@ class ScheduleChange(StrictSerializer):
     time_zone = TextField(max_length=64, required=False)
     overlap = serializers.ChoiceField(choices=choices(Overlap), required=False)
     task = ScheduledTask(required=False, help_text="The whole of it; what is left out has its default.")
-    starts_at = serializers.DateTimeField(required=False, allow_null=True)
-    ends_at = serializers.DateTimeField(required=False, allow_null=True)
+    starts_at = MomentField(required=False, allow_null=True)
+    ends_at = MomentField(required=False, allow_null=True)
     state_version = StrictIntegerField(
         min_value=1,
         max_value=2_000_000_000,

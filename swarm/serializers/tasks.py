@@ -7,7 +7,9 @@ from rest_framework import serializers
 
 from chimera.kernel.http.parsing import (
     JSONField,
+    MomentField,
     ScoreField,
+    StrictBooleanField,
     StrictIntegerField,
     StrictSerializer,
     TextField,
@@ -16,6 +18,8 @@ from swarm.models.result import ResultStatus
 from swarm.models.task import ExecutionMode
 from swarm.serializers.basics import ROLES, choices
 from swarm.states import TaskStatus
+
+WAITING_FOR_SHOWN_MAX = 5  # of a task's unmet dependencies
 
 
 class NewTaskShape(StrictSerializer):
@@ -29,15 +33,32 @@ class NewTaskShape(StrictSerializer):
     external_id = TextField(max_length=200, required=False, allow_null=True, default=None)
     priority = StrictIntegerField(min_value=0, max_value=100, required=False, default=50)
     parent_task = serializers.UUIDField(required=False, allow_null=True, default=None)
-    depends_on = serializers.ListField(child=serializers.UUIDField(), required=False, default=list, max_length=1000)
+    depends_on = serializers.ListField(
+        child=serializers.UUIDField(), required=False, default=list, max_length=settings.DEPENDENCIES_SHOWN_MAX
+    )
+    depends_on_children_of = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Waits for every child that this task has by now, however many: create them first, then their join.",
+    )
     max_attempts = StrictIntegerField(min_value=1, max_value=20, required=False, default=settings.ATTEMPTS_MAX)
     timeout_seconds = StrictIntegerField(min_value=1, max_value=604_800, required=False, allow_null=True, default=None)
-    not_before = serializers.DateTimeField(required=False, allow_null=True, default=None)
-    deadline_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    not_before = MomentField(required=False, allow_null=True, default=None)
+    deadline_at = MomentField(required=False, allow_null=True, default=None)
     risk_tier = StrictIntegerField(min_value=1, max_value=3, required=False, default=2)
     execution_mode = serializers.ChoiceField(choices=choices(ExecutionMode), required=False, default="auto")
-    concurrency_key = TextField(max_length=200, required=False, allow_blank=True, default="")
-    judged = serializers.BooleanField(required=False, default=False, help_text="Its result waits for a judge's score.")
+    concurrency_key = TextField(
+        max_length=200,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text=(
+            "Of the tasks with the same key one runs at a time, whatever their session, unless a concurrency limit for"
+            " the key, or for every key, says more. Empty: no key."
+        ),
+    )
+    judged = StrictBooleanField(required=False, default=False, help_text="Its result waits for a judge's score.")
 
 
 class NewTasks(StrictSerializer):
@@ -76,6 +97,11 @@ class ProgressShape(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
 
 
+class AwaitedShape(serializers.Serializer[Any]):
+    task = serializers.UUIDField()
+    status = serializers.ChoiceField(choices=choices(TaskStatus))
+
+
 class TaskShape(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     external_id = serializers.CharField(allow_null=True)
@@ -85,7 +111,17 @@ class TaskShape(serializers.Serializer[Any]):
     session = serializers.UUIDField(source="session_id")
     agent = serializers.UUIDField(source="agent_id", allow_null=True)
     parent_task = serializers.UUIDField(source="parent_task_id", allow_null=True)
-    depends_on = serializers.ListField(child=serializers.UUIDField())
+    depends_on = serializers.ListField(
+        child=serializers.UUIDField(), help_text="The first thousand, where it waits for more."
+    )
+    depends_on_count = serializers.IntegerField(help_text="For how many tasks it waits in all.")
+    waiting_for = AwaitedShape(
+        many=True,
+        help_text=(
+            f"While pending: the first {WAITING_FOR_SHOWN_MAX} that have not completed, those that failed before all;"
+            " retry or drop a failed one, or this task waits for ever."
+        ),
+    )
     type = serializers.CharField()
     role = serializers.ChoiceField(choices=ROLES)
     requires = serializers.ListField(child=serializers.CharField())

@@ -27,6 +27,8 @@ def test_ticked_ones_are_dropped_and_all_that_match_are_retried(acme: Stage, sce
             page.check(f'input[name="_selected_action"][value="{letter}"]')
         page.select_option("#changelist-actions select[name=action]", "drop")
         page.click("#changelist-actions button[name=index]")
+        page.fill("textarea[name=reason]", "the ferry is cancelled")
+        page.click("text=Drop 2 dead letters >> nth=-1")
         page.wait_for_selector("text=boss@acme dropped 2 dead letters")
         page.goto(f"/admin/swarm/deadletter/?code=timeout&session={session}")
         page.click("summary >> text=Retry all 4 that match")

@@ -58,6 +58,7 @@ def scene(acme: Stage, settle: Callable[[], None]) -> Scene:
 def rows(acme: Stage, scene: Scene) -> dict[str, str]:
     """The id of a row of each noun of tests.console.places."""
     acme.ada.post("locks", {"resource": "tide gate", "ttl_seconds": 600}).ok(201)
+    limit = acme.otto.post("concurrency-limits", {"scope": "key", "value": "printer", "running_max": 2}).ok(201)
     night = {"name": "Nightly tide", "cron": "0 3 * * *", "overlap": "skip"}
     template = {"type": "research", "input_payload": {"question": "high water"}}
     schedule = acme.otto.post(f"campaigns/{scene.campaign}/schedules", night | {"task": template}).ok(201)
@@ -75,6 +76,7 @@ def rows(acme: Stage, scene: Scene) -> dict[str, str]:
             "schedule": schedule["id"],
             "agent": acme.ada.id,
             "lock": ResourceLock.objects.get().pk,
+            "limit": limit["id"],
             "memory": MemoryRecord.objects.first().pk,
             "budget": budget,
             "increase": increase["id"],

@@ -17,11 +17,12 @@ from commerce.states import Currency, Scope, WindowKind
 from memory import actions as memory
 from memory.actions.records import NewMemory
 from safety import actions as safety
-from swarm.actions import agents, campaigns, locks, schedules, sessions, tasks, tenants
+from swarm.actions import agents, campaigns, creating, limits, locks, schedules, sessions, tasks, tenants
+from swarm.actions.creating import NewTask
 from swarm.actions.schedules import NewSchedule
-from swarm.actions.tasks import NewTask
 from swarm.models import AgentProfile, Task
 from swarm.models.schedule import TaskTemplate
+from swarm.states import LimitScope
 from tests.cast import Stage
 from tests.console.conftest import parked
 
@@ -44,8 +45,9 @@ def _one(number: int) -> None:
         name=f"agent {number}", role="worker", capabilities=[], tools_config={}, max_slots=1, by=SYSTEM
     )
     locks.acquire(resource=f"berth {number}", ttl_seconds=600, seems_held=False, by=Actor.agent(agent.pk, agent.name))
+    limits.create(scope=LimitScope.KEY, value=f"key {number}", running_max=1, by=SYSTEM)
     redis.client().set(redis.heartbeat(agent.pk), json.dumps({"at": clock.now().isoformat()}), ex=60)
-    (task,) = tasks.create(
+    (task,) = creating.create(
         session=session, tasks=[NewTask(session_id=session.pk, type="write", input_payload={})], by=SYSTEM
     )
     _run(task, agent)
@@ -93,7 +95,7 @@ def _run(task: Any, agent: AgentProfile) -> None:
 
 
 def _dead(session: Any) -> None:
-    (task,) = tasks.create(
+    (task,) = creating.create(
         session=session, tasks=[NewTask(session_id=session.pk, type="write", input_payload={})], by=SYSTEM
     )
     Task.objects.filter(pk=task.pk).update(

@@ -38,6 +38,7 @@ NOUNS = {
     "schedule": _noun("swarm/schedule", "otto anna boss", "run_now pause resume stop", "otto boss"),
     "agent": _noun("swarm/agentprofile", "otto anna boss", "pause resume rotate_key kill", "otto boss"),
     "lock": _noun("swarm/resourcelock", "otto anna boss", "release", "otto boss"),
+    "limit": _noun("swarm/concurrencylimit", "otto anna boss", "change remove", "otto boss"),
     "memory": _noun("memory/memoryrecord", "otto anna boss", "forget", "otto boss"),
     "budget": _noun("commerce/budgetconfig", "fay anna boss", "change raise", "fay boss"),
     "increase": _noun("commerce/limitincrease", "fay anna boss", "revoke", "fay boss"),

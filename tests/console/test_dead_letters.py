@@ -22,10 +22,9 @@ LIST = NOUNS["dead"].list
 
 
 def tick(desk: Desk, verb: str, ids: list[str], query: str = "", **more: str) -> Page:
-    """As the box does that appears with the first tick."""
-    return desk.post(
-        LIST + query, **{"action": verb, "index": "0", "_selected_action": ids, "select_across": "0"} | more
-    )
+    """As the box does that appears with the first tick, and then the page that asks."""
+    said: dict[str, Any] = {"action": verb, "index": "0", "_selected_action": ids, "select_across": "0"}
+    return desk.post(LIST + query, **said | {"confirmed": "1"} | more)
 
 
 def all_that_match(desk: Desk, verb: str, query: str = "", **more: str) -> Page:
@@ -76,6 +75,31 @@ def test_the_ticked_ones_are_retried_and_the_others_stay(otto: Desk, acme: Stage
     with acme.bound():
         told = Event.objects.filter(type="swarm.task.requeued.v1")
         assert Counter(told.values_list("actor", flat=True)) == {f"person:{acme.otto.id}": 3}
+
+
+def test_before_ticked_ones_are_dropped_a_page_asks_and_takes_the_reason(otto: Desk, acme: Stage) -> None:
+    letters = failed(acme, acme.session()["id"], 12, description="the minutes")
+    ticked = {"action": "drop", "index": "0", "_selected_action": letters[:11], "select_across": "0"}
+    page = otto.post(LIST + "?type=research", **ticked).ok()
+    assert "Drop 11 dead letters?" in page.text
+    assert page.text.count("the minutes") == 10
+    assert statuses(acme) == {"failed": 12}
+    said = dict(re.findall(r'name="(action|confirmed|index)" value="(\w+)"', page.html))
+    ids = re.findall(r'name="_selected_action" value="([^"]+)"', page.html)
+    assert sorted(ids) == sorted(letters[:11])
+    assert f'action="{LIST}?type=research"' in page.html
+    page = otto.post(LIST + "?type=research", reason="nobody needs it", _selected_action=ids, **said).ok()
+    assert "otto@acme dropped 11 dead letters" in page.text
+    assert statuses(acme) == {"cancelled": 11, "failed": 1}
+    with acme.bound():
+        told = Event.objects.filter(type="swarm.task.dropped.v1")
+        assert {e.payload["reason"] for e in told} == {"nobody needs it"}
+
+
+def test_a_retry_of_ticked_ones_is_done_at_once(otto: Desk, acme: Stage) -> None:
+    letters = failed(acme, acme.session()["id"], 2)
+    ticked = {"action": "retry", "index": "0", "_selected_action": letters, "select_across": "0"}
+    assert "otto@acme retried 2 dead letters" in otto.post(LIST, **ticked).ok().text
 
 
 def test_all_that_match_are_dropped_with_what_waits_for_them(otto: Desk, acme: Stage, settle: Settle) -> None:

@@ -19,6 +19,7 @@ OWN = {  # queries of a list beyond the frame: its page, the filters' choices, a
     "schedule": 3,
     "agent": 2,
     "lock": 1,
+    "limit": 2,
     "memory": 2,
     "budget": 5,  # with what raises them
     "increase": 3,
@@ -84,6 +85,9 @@ def test_odd_addresses_are_answered(acme: Stage, boss: Desk, rows: dict[str, str
         assert boss.get(noun.list, session="nonsense", campaign="nonsense").status in {200, 400}
         assert boss.get(noun.list, tenant_id__gt="0").status == 400  # columns that no filter asks for
         assert boss.get(noun.list, status__regex="(a+)+$").status == 400
+        page = boss.get(noun.list, foo="1")
+        assert (page.status, "This list has no such filter" in page.text) == (400, True)
+        assert "Back" in page.text
         assert boss.get(f"{noun.list}nonsense/").status == 404
     assert boss.get("/admin/nowhere/").status == 404
     assert (

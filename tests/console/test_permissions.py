@@ -81,7 +81,7 @@ def test_no_page_writes_without_a_post_and_its_csrf_token(acme: Stage, rows: dic
         for path in ("/admin/", "/admin/tenant/", noun.list, noun.one(rows[name])):
             with CaptureQueriesContext(connection) as asked:
                 boss.get(path).ok()
-            assert [q["sql"] for q in asked if not q["sql"].startswith(READING)] == [], path
+            assert [q["sql"] for q in asked if not q["sql"].lstrip().startswith(READING)] == [], path
         for verb in noun.verbs:
             assert boss.get(noun.one(rows[name], verb)).status == 405, (name, verb)
             assert boss.post(noun.one(rows[name], verb), csrf=False, note="x", reason="x").status == 403, (name, verb)

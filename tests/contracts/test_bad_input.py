@@ -33,6 +33,9 @@ OK = {"type": "research", "input_payload": {"q": 1}}
         ({"depends_on": [str(uuid4())]}, 422, "unknown_task"),
         ({"parent_task": str(uuid4())}, 422, "unknown_task"),
         ({"deadline_at": "2001-01-01T00:00:00Z"}, 422, "invalid"),
+        ({"deadline_at": "9999-12-31T23:59:59-12:00"}, 422, "invalid"),
+        ({"judged": "yes"}, 422, "invalid"),
+        ({"judged": 1}, 422, "invalid"),
         ({"session": str(uuid4())}, 404, "not_found"),
     ],
 )
@@ -41,6 +44,23 @@ def test_a_bad_task_is_refused_by_name(acme: Stage, change: dict[str, Any], stat
     acme.pia.post("tasks", {"session": session["id"], **OK, **change}).refused(status, code)
     with acme.bound():
         assert Task.objects.count() == 0
+
+
+@pytest.mark.parametrize("moment", ["2099-01-01T08:00:00", "2099-01-01 08:00", "2099-01-01", "20990101T080000"])
+@pytest.mark.parametrize("field", ["not_before", "deadline_at"])
+def test_a_time_without_an_offset_is_refused(acme: Stage, field: str, moment: str) -> None:
+    body = {"session": acme.session()["id"], **OK}
+    said = acme.pia.post("tasks", body | {field: moment}).refused(422, "invalid")
+    assert said["detail"].startswith(f"{field}: Give an offset, as in 2026-03-01T08:00:00Z")
+    for offset in ("Z", "+01:00"):
+        acme.pia.post("tasks", body | {field: f"2099-01-01T08:00:00{offset}"}).ok(201)
+
+
+def test_memory_wants_offsets_too(acme: Stage) -> None:
+    body = {"content": "The ferry leaves at nine."}
+    acme.ada.post("memories", body | {"valid_from": "2026-01-01"}).refused(422, "invalid")
+    acme.ada.post("memories/search", {"query": "ferry", "as_of": "2026-01-01T08:00"}).refused(422, "invalid")
+    acme.ada.post("memories", body | {"valid_from": "2026-01-01T00:00:00Z"}).ok(201)
 
 
 @pytest.mark.parametrize(

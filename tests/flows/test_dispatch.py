@@ -9,9 +9,10 @@ import psycopg
 import pytest
 
 from chimera.kernel import clock, eventlog, redis, tenancy
+from chimera.kernel.relay.pace import Pace
 from chimera.kernel.relay.redis_lane import RedisLane
 from swarm import dispatch
-from swarm.dispatch import queueing
+from swarm.dispatch import lists, queueing, stock
 from swarm.events import TaskQueued
 from swarm.models import Task
 from tests import cluster
@@ -28,7 +29,7 @@ def task_of(stage: Stage, task_id: str) -> Task:
 
 def listed(stage: Stage, band: str = "normal", role: str = "worker") -> list[str]:
     found: Any = redis.client().lrange(redis.queue(band, stage.tenant_id, role), 0, -1)
-    return found
+    return [lists.id_of(entry) for entry in found]
 
 
 def told() -> list[eventlog.Recorded]:
@@ -115,10 +116,48 @@ def test_a_task_that_somebody_holds_is_left_to_the_next_look(acme: Stage) -> Non
     assert listed(acme) == [held]
 
 
+def test_a_running_writer_keeps_no_task_from_the_lists_and_it_stands_there_once(acme: Stage) -> None:
+    session, lane = acme.session(), RedisLane()
+    drain(lane)
+    with psycopg.connect(cluster.postgres.urls.superuser, dbname="postgres") as elsewhere:
+        elsewhere.execute("SELECT pg_current_xact_id()")
+        task = acme.task(session)["id"]
+        for _ in range(3):
+            assert lane.step() is Pace.WITHHELD
+        assert listed(acme) == [task]
+        elsewhere.commit()
+    drain(lane)
+    assert (listed(acme), len(told())) == ([task], 1)
+
+
 def test_what_was_queued_before_is_pushed_again_and_told_once(acme: Stage) -> None:
     task = acme.task(acme.session())["id"]
     assert queued(task) == queued(task) == [task]
     assert len(told()) == 1
+
+
+def test_what_the_clock_has_queued_the_lane_does_not_push_once_more(acme: Stage) -> None:
+    task = acme.task(acme.session())["id"]
+    dispatch.queue_due()
+    drain(RedisLane())
+    assert (listed(acme), len(told())) == ([task], 1)
+
+
+def test_what_the_clock_could_not_push_a_lane_that_reads_of_it_pushes(
+    acme: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(tasks: Any) -> None:
+        raise redis.Away
+
+    session, lane = acme.session(), RedisLane()
+    drain(lane)
+    task = acme.task(session)["id"]
+    with monkeypatch.context() as patch:
+        patch.setattr(stock, "_push_now", away)
+        dispatch.queue_due()
+    assert listed(acme) == []
+    drain(lane)
+    assert (listed(acme), len(told())) == ([task], 1)
 
 
 def test_what_demands_capabilities_stands_in_no_list_but_those_who_wait_hear_of_it(acme: Stage) -> None:

@@ -1,9 +1,13 @@
 """What a result does: confidence bands, risk tiers, topics, staleness, repetition."""
 
 from collections.abc import Callable
+from uuid import UUID
 
 import pytest
+from django.db.utils import OperationalError
 
+from chimera.flows import finish_many
+from chimera.flows.finish_task import Finished, Handed
 from tests.cast import Caller, Stage
 
 
@@ -113,7 +117,7 @@ def test_a_failed_result_is_retried_while_it_says_so(acme: Stage, settle: Callab
     finished = acme.ada.finish(again, **body).ok()
     assert finished["outcome"] == "failed"
     task = acme.pia.get(f"tasks/{claim['task']['id']}").ok()
-    assert task["error"]["code"] == "upstream"
+    assert task["error"] == error  # also of the last attempt: what the agent said
     assert task["attempt_count"] == 2
 
 
@@ -189,6 +193,34 @@ def test_many_results_each_have_their_own_outcome(acme: Stage, settle: Callable[
     assert outcomes[1]["error"]["code"] == "stale_lease"
     assert outcomes[2]["error"]["code"] == "invalid"
     assert outcomes[3]["status"] == "blocked"
+
+
+def test_a_result_that_breaks_oddly_is_answered_so_and_the_others_as_they_were(
+    acme: Stage, settle: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = acme.session()
+    for _ in range(3):
+        acme.task(session)
+    settle()
+    claims = acme.ada.claim(3)
+    faults = {claims[1]["task"]["id"]: RuntimeError("odd"), claims[2]["task"]["id"]: OperationalError("away")}
+    alone = finish_many.finish_alone
+
+    def breaks(tenant_id: UUID, one: Handed) -> Finished:
+        if fault := faults.get(str(one.task_id)):
+            raise fault
+        return alone(tenant_id, one)
+
+    monkeypatch.setattr(finish_many, "finish_together", lambda *_: {})
+    monkeypatch.setattr(finish_many, "finish_alone", breaks)
+    fields = {"status": "succeeded", "output_payload": {"a": 1}, "confidence_score": 0.99}
+    results = [{"task": one["task"]["id"], "lease_token": one["lease_token"], **fields} for one in claims]
+    outcomes = acme.ada.post("claims/results", {"results": results}).ok()["outcomes"]
+    assert outcomes[0]["status"] == "completed"
+    assert [(one["error"]["code"], one["error"]["status"]) for one in outcomes[1:]] == [
+        ("internal", 500),
+        ("unavailable", 503),
+    ]
 
 
 def test_artifacts_are_kept_typed(acme: Stage, settle: Callable[[], None]) -> None:

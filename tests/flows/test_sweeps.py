@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -10,11 +11,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from chimera.flows import cancel_task, flush_progress
-from chimera.kernel import eventlog, redis, tenancy
+from chimera.kernel import clock, eventlog, redis, tenancy
 from chimera.kernel.sweep import Incomplete
 from swarm import dispatch
-from swarm.dispatch import stock
-from swarm.models import Task
+from swarm.dispatch import lists, queueing, stock
+from swarm.models import SwarmSession, Task
 from tests import cluster
 from tests.cast import Stage
 
@@ -34,7 +35,11 @@ def statuses(stage: Stage) -> dict[str, int]:
 
 def listed(stage: Stage, band: str = "normal") -> list[str]:
     found: Any = redis.client().lrange(redis.queue(band, stage.tenant_id, "worker"), 0, -1)
-    return found
+    return [lists.id_of(entry) for entry in found]
+
+
+def ahead(seconds: float) -> str:
+    return (clock.now() + timedelta(seconds=seconds)).isoformat()
 
 
 def drop_lists(stage: Stage) -> None:
@@ -58,6 +63,56 @@ def test_a_completed_task_releases_a_slice_of_its_dependents_and_the_clock_the_r
     dispatch.queue_due()
     assert set(listed(acme)) == waiting
     assert statuses(acme) == {"completed": 1, "queued": 5}
+
+
+def test_a_heap_that_waits_is_looked_over_in_turns_and_none_in_it_is_missed(
+    acme: Stage, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queueing, "LOOK_MAX", 2)
+    session = acme.session()
+    for _ in range(5):
+        acme.task(session, not_before=ahead(600))
+    settle()
+    lost = acme.task(session)["id"]  # its reaction never came
+    looks = 0
+    while statuses(acme)["pending"] == 6:
+        dispatch.queue_due()
+        looks += 1
+    assert looks == 3
+    assert listed(acme) == [lost]
+
+
+def test_whose_time_has_come_is_not_kept_waiting_by_the_heap_before_it(
+    acme: Stage, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queueing, "LOOK_MAX", 2)
+    session = acme.session()
+    for _ in range(5):
+        acme.task(session, not_before=ahead(600))
+    timed = acme.task(session, not_before=ahead(30))["id"]
+    settle()
+    with clock.held(clock.now() + timedelta(seconds=31)):
+        dispatch.queue_due()
+    assert listed(acme) == [timed]
+    dispatch.queue_due()  # comes round to the end, so that the next begins anew
+    dispatch.queue_due()
+
+
+def test_an_open_task_of_an_ended_session_is_found_among_those_of_open_ones(acme: Stage, settle: Settle) -> None:
+    session, ended = acme.session(), acme.session()
+    kept = acme.task(session)["id"]
+    acme.task(session, not_before=ahead(600))
+    orphan = acme.task(ended)["id"]
+    settle()
+    with acme.bound():
+        SwarmSession.objects.filter(pk=ended["id"]).update(status="stopped", ended_at=clock.now())
+    assert cancel_task.cancel_orphans() == 1
+    with acme.bound():
+        assert {str(task.pk): task.status for task in Task.objects.filter(pk__in=[kept, orphan])} == {
+            kept: "queued",
+            orphan: "cancelled",
+        }
+    assert cancel_task.cancel_orphans() == 0
 
 
 @pytest.mark.parametrize("house", ["session", "campaign"])
@@ -102,7 +157,7 @@ def test_restock_pushes_in_slices_what_neither_list_nor_inflight_knows(
     settle()
     (popped,) = dispatch.pop(tenant_id=acme.tenant_id, role="worker", most=1) or []
     lost = tasks[3]
-    redis.client().lrem(redis.queue("normal", acme.tenant_id, "worker"), 1, lost)
+    redis.client().lrem(redis.queue("normal", acme.tenant_id, "worker"), 1, f"{lost} research")
     dispatch.restock()
     assert sorted([*listed(acme), *listed(acme, "low"), str(popped)]) == sorted([low, *tasks])
     redis.client().flushall()

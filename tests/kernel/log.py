@@ -116,6 +116,6 @@ def running(*lanes: str) -> Iterator[Relay]:
 def drain(lane: Any, turns_max: int = 1_000) -> None:
     """Step until the lane says that there is nothing more."""
     for _ in range(turns_max):
-        if lane.step() not in (Pace.MORE, Pace.DONE):
+        if lane.step() not in (Pace.MORE, Pace.DONE, Pace.TOLD):
             return
     raise AssertionError("the lane never came to rest")

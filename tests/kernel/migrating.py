@@ -12,7 +12,7 @@ django.setup()
 
 from django.apps import apps  # noqa: E402
 from django.core.management import call_command  # noqa: E402
-from django.db import connections  # noqa: E402
+from django.db import IntegrityError, connections, transaction  # noqa: E402
 from django.db.migrations.loader import MigrationLoader  # noqa: E402
 from django.test.utils import setup_test_environment  # noqa: E402
 
@@ -36,7 +36,7 @@ UNION ALL
 SELECT 'trigger', tgrelid::regclass::text, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
 UNION ALL
 SELECT 'function', proname, concat(pg_get_functiondef(p.oid), proacl)
-FROM pg_proc p WHERE pronamespace = 'public'::regnamespace AND proname LIKE 'chimera%'
+FROM pg_proc p WHERE pronamespace = 'public'::regnamespace AND proname ~ '^(chimera|kernel|swarm|commerce|safety|memory)_'
 UNION ALL
 SELECT 'grant', relname, concat(relkind, relacl, relrowsecurity, relforcerowsecurity) FROM pg_class
 WHERE relnamespace IN ('public'::regnamespace, 'chimera_parts'::regnamespace) AND relkind IN ('r', 'p', 'S')
@@ -46,7 +46,12 @@ SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'S') AND (n.nspname = 'chimera_parts'
       OR n.nspname = 'public' AND c.relname ~ '^(kernel|swarm|commerce|safety|memory)_')
 UNION ALL
-SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname LIKE 'chimera%'
+SELECT proname FROM pg_proc
+WHERE pronamespace = 'public'::regnamespace AND proname ~ '^(chimera|kernel|swarm|commerce|safety|memory)_'
+"""
+STRANGERS_ROW_SQL = """
+INSERT INTO swarm_externalid (id, tenant_id, value, task_id)
+SELECT gen_random_uuid(), gen_random_uuid(), 'a stranger''s', id FROM swarm_task LIMIT 1 RETURNING id
 """
 
 
@@ -75,6 +80,17 @@ def fill(tenant: str) -> None:
     say("filled", tenant)
 
 
+def keeps_tenants_apart() -> None:
+    """What refers to another tenant's row is refused, with the schema as it stands now."""
+    refusal = ""
+    try:
+        with transaction.atomic(using="owner"):
+            ask(STRANGERS_ROW_SQL)
+    except IntegrityError as refused:
+        refusal = str(refused)
+    assert "is not of tenant" in refusal, "a row that refers to another tenant's was written"
+
+
 def names_of(app: str) -> list[str]:
     return sorted(name for label, name in MigrationLoader(None).disk_migrations if label == app)
 
@@ -92,8 +108,11 @@ def main() -> None:
     for app in APPS:
         for later, earlier in zip(names_of(app)[:0:-1], names_of(app)[-2::-1], strict=True):
             migrate(app, earlier)
+            keeps_tenants_apart()
             migrate(app, later)
+            keeps_tenants_apart()
         migrate(app)  # the walk has ended with its second
+        assert sorted(ask(CATALOG_SQL)) == catalog, f"{app} does not come back as it was, step by step"
     for app in APPS[:3]:
         migrate(app, "zero")
         migrate(app)

@@ -1,5 +1,6 @@
 """Who waits how long: a nudge wakes a lane at once, and one that does late work rests between its looks."""
 
+import threading
 import time
 
 import pytest
@@ -44,3 +45,30 @@ def test_whoever_waits_for_a_writer_is_woken_by_its_commit(monkeypatch: pytest.M
     assert seconds_of(waiter, Pace.WITHHELD) >= 0.45
     waiter.wake()
     assert seconds_of(waiter, Pace.WITHHELD) < 0.2
+
+
+def test_what_can_wait_is_looked_at_at_once_after_a_silence_and_else_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "SOON_SECONDS", 0.3)
+    waiter = Waiter()
+    waiter.wake(soon=True)
+    assert seconds_of(waiter, Pace.IDLE) < 0.1
+    waiter.wake(soon=True)
+    assert 0.25 < seconds_of(waiter, Pace.DONE) < IDLE_SECONDS
+    waiter.wake(soon=True)
+    assert 0.25 < seconds_of(waiter, Pace.WITHHELD) < IDLE_SECONDS
+
+
+def test_what_cannot_wait_ends_the_gathering(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pace, "SOON_SECONDS", 5.0)
+    waiter = Waiter()
+    for why in (Pace.DONE, Pace.TOLD, Pace.WITHHELD):
+        waiter.wait(Pace.MORE)
+        waiter.wake(soon=True)
+        threading.Timer(0.1, waiter.wake).start()
+        assert 0.05 < seconds_of(waiter, why) < 1.0
+
+
+def test_who_told_something_looks_again_soon_without_a_nudge() -> None:
+    waiter = Waiter()
+    waiter.wait(Pace.MORE)
+    assert seconds_of(waiter, Pace.TOLD) < IDLE_SECONDS / 2

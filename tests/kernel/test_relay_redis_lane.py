@@ -276,7 +276,7 @@ def test_what_a_reaction_says_that_it_told_is_delivered_without_a_nudge() -> Non
     session, lane = uuid4(), RedisLane()
     with registered({Noted: [relay.fast(answer)]}):
         note("question", session=session)
-        assert lane.step() is Pace.MORE
+        assert lane.step() is Pace.TOLD
         assert lane.step() is Pace.DONE
     assert len(entries(session)) == 2
 

@@ -1,5 +1,7 @@
 """A slow lane: event by event, outside any transaction; what keeps failing is parked, shown and retried."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +15,7 @@ from chimera.kernel.actors import SYSTEM, Actor
 from chimera.kernel.errors import Stale
 from chimera.kernel.eventlog import START
 from chimera.kernel.loop import Stop
-from chimera.kernel.relay import slow_lane
+from chimera.kernel.relay import direct, slow_lane
 from chimera.kernel.relay.slow_lane import SlowLane, is_outage
 from chimera.kernel.relay.tables import Lane, ParkedEvent, ParkedStatus
 from tests.kernel.log import TENANT, Noted, Shouted, drain, log, note, registered
@@ -72,6 +74,57 @@ def test_each_event_of_its_types_is_handled_once_in_order_outside_any_transactio
         drain(lane())
     assert (diary.seen, diary.in_transaction) == (["a", "b", "c"], [False] * 3)
     assert at() == log()[-1].position
+
+
+def test_what_no_reaction_wants_is_passed_by_in_one_statement(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slow_lane, "PASS_BY_SECONDS", 3600.0)
+    diary = Diary()
+    mine = lane()
+    with registered({Noted: [relay.slow("diary", diary, unless={"text": "dull"})]}):
+        note("a", "dull")
+        drain(mine)
+        before = at()
+        note(*["dull"] * 40)
+        with asked() as statements:
+            mine.step()
+        assert (diary.seen, len(statements), at()) == (["a"], 1, before)
+        note("b")
+        drain(mine)
+    assert (diary.seen, at()) == (["a", "b"], log()[-1].position)
+
+
+def test_what_a_reaction_says_it_does_not_want_is_all_of_it() -> None:
+    diary = Diary()
+    table = {Noted: [relay.slow("diary", diary, unless={"text": "dull", "session_id": None})]}
+    with registered(table):
+        note("dull")
+        note("dull", session=uuid4())
+        note("lively")
+        drain(lane())
+    assert diary.seen == ["dull", "lively"]
+
+
+def test_a_field_that_an_old_fact_has_not_is_no_reason_to_pass_it_by() -> None:
+    diary = Diary()
+    with registered({Noted: [relay.slow("diary", diary, unless={"says": False})]}):
+        note("a")
+        drain(lane())
+    assert diary.seen == ["a"]
+
+
+@contextmanager
+def asked() -> Iterator[list[str]]:
+    """The statements of the lane's own connection."""
+    seen: list[str] = []
+    ask = direct.ask
+
+    def noting(sql: str, params: Any = None) -> Any:
+        seen.append(sql)
+        return ask(sql, params)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(direct, "ask", noting)
+        yield seen
 
 
 def test_what_keeps_failing_is_parked_and_the_lane_goes_on() -> None:

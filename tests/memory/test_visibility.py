@@ -87,11 +87,10 @@ def sees_nothing_of_it(acme: Stage, kept: dict[str, Any], ask: Ask, named: Seque
     assert texts(ask(acme.bob, "ferry", mode="keyword", session=kept["session"])) == list(named)
     assert listed(acme.bob, session=kept["session"]) == set(named)
     one = f"memories/{kept['session_memory']}"
-    for path in (one, f"{one}?session={kept['session']}"):
-        acme.bob.get(path).refused(404, "not_found")
-    for naming in ("", f"?session={kept['session']}"):
-        acme.bob.post(f"{one}/supersede{naming}", {"content": "x"}).refused(404, "not_found")
-        acme.bob.post(f"{one}/forget{naming}", {"reason": "x"}).refused(404, "not_found")
+    for naming, refusal in (("", (404, "not_found")), (f"?session={kept['session']}", (422, "unknown_parameter"))):
+        acme.bob.get(one + naming).refused(*refusal)
+        acme.bob.post(f"{one}/supersede{naming}", {"content": "x"}).refused(*refusal)
+        acme.bob.post(f"{one}/forget{naming}", {"reason": "x"}).refused(*refusal)
 
 
 def test_lists_show_the_same(acme: Stage, kept: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from chimera.kernel import eventlog, redis, tenancy
 from chimera.kernel.eventlog import START, Position
 from chimera.kernel.relay.tables import Lane
 from commerce.models import SpendWindow, Transaction
+from swarm.dispatch.lists import id_of
 from swarm.models import Task, TaskResult
 from tests.cast import Stage
 from tests.processes.harness import until
@@ -85,7 +86,7 @@ def queues_are_full(acme: Stage) -> bool:
 def ids_in_queues() -> set[str]:
     client = redis.client()
     lists: list[list[str]] = [client.lrange(key, 0, -1) for key in client.scan_iter("chimera:queue:*")]  # type: ignore[misc]
-    return {task_id for ids in lists for task_id in ids}
+    return {id_of(entry) for entries in lists for entry in entries}
 
 
 def pages_are_the_log(house: Any, secret: str, session_id: str, log: list[eventlog.Recorded]) -> None:

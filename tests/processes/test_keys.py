@@ -16,6 +16,7 @@ from websockets.sync.client import connect
 
 from chimera.kernel import redis
 from commerce.models import SpendWindow
+from swarm.dispatch.lists import id_of
 from tests.architecture.tree import PACKAGES, parsed, python
 from tests.cast import Stage
 from tests.processes.harness import House, until
@@ -107,7 +108,7 @@ def claimed(stage: Stage, session: dict[str, Any]) -> dict[str, Any]:
 def is_queued(stage: Stage, waiting: list[str]) -> bool:
     """Each in the list of its band."""
     lists = [redis.client().lrange(redis.queue(band, stage.tenant_id, "worker"), 0, -1) for band in redis.PRIORITIES]
-    return [set(ids) for ids in lists] == [{task_id} for task_id in waiting]  # type: ignore[arg-type]
+    return [{id_of(entry) for entry in entries} for entries in lists] == [{task_id} for task_id in waiting]  # type: ignore[arg-type]
 
 
 def spent(stage: Stage) -> tuple[str, int]:

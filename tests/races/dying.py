@@ -20,7 +20,7 @@ import psycopg
 from django.db import connections
 from redis.connection import AbstractConnection
 
-from chimera.kernel import bridge
+from chimera.kernel import bridge, pipelining
 
 T = TypeVar("T")
 STILL_SECONDS = 20.0  # a child takes a tenth of one
@@ -115,6 +115,7 @@ class _Sends:
         for owner, name in (
             (psycopg.Cursor, "execute"),
             (psycopg.Cursor, "executemany"),
+            (pipelining, "run"),
             (psycopg.Connection, "commit"),
             (psycopg.Connection, "rollback"),
             (AbstractConnection, "send_packed_command"),

@@ -8,7 +8,7 @@ import pytest
 
 from chimera.flows.claim_tasks import claim_tasks
 from swarm import dispatch
-from swarm.actions import agents, claims
+from swarm.actions import agents, claims, listed
 from swarm.models import AgentProfile
 from tests.cast import Stage
 from tests.races.threads import InBackground, held_after, wait_for_waiters
@@ -74,7 +74,7 @@ def test_who_kills_an_agent_waits_for_its_claim_and_takes_it_away(
 ) -> None:
     task = acme.task(acme.session())
     settle()
-    with held_after(monkeypatch, claims, "lease") as hold:
+    with held_after(monkeypatch, listed, "take") as hold:
         claim = InBackground(acme.bob.claim)
         hold.wait_reached()
         kill = InBackground(lambda: acme.otto.post(f"agents/{acme.bob.id}/kill", {"reason": "astray"}))

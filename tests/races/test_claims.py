@@ -6,17 +6,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 
 from chimera.flows.claim_tasks import claim_tasks
 from chimera.kernel import redis
 from chimera.kernel.actors import SYSTEM
-from swarm.actions import agents, claims
+from chimera.kernel.eventlog import Event
+from swarm.actions import agents, claims, listed
 from swarm.actions.limits import Admitted
 from swarm.models import AgentProfile, Task
 from tests import cluster
 from tests.cast import Caller, Stage
-from tests.races.threads import PATIENCE_SECONDS, at_once
+from tests.races.threads import PATIENCE_SECONDS, InBackground, at_once, wait_for_waiters
 
 Settle = Callable[[], None]
 AGENTS = 8
@@ -56,7 +58,13 @@ def winners(answers: list[Any]) -> int:
 
 
 @pytest.fixture
-def everyone_has_seen_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def nothing_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one statement would take is left to `swarm.actions.claims`."""
+    monkeypatch.setattr(listed, "_TAKE", listed._TAKE.replace(listed._PLAIN, "false"))
+
+
+@pytest.fixture
+def everyone_has_seen_it(monkeypatch: pytest.MonkeyPatch, nothing_is_plain: None) -> None:
     """The lock is off: all read the task as queued before anybody takes it."""
     seen = threading.Barrier(AGENTS)
 
@@ -80,6 +88,52 @@ def test_control_without_guards_all_eight_believe_that_they_won(
 def test_without_the_lock_compare_and_set_alone_leaves_one_winner(
     acme: Stage, rivals: list[Caller], task: UUID
 ) -> None:
+    assert winners(race(acme, rivals, task)) == 1
+
+
+@pytest.fixture
+def everyone_waits_for_its_row(
+    acme: Stage, task: UUID, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[], None]]:
+    """No claim locks it: all have seen it queued when the one that holds its row lets go, which is when this is called."""
+    unlocked = listed._TAKE.replace("FOR NO KEY UPDATE OF t SKIP LOCKED", "")
+    assert unlocked != listed._TAKE
+    monkeypatch.setattr(listed, "_TAKE", unlocked)
+    with psycopg.connect(cluster.postgres.urls.superuser) as holder:
+        holder.execute("SELECT 1 FROM swarm_task WHERE id = %s FOR UPDATE", [task])
+
+        def let_go() -> None:
+            wait_for_waiters(AGENTS, asking="WITH me AS MATERIALIZED")
+            holder.rollback()
+
+        yield let_go
+
+
+def test_control_with_no_guard_in_the_statement_all_eight_believe_that_they_won(
+    acme: Stage,
+    rivals: list[Caller],
+    task: UUID,
+    everyone_waits_for_its_row: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    unguarded = listed._TAKE.replace("AND t.status = 'queued'\n        RETURNING", "RETURNING")
+    assert unguarded != listed._TAKE
+    monkeypatch.setattr(listed, "_TAKE", unguarded)
+    letting_go = InBackground(everyone_waits_for_its_row)
+    assert winners(race(acme, rivals, task)) == AGENTS
+    letting_go.answer()
+
+
+def test_without_its_lock_the_statement_looks_again_and_leaves_one_winner(
+    acme: Stage, rivals: list[Caller], task: UUID, everyone_waits_for_its_row: Callable[[], None]
+) -> None:
+    letting_go = InBackground(everyone_waits_for_its_row)
+    assert winners(race(acme, rivals, task)) == 1
+    letting_go.answer()
+
+
+@pytest.mark.usefixtures("nothing_is_plain")
+def test_of_eight_agents_one_wins_what_is_not_plain(acme: Stage, rivals: list[Caller], task: UUID) -> None:
     assert winners(race(acme, rivals, task)) == 1
 
 
@@ -125,3 +179,10 @@ def test_while_redis_is_away_each_task_still_has_one_winner(
 
 def _ids(answers: list[list[dict[str, Any]]]) -> list[str]:
     return [claim["task"]["id"] for answer in answers for claim in answer]
+
+
+def test_what_a_list_names_twice_is_claimed_once_and_told_once(acme: Stage, task: UUID) -> None:
+    with acme.bound():
+        got = claim_tasks(agent_id=UUID(acme.ada.id), most=2, popped=[task, task], redis_away=False, by=acme.ada.actor)
+        told = Event.objects.filter(task_id=task, type="swarm.task.claimed.v1").count()
+    assert ([claim.task.pk for claim in got.claims], told) == ([task], 1)

@@ -3,22 +3,21 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import connection
 
-from chimera.kernel import clock, ids, tenancy
+from chimera.kernel import ids, tenancy
 from chimera.kernel.relay.pace import Pace
 from chimera.kernel.relay.redis_lane import RedisLane
 from commerce.models import SpendWindow, Transaction
 from safety.models import ReviewCard
-from swarm import dispatch
 from swarm.models import Task
 from tests.cast import Caller, Stage
 from tests.lanes import settle
+from tests.races.aftermath import bring_back, log_and_cursors
 from tests.races.dying import at_every_line
 
 pytestmark = pytest.mark.slow
@@ -140,22 +139,8 @@ def claimed_by(agent: Caller, **more: str) -> dict[str, Any]:
 
 def dispatch_all() -> None:
     lane = RedisLane()
-    while lane.step() in (Pace.MORE, Pace.DONE):
+    while lane.step() in (Pace.MORE, Pace.DONE, Pace.TOLD):
         pass
-
-
-def bring_back() -> None:
-    """The relay's clock finds what a dead process had popped."""
-    with clock.held(clock.now() + timedelta(seconds=dispatch.INFLIGHT_SECONDS + 1)):
-        dispatch.restock()
-
-
-def log_and_cursors() -> Any:
-    with tenancy.system(), connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM kernel_event")
-        events = cursor.fetchone()
-        cursor.execute("SELECT name, xid, seq FROM kernel_lane ORDER BY name")
-        return events, cursor.fetchall()
 
 
 def decided(scene: Scene) -> Scene:

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -58,18 +58,14 @@ def test_control_without_guards_both_decisions_go_through(
         both_have_read.wait(PATIENCE_SECONDS)
         return found
 
-    def advance(machine: Machine, row: Any, *, to: Any, **changes: Any) -> None:
-        type(row).objects.filter(pk=row.pk).update(status=to, version=F("version") + 1, **changes)
-        row.status = to
-
-    def advance_each(machine: Machine, rows: Any, *, to: Any, **changes: Any) -> None:
+    def advance(machine: Machine, rows: Sequence[Any], *, to: Any, **changes: Any) -> None:
         for row in rows:
-            advance(machine, row, to=to, **changes)
+            type(row).objects.filter(pk=row.pk).update(status=to, version=F("version") + 1, **changes)
+            row.status = to
 
     monkeypatch.setattr(tasks, "lock_all", lambda task_ids: list(Task.objects.filter(pk__in=task_ids).order_by("pk")))
     monkeypatch.setattr(safety, "lock", read_card)
-    monkeypatch.setattr(Machine, "advance", advance)
-    monkeypatch.setattr(Machine, "advance_each", advance_each)
+    monkeypatch.setattr(Machine, "advance_each", advance)
     assert [said.status for said in decide_together(acme, card)] == [200, 200]
     facts = decided_facts(acme)
     assert facts["safety.review.decided.v1"] == 2

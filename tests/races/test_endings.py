@@ -13,7 +13,7 @@ from chimera.flows.stop_work import stop_session
 from chimera.kernel import clock
 from chimera.kernel.actors import SYSTEM
 from commerce import actions as commerce
-from swarm.actions import claims, sessions, tasks
+from swarm.actions import claims, listed, sessions, tasks
 from tests.cast import Stage
 from tests.races.threads import InBackground, held_after, wait_for_waiters
 
@@ -113,7 +113,7 @@ def test_what_was_claimed_while_its_session_was_stopped_is_swept(
     session = acme.session()
     acme.task(session)
     settle()
-    with held_after(monkeypatch, claims, "lease") as hold:
+    with held_after(monkeypatch, listed, "take") as hold:
         claim = InBackground(acme.ada.claim)
         hold.wait_reached()
         stop = InBackground(lambda: acme.otto.post(f"sessions/{session['id']}/stop"))
@@ -134,7 +134,7 @@ def test_a_stop_that_died_before_its_sweep_is_finished_by_others(
     session = acme.session()
     acme.task(session), acme.task(session)
     settle()
-    with held_after(monkeypatch, claims, "lease") as hold:
+    with held_after(monkeypatch, listed, "take") as hold:
         claim = InBackground(acme.ada.claim)
         hold.wait_reached()
         with acme.bound():

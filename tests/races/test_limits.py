@@ -1,16 +1,17 @@
 """Concurrency limits are kept exactly, however many claims race; without their locks they are not."""
 
+import threading
 from typing import Any
 
 import pytest
 
 from chimera.kernel import advisory
 from chimera.kernel.actors import SYSTEM
-from swarm.actions import agents
+from swarm.actions import agents, limits
 from swarm.models import Task
 from tests.cast import Caller, Stage
 from tests.lanes import settle
-from tests.races.threads import at_once
+from tests.races.threads import PATIENCE_SECONDS, at_once
 
 AGENTS = 8
 
@@ -71,16 +72,23 @@ def test_racing_claims_keep_a_limit(
 
 @pytest.fixture
 def unguarded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only the names of limits are not held: an agent's own slots are still counted one claim at a time."""
-    hold = advisory.hold
+    """Only the names of limits are not held: an agent's own slots are still counted one claim at a time. All count what
+    runs before anybody adds to it."""
+    hold, count, counted = advisory.hold, limits._room, threading.Barrier(AGENTS)
+
+    def room(*asked: Any) -> Any:
+        found = count(*asked)
+        counted.wait(PATIENCE_SECONDS)
+        return found
+
     monkeypatch.setattr(advisory, "hold", lambda name: None if name.startswith("limit|") else hold(name))
+    monkeypatch.setattr(limits, "_room", room)
 
 
-def test_without_its_lock_a_limit_is_overrun(acme: Stage, callers: list[Caller], unguarded: None) -> None:
+def test_control_without_its_lock_a_limit_is_overrun_by_all(
+    acme: Stage, callers: list[Caller], unguarded: None
+) -> None:
     acme.otto.post("concurrency-limits", {"scope": "tenant", "running_max": 1}).ok(201)
-    for _ in range(10):
-        offer(acme, 20)
-        race(callers)
-        if running(acme) > 1:
-            return
-    raise AssertionError("the guard was off, and nobody ran too many: this race shows nothing")
+    offer(acme, 4 * AGENTS)
+    race(callers)
+    assert running(acme) == AGENTS

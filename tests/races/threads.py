@@ -82,13 +82,16 @@ def held_after(monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> Itera
         hold.release()
 
 
-def wait_for_waiters(number: int = 1) -> None:
-    """Until so many transactions wait for a lock."""
+def wait_for_waiters(number: int = 1, *, asking: str = "") -> None:
+    """Until so many transactions wait for a lock, in a statement with these words."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    sql = """
+        SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock' AND strpos(query, %s) > 0
+    """
     with psycopg.connect(cluster.postgres.urls.superuser, autocommit=True) as connection:
         while True:
-            row = connection.execute(sql).fetchone()
+            row = connection.execute(sql, [asking]).fetchone()
             if row and row[0] >= number:
                 return
             assert time.monotonic() < deadline, f"{row} waiters instead of {number}"

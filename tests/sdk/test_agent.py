@@ -1,18 +1,21 @@
 """The SDK's agents on the real web process, over HTTP and over the socket: work, money, memory, leases, reviews."""
 
+import asyncio
 import threading
 import time
 from typing import Any
 
 import pytest
 
-from chimera_sdk import Agent, BudgetExceeded, StaleLease, UnderReview
+from chimera_sdk import Agent, BudgetExceeded, ProblemError, StaleLease, UnderReview
+from chimera_sdk.workshop import Workshop
 from tests.cast import Stage
 from tests.processes.harness import LEASE_SECONDS, House, until
 from tests.sdk.conftest import working
 
 pytestmark = pytest.mark.slow
 SECONDS = 60
+SOON_SECONDS = 1.0
 TRANSPORTS = ["socket", "http"]
 transports = pytest.mark.parametrize("transport", TRANSPORTS)
 
@@ -158,6 +161,48 @@ def test_a_cancelled_task_cancels_its_handler(acme: Stage, house: House, transpo
         assert stopped.wait(SECONDS)
     assert heard == [True]
     assert ended(acme, task, "cancelled")["results"] == []
+
+
+@pytest.mark.parametrize("how", ["task", "session", "campaign", "agent"])
+def test_a_stop_reaches_the_handler_at_once_without_a_beat(
+    acme: Stage, house: House, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Workshop, "_beat", lambda self: None)
+    campaign = acme.otto.post("campaigns", {"name": "launch", "goal": "sell"}).ok(201)
+    session = acme.session(campaign=campaign["id"])
+    task, agent = acme.task(session), Agent()
+    begun, cancelled, at = threading.Event(), threading.Event(), list[float]()
+    stops = {
+        "task": (acme.pia, f"tasks/{task['id']}/cancel"),
+        "session": (acme.otto, f"sessions/{session['id']}/stop"),
+        "campaign": (acme.otto, f"campaigns/{campaign['id']}/stop"),
+        "agent": (acme.otto, f"agents/{acme.ada.id}/kill"),
+    }
+
+    @agent.task("research")
+    async def endless(task, ctx):
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            at.append(time.monotonic())
+            cancelled.set()
+
+    def work() -> None:
+        with working(agent, house, acme.ada, transport="socket") as at_work:
+            assert begun.wait(SECONDS)
+            who, path = stops[how]
+            began = time.monotonic()
+            who.post(path, {"reason": "enough"}).ok()
+            assert cancelled.wait(LEASE_SECONDS), "else the end of its lease cancels it"
+            assert at[0] - began < SOON_SECONDS
+            until(lambda: how != "agent" or at_work.error is not None, SECONDS)
+
+    if how == "agent":
+        with pytest.raises(ProblemError, match="401"):  # its key has ended with it
+            work()
+    else:
+        work()
 
 
 @transports

@@ -46,9 +46,11 @@ def start(acme: Stage, house: House, tmp_path: Path) -> Iterator[Start]:
         process.wait(10)
 
 
-def begun(tmp_path: Path) -> list[str]:
+def begun(tmp_path: Path) -> list[tuple[int, str]]:
+    """Process and task, in order."""
     file = tmp_path / "begun"
-    return file.read_text().split() if file.exists() else []
+    lines = file.read_text().splitlines() if file.exists() else []
+    return [(int(pid), task) for pid, task in (line.split() for line in lines)]
 
 
 def with_status(acme: Stage, session: dict[str, Any], status: str) -> list[dict[str, Any]]:
@@ -87,6 +89,26 @@ def test_what_a_killed_process_held_is_soon_done_by_another(
     until(lambda: len(with_status(acme, session, "completed")) == 4, SECONDS)
     for task in with_status(acme, session, "completed"):
         assert len([result for result in task["results"] if result["applied"]]) == 1
+
+
+def test_two_processes_under_one_key_share_its_slots_and_not_their_tasks(
+    acme: Stage, house: House, start: Start, tmp_path: Path
+) -> None:
+    session = acme.session()
+    for _ in range(12):
+        acme.task(session)
+    first, second = start(), start()
+    until(lambda: len(begun(tmp_path)) == 8, SECONDS)
+    by = {p.pid: {task for pid, task in begun(tmp_path) if pid == p.pid} for p in (first, second)}
+    assert [len(tasks) for tasks in by.values()] == [4, 4]
+    assert not by[first.pid] & by[second.pid]
+    first.kill()
+    until(lambda: len(with_status(acme, session, "running")) == 4, SECONDS)  # what the first held is given back
+    (tmp_path / "go").touch()
+    until(lambda: len(with_status(acme, session, "completed")) == 12, SECONDS)
+    for task in with_status(acme, session, "completed"):
+        assert task["attempt_count"] == (2 if task["id"] in by[first.pid] else 1)
+        assert task["results"][-1]["output_payload"] == {"pid": second.pid}
 
 
 def test_a_proxy_that_knows_no_sockets_is_worked_through_by_http(acme: Stage, house: House) -> None:

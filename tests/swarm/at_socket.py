@@ -121,11 +121,10 @@ class AtSocket:
         await until(lambda: len(self.claims) >= number, seconds, lambda: f"{len(self.claims)} of {number} tasks")
         return self.claims
 
-    async def told(self, name: str, claim: dict[str, Any]) -> None:
-        """Until this command came."""
-        await until(
-            lambda: [c for c in self.of("command") if (c["name"], c["task"]) == (name, claim["task"]["id"])], SECONDS
-        )
+    async def told(self, name: str, claim: dict[str, Any], times: int = 1) -> None:
+        """Until this command came, so many times."""
+        said = (name, claim["task"]["id"])
+        await until(lambda: [(c["name"], c["task"]) for c in self.of("command")].count(said) >= times, SECONDS)
 
     async def shown_out(self) -> int:
         await until(lambda: self.closed is not None, SECONDS)

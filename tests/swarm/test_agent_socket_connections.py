@@ -4,14 +4,13 @@ import asyncio
 import time
 from collections.abc import Iterator
 from typing import Any
-from uuid import UUID
 
 import pytest
 
 from chimera.kernel import redis
 from chimera.kernel.bridge import in_thread
 from chimera.kernel.http import going
-from swarm.consumers import pushing, seat, working
+from swarm.consumers import pushing, working
 from swarm.models import Task
 from tests.cast import Stage
 from tests.kernel.log import running
@@ -93,11 +92,9 @@ def test_who_comes_back_within_the_grace_goes_on_with_its_leases(acme: Stage) ->
         async with AtSocket(acme.ada) as ada:
             before = await taken(ada, 3)
         async with AtSocket(acme.ada) as again:
-            listed = {lease["task"]["id"]: lease for lease in again.hello["leases"]}
-            assert {c["task"]["id"]: c["lease_token"] for c in before} == {
-                task: lease["lease_token"] for task, lease in listed.items()
-            }
-            assert {lease["attempt"] for lease in listed.values()} == {1}
+            said = await again.beat(*before)
+            assert [lease["task"] for lease in said["leases"]] == [c["task"]["id"] for c in before]
+            assert all(lease["lease_expires_at"] for lease in said["leases"])
             await again.ready(3)
             await quiet()
             for claim in before:
@@ -116,7 +113,7 @@ def test_who_comes_back_too_late_has_lost_them(acme: Stage, monkeypatch: pytest.
             (claim,) = await taken(ada, 1)
         await quiet()
         async with AtSocket(acme.ada) as again:
-            assert again.hello["leases"] == []
+            assert (await again.beat(claim))["leases"][0]["error"]["code"] == "stale_lease"
             assert (await again.finish(claim))["code"] == "stale_lease"
 
     run(main)
@@ -228,24 +225,6 @@ def test_two_sockets_and_http_claims_never_hold_more_than_the_slots(acme: Stage)
                 assert await in_thread(held) <= 8
             ids = [claim["task"]["id"] for claim in (*first.claims, *second.claims, *claimed)]
             assert len(ids) == len(set(ids)) == 28
-
-    run(main)
-
-
-def test_of_two_sockets_the_newer_one_has_the_leases(acme: Stage) -> None:
-    (made,) = many(acme, 1)
-
-    async def main() -> None:
-        async with AtSocket(acme.ada) as first:
-            (claim,) = await taken(first, 1)
-            async with AtSocket(acme.ada) as second:
-                assert [lease["task"]["id"] for lease in second.hello["leases"]] == [made]
-                await first.drop()
-                await quiet()
-                assert (await in_thread(row, acme, made)).status == "running"
-                assert (await second.finish(claim))["outcome"] == "completed"
-        await quiet()
-        assert UUID(acme.ada.id) not in seat._seats
 
     run(main)
 

@@ -140,6 +140,15 @@ def faults(said: Any) -> set[tuple[str, str]]:
     return {(error["field"], error["code"]) for error in said.get("errors", ())}
 
 
+def words(said: Any) -> dict[str, str]:
+    """The sentences by field; of a field that is not known, what both doors say before they list theirs."""
+    told = {error["field"]: error for error in said.get("errors", ())}
+    return {
+        field: error["message"].partition(":")[0] if error["code"] == "unknown_field" else error["message"]
+        for field, error in told.items()
+    }
+
+
 def test_both_doors_refuse_a_result_alike(acme: Stage, claim: dict[str, Any]) -> None:
     path = f"tasks/{claim['task']['id']}/result"
 
@@ -151,6 +160,7 @@ def test_both_doors_refuse_a_result_alike(acme: Stage, claim: dict[str, Any]) ->
                 assert (by_http.status, by_http["code"], faults(by_http.body)) == (422, code, fields), name
                 by_socket = await ada.ask("result", task=claim["task"]["id"], **told)
                 assert (by_socket["kind"], by_socket["code"], faults(by_socket)) == ("error", code, fields), name
+                assert words(by_socket) == words(by_http.body), name
                 assert by_socket["task"] == claim["task"]["id"]
                 assert len(json.dumps(by_socket)) < 2000
             assert (await ada.finish(claim))["outcome"] == "completed"
@@ -195,9 +205,57 @@ def test_both_doors_refuse_progress_alike(acme: Stage, claim: dict[str, Any]) ->
                 by_http = await in_thread(acme.ada.post, path, lease | {"progress": told})
                 assert faults(by_http.body) == {(f"progress.{field}", code)}, name
                 about = {"task": claim["task"]["id"]} | lease
-                assert faults(await ada.ask("progress", **about, **told)) == {(field, code)}, name
+                by_socket = await ada.ask("progress", **about, **told)
+                assert faults(by_socket) == {(field, code)}, name
+                assert words(by_socket)[field] == words(by_http.body)[f"progress.{field}"], name
                 beaten = await ada.ask("heartbeat", leases=[about | {"progress": told}])
                 assert faults(beaten) == {(f"leases.0.progress.{field}", code)}, name
+
+    run(main)
+
+
+def test_what_is_not_known_is_answered_with_what_is(acme: Stage, claim: dict[str, Any]) -> None:
+    async def main() -> None:
+        async with AtSocket(acme.ada) as ada:
+            about = {"task": claim["task"]["id"], "lease_token": claim["lease_token"]}
+            (error,) = (await ada.ask("ready", slots=1, colour="red"))["errors"]
+            assert error["message"] == "There is no such field; the fields are: kind, ref, slots, types."
+            told = {
+                "task": claim["task"]["id"],
+                "status": "succeeded",
+                "artifacts": [{"type": "t", "uri": "u", "size": 1}],
+            }
+            said = await ada.ask("result", **(about | told))
+            assert said["detail"] == "artifacts.0.size: There is no such field; the fields are: content, type, uri."
+            leases = [about | {"progress": {"phase": "reading", "eta": 1}}]
+            said = await ada.ask("heartbeat", leases=leases)
+            assert said["detail"].endswith("the fields are: message, metadata, percentage, phase.")
+
+    run(main)
+
+
+def test_what_only_the_socket_asks_is_refused_in_the_same_words(acme: Stage, claim: dict[str, Any]) -> None:
+    lease = {"task": claim["task"]["id"], "lease_token": claim["lease_token"]}
+    cases: list[tuple[str, dict[str, Any], str]] = [
+        ("ready", {}, "slots: This field is required."),
+        ("ready", {"slots": -1}, "slots: Ensure this value is greater than or equal to 0."),
+        ("ready", {"slots": 1.0}, "slots: A valid integer is required."),
+        ("ready", {"slots": None}, "slots: This field may not be null."),
+        ("ready", {"slots": 1, "types": "research"}, 'types: Expected a list of items but got type "str".'),
+        ("ready", {"slots": 1, "types": ["a"] * 51}, "types: Ensure this field has no more than 50 elements."),
+        ("ready", {"slots": 1, "types": ["a" * 81]}, "types.0: Ensure this field has no more than 80 characters."),
+        ("ready", {"slots": 1, "types": [7]}, "types.0: Not a valid string."),
+        ("heartbeat", {"leases": [7]}, "leases.0: Invalid data. Expected a dictionary, but got int."),
+        ("heartbeat", {"leases": [lease] * 65}, "leases: Ensure this field has no more than 64 elements."),
+        ("spend", lease | {"amount_usd": "1"}, "asset_symbol: This field is required."),
+        ("void", {"transaction": lease["task"], "lease_token": "x"}, "lease_token: Must be a valid UUID."),
+    ]
+
+    async def main() -> None:
+        async with AtSocket(acme.ada) as ada:
+            for kind, told, detail in cases:
+                assert (await ada.ask(kind, **told))["detail"] == detail
+            assert isinstance(ada.hello["lease_seconds"], int)
 
     run(main)
 
@@ -206,6 +264,7 @@ def test_one_bad_item_among_good_ones_harms_none(acme: Stage, claim: dict[str, A
     async def main() -> None:
         async with AtSocket(acme.ada) as ada:
             lease = {"task": claim["task"]["id"], "lease_token": claim["lease_token"]}
+            await ada.beat(claim)  # it was claimed over HTTP
             ada.say(
                 {"kind": "ready", "ref": 1, "slots": 0},
                 {"kind": "dance", "ref": 2},
@@ -239,77 +298,5 @@ def test_one_bad_item_among_good_ones_harms_none(acme: Stage, claim: dict[str, A
             }
             assert [said["code"] for said in ada.answers(None)] == ["not_an_object", "not_an_object"]
             assert seen[12]["outcome"] == "completed"
-
-    run(main)
-
-
-def test_a_list_is_as_long_as_a_batch_and_no_longer(acme: Stage) -> None:
-    async def main() -> None:
-        async with AtSocket(acme.ada) as ada:
-            ada.say(*({"kind": "ready", "ref": number, "slots": 0} for number in range(500)))
-            await ada.answer(499)
-            assert len(ada.of("ack")) == 500
-            ada.say(*({"kind": "ready", "ref": number, "slots": 1} for number in range(501)))
-            assert (await ada.answer(None))["code"] == "too_large"
-            ada.send("[]")
-            assert (await ada.ready(0))["slots"] == 0
-            assert len(ada.of("ack")) == 501
-
-    run(main)
-
-
-@pytest.mark.parametrize(
-    ("odd", "shown"),
-    [(1.5, None), (True, None), ([1], None), ({"a": 1}, None), ("r" * 81, None), (2**63, None), (-(10**30), None)],
-)
-def test_an_odd_ref_is_refused_and_not_repeated(acme: Stage, odd: Any, shown: Any) -> None:
-    async def main() -> None:
-        async with AtSocket(acme.ada) as ada:
-            ada.say({"kind": "ready", "ref": odd, "slots": 1})
-            said = await ada.answer(shown)
-            assert (said["kind"], faults(said)) == ("error", {("ref", "invalid")})
-
-    run(main)
-
-
-@pytest.mark.parametrize("ref", ["", "r" * 80, "\x00", "\ud800", "é", 0, -1, 2**63 - 1, -(2**63)])
-def test_any_other_ref_is_repeated_as_it_is(acme: Stage, ref: Any) -> None:
-    async def main() -> None:
-        async with AtSocket(acme.ada) as ada:
-            ada.say({"kind": "ready", "ref": ref, "slots": 1}, {"kind": "dance", "ref": ref})
-            await ada.answer(ref)
-            assert [said["kind"] for said in ada.answers(ref)] == ["ack", "error"]
-            ada.say({"kind": "ready", "slots": 1})
-            assert (await ada.answer(None))["kind"] == "ack"
-
-    run(main)
-
-
-def test_what_is_no_text_or_too_large_closes_the_socket(acme: Stage, settings: Any) -> None:
-    settings.FRAME_BYTES_MAX = 200
-
-    async def main() -> None:
-        async with AtSocket(acme.ada) as ada:
-            ada.send_bytes(b'{"kind": "ready", "slots": 1}')
-            assert await ada.shown_out() == 1003
-        for text in ("a" * 201, "é" * 101):
-            async with AtSocket(acme.ada) as ada:
-                ada.send(text)
-                assert await ada.shown_out() == 1009
-
-    run(main)
-
-
-def test_many_large_tasks_come_in_frames_that_a_client_can_read(acme: Stage) -> None:
-    session = acme.session()
-    for number in range(6):
-        acme.task(session, input_payload={"text": "x" * 120_000, "number": number})
-
-    async def main() -> None:
-        async with AtSocket(acme.ada) as ada:
-            await ada.ready(6)
-            claims = await ada.tasks(6)
-            assert {claim["task"]["input_payload"]["number"] for claim in claims} == set(range(6))
-            assert max(len(frame) for frame in ada.frames) <= 262_144
 
     run(main)

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
-from chimera.flows.bulk_tasks import BulkVerb
+from chimera.flows import grouping
+from chimera.flows.bulk_tasks import BulkVerb, change_each
 from chimera.kernel import clock
 from commerce.models import Transaction
 from safety.models import ReviewCard
@@ -124,7 +125,8 @@ def test_a_thousand_tasks_take_a_few_bounded_calls(acme: Stage, settings: Any) -
     settings.BULK_SECONDS_MAX = 60  # here the number is the bound, however slow the machine
     session = acme.session()["id"]
     many(acme, session, 1_000)
-    said, after = [], None
+    said: list[Any] = []
+    after = None
     while not said or said[-1]["more"]:
         said.append(change(acme.otto, "cancel", {"after": after}, session=session))
         after = said[-1]["next"]
@@ -140,8 +142,11 @@ def test_a_limit_is_kept_and_the_oldest_come_first(acme: Stage) -> None:
     assert [acme.pia.get(f"tasks/{t}").ok()["status"] for t in made] == ["cancelled"] * 2 + ["pending"] * 3
 
 
-def test_time_is_a_bound_too_and_the_next_call_goes_on(acme: Stage, settings: Any) -> None:
+def test_time_is_a_bound_too_and_the_next_call_goes_on(
+    acme: Stage, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings.BULK_SECONDS_MAX = 0
+    monkeypatch.setattr(grouping, "TOGETHER_MAX", 1)
     session = acme.session()["id"]
     made = many(acme, session, 3)
     for last in made[:2]:
@@ -149,6 +154,20 @@ def test_time_is_a_bound_too_and_the_next_call_goes_on(acme: Stage, settings: An
         assert (said["matched"], said["changed"], said["more"], said["next"]) == (1, 1, True, last)
     assert change(acme.otto, "cancel", session=session)["more"] is False
     assert statuses(acme) == {"cancelled": 3}
+
+
+def test_when_time_is_up_within_a_group_none_of_it_is_forgotten_or_looked_at_twice(acme: Stage, settings: Any) -> None:
+    settings.BULK_SECONDS_MAX = 0
+    ended, going = acme.session()["id"], acme.session()["id"]
+    letters = [failed(acme, session, 1)[0] for session in (ended, going, ended, going)]
+    acme.otto.post(f"sessions/{ended}/stop").ok()
+    left, failures = [UUID(letter) for letter in letters], []
+    while left:
+        done = change_each(tenant_id=acme.tenant_id, verb=BulkVerb.RETRY, task_ids=left, by=acme.otto.actor)
+        left = [letter for letter in left if letter not in done.looked_at]
+        failures += done.failed
+    assert [(str(f.task), f.code) for f in failures] == [(letters[0], "session_ended"), (letters[2], "session_ended")]
+    assert statuses(acme) == {"queued": 2, "failed": 2}
 
 
 def test_whoever_goes_on_after_next_passes_over_what_is_refused(acme: Stage) -> None:

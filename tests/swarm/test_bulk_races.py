@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from chimera.flows import bulk_tasks
+from chimera.flows import bulk_tasks, grouping
 from chimera.flows.bulk_tasks import BulkVerb, change_each, change_matching
 from chimera.kernel import clock
 from swarm.models import Task
@@ -67,7 +67,8 @@ def _cancel_while_the_second_finishes(
     settle()
     claims = {c["task"]["id"]: c for c in acme.ada.claim(2)}
     chosen = TaskFilter(session=UUID(session))
-    with held_after(monkeypatch, bulk_tasks, "cancel_task") as hold:
+    monkeypatch.setattr(grouping, "TOGETHER_MAX", 1)
+    with held_after(monkeypatch, grouping, "together") as hold:
         going = InBackground(
             lambda: change_matching(
                 tenant_id=acme.tenant_id, verb=BulkVerb.CANCEL, chosen=chosen, by=acme.otto.actor, reason=""
@@ -98,6 +99,7 @@ def test_control_without_the_guards_a_completed_task_is_cancelled(
         )
 
     monkeypatch.setattr(bulk_tasks, "_check_still", lambda task_id, statuses: None)
+    monkeypatch.setattr(bulk_tasks, "cancel_many", lambda task_ids, **said: set())
     monkeypatch.setattr(bulk_tasks, "cancel_task", unguarded)
     outcome, _ = _cancel_while_the_second_finishes(acme, settle, monkeypatch)
     assert outcome.failed == []

@@ -7,6 +7,7 @@ import pytest
 from chimera.kernel.actors import SYSTEM
 from swarm import dispatch
 from swarm.actions import agents
+from swarm.dispatch import lists
 from tests.cast import Caller, Stage
 from tests.lanes import settle
 
@@ -35,12 +36,18 @@ def sessions_of(claims: list[dict[str, Any]]) -> list[str]:
     return [claim["task"]["session"] for claim in claims]
 
 
-def test_a_flood_of_one_session_does_not_keep_another_waiting(acme: Stage, mia: Caller) -> None:
+OF_ANY_TYPE: dict[str, Any] = {}
+OF_ITS_TYPES = {"types": ["render", "draw"]}
+ways = pytest.mark.parametrize("asked", [OF_ANY_TYPE, OF_ITS_TYPES], ids=["of any type", "of its types"])
+
+
+@ways
+def test_a_flood_of_one_session_does_not_keep_another_waiting(acme: Stage, mia: Caller, asked: dict[str, Any]) -> None:
     flood = offer(acme, FLOOD)
     small = offer(acme, 4)
     third = offer(acme, 2)
     dispatch.deal()
-    taken = sessions_of(mia.claim(8))
+    taken = sessions_of(mia.claim(8, **asked))
     assert sorted(taken) == sorted([flood] * 3 + [small] * 3 + [third] * 2)
 
 
@@ -72,12 +79,34 @@ def test_within_a_turn_the_better_priority_goes_first(acme: Stage, mia: Caller) 
     assert mine[0] == 59
 
 
-def test_low_priorities_still_come_under_a_flood_of_high_ones(acme: Stage, mia: Caller) -> None:
+@ways
+def test_lesser_priorities_still_come_under_a_flood_of_high_ones(
+    acme: Stage, mia: Caller, asked: dict[str, Any]
+) -> None:
     offer(acme, FLOOD, priority=90)
-    low = offer(acme, 3, priority=5)
+    normal = offer(acme, FLOOD, priority=50)
+    low = offer(acme, FLOOD, priority=5)
     taken: list[str] = []
     for _ in range(24):
-        claims = mia.claim(1)
+        claims = mia.claim(1, **asked)
         taken += sessions_of(claims)
         mia.finish(claims[0]).ok()
-    assert taken.count(low) == 3
+    assert (taken.count(normal), taken.count(low)) == (6, 3)
+
+
+def test_who_works_on_some_types_gets_those_alone_and_leaves_the_others_as_they_stood(acme: Stage, mia: Caller) -> None:
+    others = offer(acme, 40, type="print")
+    mine = offer(acme, 3)
+    assert sessions_of(mia.claim(2, types=["render"])) == [mine] * 2
+    assert sessions_of(mia.claim(64)) == [others] * 40 + [mine]
+
+
+def test_types_behind_a_long_list_of_others_are_found_all_the_same(
+    acme: Stage, mia: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "LOOKED_AT_MAX", 8)
+    offer(acme, 40, type="print")
+    mine = offer(acme, 3)
+    assert sessions_of(mia.claim(2, types=["render"])) == [mine] * 2
+    assert dispatch.pop(tenant_id=acme.tenant_id, role="worker", most=1, types=["render"]) is None  # it cannot tell
+    assert dispatch.pop(tenant_id=acme.tenant_id, role="worker", most=1, types=["print"]) != []

@@ -103,3 +103,21 @@ def test_what_a_limit_cannot_be_is_refused(acme: Stage) -> None:
     ):
         acme.otto.post("concurrency-limits", odd).refused(422, "invalid")
     acme.ada.post("concurrency-limits", {"scope": "tenant", "running_max": 1}).refused(403, "role")
+
+
+def test_a_removed_limit_says_what_is_left_in_its_place(acme: Stage) -> None:
+    def made(scope: str, value: str, running_max: int) -> str:
+        body = {"scope": scope, "value": value, "running_max": running_max}
+        return str(acme.otto.post("concurrency-limits", body).ok(201)["id"])
+
+    def left(limit: str) -> int | None:
+        found: int | None = acme.otto.post(f"concurrency-limits/{limit}/remove").ok()["falls_back_to"]
+        return found
+
+    printer, scanner = made("key", "printer", 3), made("key", "scanner", 3)
+    assert left(printer) == 1
+    every = made("key", "", 0)
+    assert left(scanner) == 0  # what every key has, which is nothing
+    assert left(every) == 1
+    assert left(made("tenant", "", 5)) is None
+    assert left(made("role", "worker", 5)) is None

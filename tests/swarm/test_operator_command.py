@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import StringIO
 from typing import Any
 from uuid import uuid4
@@ -13,7 +13,8 @@ from django.core.management.base import CommandError
 
 from chimera.kernel import clock, redis
 from chimera.kernel.eventlog import Event
-from swarm.models import Task
+from swarm.dispatch import lists
+from swarm.models import AgentProfile, Task
 from tests.cast import Stage
 from tests.swarm.letters import failed, many, statuses
 
@@ -104,6 +105,19 @@ def test_tasks_are_listed_by_filter(acme: Stage, settle: Settle) -> None:
     assert "harbour" in line
 
 
+def test_what_waits_says_for_whom_and_that_it_failed(acme: Stage) -> None:
+    session = acme.session()["id"]
+    (letter,) = failed(acme, session, 1)
+    acme.task(session, type="first")
+    (before,) = many(acme, session, 1)
+    acme.task(session, type="second", depends_on=[before])
+    acme.task(session, type="third", depends_on=[before, letter])
+    ends = {line.split()[2]: line.rstrip() for line in run("tasks", "--status", "pending").splitlines()[1:]}
+    assert ends["third"].endswith(f"waits for {letter}, which is failed")
+    assert ends["second"].endswith(f"waits for {before}, which is pending")
+    assert "waits" not in ends["first"]
+
+
 def test_json_has_the_apis_shape(acme: Stage) -> None:
     made = acme.task(acme.session())
     (shape,) = objects("tasks")
@@ -133,7 +147,8 @@ def test_a_terminal_gets_colours_unless_it_does_not_want_them(acme: Stage, monke
 # ------------------------------------------------------------------ queue and agents
 
 
-def test_the_queue_is_counted_per_role_and_band(acme: Stage, settle: Settle) -> None:
+def test_the_queue_is_counted_per_role_and_band(acme: Stage, settle: Settle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lists, "turns", lists.Turns())  # not every look begins with the high ones
     session = acme.session()
     for priority in (10, 50, 50, 90, 90):
         acme.task(session, priority=priority)
@@ -153,6 +168,8 @@ def test_the_queue_is_counted_per_role_and_band(acme: Stage, settle: Settle) -> 
         ("planner", "high"): 1,
     }
     assert all(line["queued"] == line["in_redis"] for line in lines.values())
+    assert lines["planner", "high"]["oldest_at"].endswith("Z")
+    assert datetime.fromisoformat(lines["planner", "high"]["oldest_at"]) <= clock.now()
     high = lines["worker", "high"]
     assert (high["running"], high["claimed_per_minute"], high["completed_per_minute"]) == (1, 0.4, 0.2)
     assert high["oldest_at"] is None
@@ -186,11 +203,22 @@ def test_agents_are_shown_with_their_slots_and_their_last_beat(acme: Stage, sett
     assert sorted(found) == ["ada", "bob", "jude", "pia"]
     ada = found["ada"]
     assert (ada["slots_used"], ada["slots_free"], ada["load"]) == (2, 6, 0.25)
-    assert ada["last_beat_at"]
+    assert (ada["is_alive"], ada["last_beat_at"][-1]) == (True, "Z")
     assert (found["bob"]["status"], found["bob"]["inactive_because"]) == ("inactive", "paused")
     assert found["bob"]["last_beat_at"] is None
     assert f"{acme.ada.id}  ada   worker   active  alive   just now   2     6     25%" in run("agents")
     assert [line["name"] for line in objects("agents", "--role", "worker", "--status", "active")] == ["ada"]
+
+
+def test_an_agent_that_redis_has_forgotten_beat_last_when_postgresql_says(acme: Stage) -> None:
+    seen = clock.now() - timedelta(minutes=7)
+    with acme.bound():
+        AgentProfile.objects.filter(pk=acme.bob.id).update(last_seen_at=seen)
+    found = {line["name"]: line for line in objects("agents")}
+    assert (found["bob"]["is_alive"], found["bob"]["last_beat_at"]) == (False, clock.written(seen))
+    assert (found["ada"]["is_alive"], found["ada"]["last_beat_at"]) == (False, None)
+    (bob,) = [line for line in run("agents").splitlines() if " bob " in line]
+    assert " silent  7 min ago " in bob
 
 
 # ------------------------------------------------------------------ dead letters

@@ -189,6 +189,10 @@ def test_a_clock_that_stands_behind_does_not_run_a_time_again(board: Board) -> N
         ("61 * * * *", "The minute field of `cron` cannot be `61`: it takes 0-59"),
         ("0 9 * * MONDAY", "The day-of-week field of `cron` cannot be `MONDAY`: it takes 0-7 or SUN-SAT"),
         ("*/0 * * * *", "cannot be `*/0`"),
+        ("*/60 * * * *", "The minute field of `cron` cannot be `*/60`: it takes 0-59"),
+        ("* 1-5,8/24 * * *", "steps `*/5` (at most 23)"),
+        ("*/99999999999999999999 * * * *", "The minute field"),
+        ("0 9 * * MON#6", "`MON#2` (the second Monday)"),
         ("0 0 30 2 *", "the day must exist in one of the months"),
         ("² * * * *", "The minute field"),
     ],
@@ -197,6 +201,28 @@ def test_a_bad_expression_gets_a_sentence_that_says_what_to_write(expression: st
     with pytest.raises(cron.BadCron) as refused:
         cron.checked(expression)
     assert says in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("expression", "comes"),
+    [
+        ("0 9 * * MON#2", "13"),
+        ("0 9 * * 1#2", "13"),
+        ("0 9 * * 5L", "31"),
+        ("0 9 LW * *", "31"),
+        ("0 9 */31 * *", "01"),
+    ],
+)
+def test_days_are_named_by_their_place_in_the_month(expression: str, comes: str) -> None:
+    july = datetime(2026, 6, 30, 12, tzinfo=UTC)
+    assert times(cron.checked(expression), july, 1, "UTC") == [f"{comes} 09:00"]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
+def test_nothing_comes_when_the_calendar_has_ended(zone: str) -> None:
+    last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    for expression in ("* * * * *", "0 0 29 2 *", "0 0 1 1 *"):
+        assert cron.next_after(expression, zone, last) is None
 
 
 @settings(max_examples=300, deadline=None, database=None, derandomize=True)

@@ -84,7 +84,11 @@ def test_a_time_that_cannot_be_is_refused_with_a_sentence(acme: Stage, board: Bo
     said = made(board, cron="61 * * * *").refused(422, "invalid_cron")
     assert said["detail"].startswith("The minute field of `cron` cannot be `61`: it takes 0-59")
     assert said["errors"][0]["field"] == "cron"
-    made(board, time_zone="Lisbon").refused(422, "unknown_time_zone")
+    for zone in ("Lisbon", "localtime", "Factory", "europe/lisbon"):
+        made(board, time_zone=zone).refused(422, "unknown_time_zone")
+    for said in ("no", 0, None):
+        made(board, is_active=said).refused(422, "invalid")
+    made(board, starts_at="2099-01-01T00:00:00").refused(422, "invalid")
     made(board, ends_at="2020-01-01T00:00:00Z").refused(422, "never_runs")
     made(board, starts_at=moment(2), ends_at=moment(1)).refused(422, "invalid")
     path = f"schedules/{made(board).ok(201)['id']}"
@@ -93,8 +97,26 @@ def test_a_time_that_cannot_be_is_refused_with_a_sentence(acme: Stage, board: Bo
     assert acme.otto.get(path).ok()["state_version"] == 1
 
 
+def test_a_time_beyond_the_calendar_never_comes(board: Board) -> None:
+    said = made(board, cron="0 0 29 2 *", starts_at="9998-12-31T00:00:00Z").refused(422, "never_runs")
+    assert said["errors"][0]["field"] == "starts_at"
+    made(board, cron="* * * * *", starts_at="9999-12-31T23:59:59Z", time_zone="Asia/Tokyo").refused(422, "never_runs")
+    last = made(board, cron="0 0 31 12 *", starts_at="9999-01-01T00:00:00Z", time_zone="UTC").ok(201)
+    assert last["next_run_at"] == "9999-12-31T00:00:00Z"
+
+
 @pytest.mark.parametrize(
-    "field", ["session", "external_id", "parent_task", "depends_on", "not_before", "deadline_at", "status"]
+    "field",
+    [
+        "session",
+        "external_id",
+        "parent_task",
+        "depends_on",
+        "depends_on_children_of",
+        "not_before",
+        "deadline_at",
+        "status",
+    ],
 )
 def test_what_can_be_said_of_one_task_only_is_no_field_of_its_task(board: Board, field: str) -> None:
     said = made(board, task=TASK | {field: None}).refused(422, "unknown_field")

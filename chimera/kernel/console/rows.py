@@ -8,6 +8,7 @@ from uuid import UUID
 from django.apps import apps
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -22,7 +23,7 @@ from chimera.kernel.console.pages import InfinitePaginator
 from chimera.kernel.console.panels import Panel
 from chimera.kernel.console.saying import say_when_done
 from chimera.kernel.console.verbs import Offer, Verb, VerbForm
-from chimera.kernel.errors import forbidden, invalid, not_found
+from chimera.kernel.errors import Refused, forbidden, invalid, not_found
 from chimera.kernel.http.problem import as_refusal
 from chimera.kernel.identity import Role
 
@@ -105,7 +106,12 @@ class RowsAdmin(ModelAdmin):
             "quick_links": self._quick_links(request),
             "title": self.nouns,
         }
-        response: HttpResponse = super().changelist_view(request, shown | (extra_context or {}))
+        try:
+            response: HttpResponse = super().changelist_view(request, shown | (extra_context or {}))
+        except DisallowedModelAdminLookup:
+            raise Refused(
+                "This list has no such filter; choose among those beside it.", code="unknown_filter"
+            ) from None
         return response
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 
 from chimera.kernel import identity
 from chimera.kernel.errors import forbidden, unauthenticated
+from chimera.kernel.http import callers
 from chimera.kernel.identity import Membership, Principal
 
 TENANT_IN_SESSION = "chimera_tenant"
@@ -42,24 +43,12 @@ class CookieAuthentication(BaseAuthentication):
 
 def principal_of_bearer(header: str) -> Principal:
     """Authenticate an Authorization header; raises 401 with what is wrong."""
-    scheme, _, secret = header.partition(" ")
-    secret = secret.strip()
-    if (
-        scheme.lower() != "bearer"
-        or not secret.startswith(("chm_", "chp_"))
-        or not secret.isascii()
-        or len(secret) > 200
-    ):
+    secret = callers.secret_of(header)
+    if secret is None:
         raise unauthenticated(
             "Send `Authorization: Bearer chm_…` (an agent's key) or `Bearer chp_…` (a personal token)."
         )
-    found = identity.identify(secret)
-    if found is None:
-        raise unauthenticated("This key is not known; it may have been mistyped, rotated or revoked.")
-    principal, refusal = found
-    if refusal:
-        raise unauthenticated(refusal)
-    return principal
+    return callers.principal_of(secret)
 
 
 def principal_of_session(request: HttpRequest) -> Principal:

@@ -4,6 +4,7 @@ A refusal that is raised undoes the transaction; a refusal that is a ledger row 
 """
 
 import io
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import structlog
@@ -17,6 +18,7 @@ from rest_framework.views import APIView
 from chimera.kernel import redis, tenancy
 from chimera.kernel.errors import Refused
 from chimera.kernel.http import problem
+from chimera.kernel.http.asking import Known, check_asked
 from chimera.kernel.idempotency import Once
 from chimera.kernel.identity import Principal, Role
 
@@ -33,9 +35,10 @@ class Call(Request):
 
 
 class Door(APIView):
-    """`allow` maps a method to the roles that may call it. Handlers run inside `tenancy.bound`."""
+    """`allow` maps a method to the roles that may call it, `knows` names what a GET may ask. Handlers run inside `tenancy.bound`."""
 
     allow: ClassVar[dict[str, frozenset[Role]]] = {}
+    knows: ClassVar[Sequence[Known]] = ()  # the query parameters of GET; other methods take none
     nudges = True  # a write tells the relay that the log has grown
     own_transactions = False  # the handler opens its own, one per item; then a key is ignored
     replayed = False  # this call is answered as it was the first time, and does nothing
@@ -57,6 +60,13 @@ class Door(APIView):
         plain = super().initialize_request(request, *args, **kwargs)
         plain.__class__ = Call
         return plain  # type: ignore[return-value]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self.check_asked(request)
+
+    def check_asked(self, request: Request) -> None:
+        check_asked(request, self.knows if request.method in {"GET", "HEAD"} else ())
 
     def prepare(self, request: Call, *args: Any, **kwargs: Any) -> None:
         """What must not wait inside the transaction, such as embedding a query; the caller is known and may come in."""

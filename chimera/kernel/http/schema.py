@@ -27,7 +27,7 @@ PROBLEMS = {
 
 
 class Schema(AutoSchema):
-    """Adds the problems that any door may answer, and the Idempotency-Key of every POST."""
+    """Adds the problems that any door may answer, the parameters that it knows, and the Idempotency-Key of every POST."""
 
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         operation = super().get_operation(*args, **kwargs)
@@ -42,6 +42,8 @@ class Schema(AutoSchema):
 
     def get_override_parameters(self) -> list[Any]:
         declared = list(super().get_override_parameters())
+        if self.method == "GET":
+            declared += getattr(self.view, "knows", ())
         if self.method == "POST" and not getattr(self.view, "own_transactions", False):
             meaning = "The same key and body give the same answer for 24 hours."
             declared.append(OpenApiParameter("Idempotency-Key", str, "header", description=meaning))
@@ -54,7 +56,7 @@ class Schema(AutoSchema):
 
 
 def paged(*filters: str) -> list[OpenApiParameter]:
-    """The query parameters of a list."""
+    """The query parameters of a list, for a door's `knows`."""
     shared = [
         OpenApiParameter("cursor", str, description="`next` of the page before."),
         OpenApiParameter(

@@ -7,8 +7,9 @@ turn. News is never lost: who leaves, or cannot take anything after all, passes 
 
 import asyncio
 import random
+import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Hashable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
@@ -21,6 +22,7 @@ from chimera.kernel.bridge import THREADS_MAX
 log = structlog.get_logger()
 RECONNECT_SECONDS = 0.5
 SUBSCRIBE_SECONDS = 0.2
+FULL_SECONDS = 5.0  # who could take nothing looks so often: its slots may have come free without a word
 PATROL_SECONDS = 1.0  # one of each kind looks so often unasked: what a lost publication, or a Redis that is away, costs
 AT_ONCE_MAX = THREADS_MAX  # woken by one publication; the others look when these have found more than enough
 KINDS_MAX = 50  # that one round of the patrol looks for
@@ -91,7 +93,10 @@ class Place:
 
 
 class Waiters:
-    """Those of one event loop, by topic: "{tenant}:{role}" for work, "{tenant}:{agent}" for a word to that agent."""
+    """Those of one event loop, by topic: "{tenant}:{role}" for work, "{tenant}:{agent}" for a word to that agent.
+
+    A publication may name several, with commas between: "{tenant}:{agent},{agent}".
+    """
 
     def __init__(self) -> None:
         self._lines: dict[str, dict[Place, None]] = defaultdict(dict)  # who may be told, the longest waiting first
@@ -192,12 +197,13 @@ class Waiters:
                 await client.aclose()
 
     def _hear(self, said: str) -> None:
-        """A topic: of a role, perhaps with the number of tasks behind it, or of an agent."""
+        """Topics of one tenant: a role's, perhaps with the number of tasks behind it, or agents'."""
         tenant, _, rest = said.partition(":")
-        name, _, number = rest.partition(":")
-        topic = f"{tenant}:{name}"
-        self.call(topic)
-        self.wake(topic, int(number) if number.isdigit() else UNKNOWN)
+        names, _, number = rest.partition(":")
+        for name in names.split(","):
+            topic = f"{tenant}:{name}"
+            self.call(topic)
+            self.wake(topic, int(number) if number.isdigit() else UNKNOWN)
 
     def _wake_everywhere(self) -> None:
         for topic in list(self._lines):
@@ -213,9 +219,32 @@ class Waiters:
                 self.pass_on(topic, News(passes_left=KINDS_MAX))
 
 
+async def first_of(events: Sequence[asyncio.Event], seconds: float) -> None:
+    """Until one of them is set, or the time is over."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, timeout=max(0.0, seconds), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for one in waits:
+            one.cancel()
+
+
+async def until_stirred(place: Place, freed: asyncio.Event, deadline: float, *, able: bool) -> None:
+    """Until its holder is to look again; one who could take nothing looks also when it was `freed`, and now and then unasked."""
+    left = deadline - time.monotonic()
+    if able:
+        await first_of([place.stirred], left)
+    else:
+        await first_of([place.stirred, freed], min(left, FULL_SECONDS * random.uniform(0.8, 1.2)))
+
+
 _by_loop: "WeakKeyDictionary[asyncio.AbstractEventLoop, Waiters]" = WeakKeyDictionary()
 
 
 def waiters() -> Waiters:
     """The waiters of the running loop."""
-    return _by_loop.setdefault(asyncio.get_running_loop(), Waiters())
+    loop = asyncio.get_running_loop()
+    found = _by_loop.get(loop)
+    if found is None:
+        found = _by_loop[loop] = Waiters()
+    return found

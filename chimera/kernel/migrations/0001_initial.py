@@ -6,8 +6,9 @@ from django.db import migrations, models
 
 from chimera.kernel.eventlog import POSITION_REVERSE_SQL, POSITION_SQL
 from chimera.kernel.partitions import FUNCTIONS_REVERSE_SQL, FUNCTIONS_SQL, CreatePartitionedModel
+from chimera.kernel.references import FOR_ALL_SQL
 from chimera.kernel.relay.blockers import BLOCKERS_REVERSE_SQL, BLOCKERS_SQL
-from chimera.kernel.tenancy import SAME_TENANT_SQL, SecureTable
+from chimera.kernel.tenancy import SecureTable
 
 
 class Migration(migrations.Migration):
@@ -18,7 +19,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RunSQL(SAME_TENANT_SQL, "DROP FUNCTION chimera_same_tenant()"),
+        migrations.RunSQL(FOR_ALL_SQL, "DROP FUNCTION chimera_same_tenant()"),
         migrations.RunSQL(POSITION_SQL, POSITION_REVERSE_SQL),
         migrations.RunSQL(BLOCKERS_SQL, BLOCKERS_REVERSE_SQL),
         migrations.CreateModel(

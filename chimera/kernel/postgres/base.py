@@ -4,15 +4,27 @@ By itself psycopg_pool pauses longer and longer (1, 2, 4 … s) between the dead
 that a process which had been busy would answer nothing for ten seconds after a restart.
 """
 
+import select
+import time
 from typing import Any
 
-from django.db.backends.postgresql import base
+from django.db.backends.postgresql import base, operations
 from psycopg import OperationalError
 from psycopg_pool import ConnectionPool
+
+FRESH_SECONDS = 1.0  # so long after its last answer a connection is asked again only if something came in meanwhile
+
+
+class DatabaseOperations(operations.DatabaseOperations):  # type: ignore[misc]
+    def last_executed_query(self, cursor: Any, sql: str, params: Any) -> str:
+        """For the log of statements; one that goes in a pipeline has not been executed yet."""
+        return super().last_executed_query(cursor, sql, params) or sql
 
 
 class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
     """Wants OPTIONS["pool"], and CONN_HEALTH_CHECKS off: what the pool hands out is looked at here."""
+
+    ops_class = DatabaseOperations
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """A connection that answers. Raises PoolTimeout when none could be made within the pool's `timeout`."""
@@ -23,8 +35,23 @@ class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
 
 
 def _answers(connection: Any) -> bool:
+    """Asks it, unless it has answered a moment ago and is still: a server that ends says so, or its system does for it."""
+    if time.monotonic() - getattr(connection, "answered_at", 0.0) < FRESH_SECONDS and _is_still(connection):
+        return True
     try:
         ConnectionPool.check_connection(connection)
     except OperationalError:
         return False
+    connection.answered_at = time.monotonic()
     return True
+
+
+def _is_still(connection: Any) -> bool:
+    """Nothing is there to be read, not even the end."""
+    try:
+        socket = connection.pgconn.socket
+    except OperationalError:
+        return False
+    looking = select.poll()
+    looking.register(socket, select.POLLIN)
+    return not looking.poll(0)

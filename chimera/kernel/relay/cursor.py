@@ -39,8 +39,12 @@ class Batch:
     events: list[Recorded]
     end: Position  # everything settled up to here was looked at
     is_cut: bool  # more may stand behind `end` that is settled already
-    withheld: bool  # of the lane's types more stand there, behind a running writer
+    unsettled: list[Recorded]  # of its types, committed behind a running writer; they come again when it has ended
     retrying: bool  # a parked event is to be tried again
+
+    @property
+    def withheld(self) -> bool:
+        return bool(self.unsettled)
 
 
 def next_batch(lane: str, *, types: Sequence[str] | None = None, looked: Looked | None = None) -> Batch:
@@ -102,6 +106,7 @@ def _batch(rows: list[direct.Row]) -> Batch:
     start, begin, end = Position(*rows[0][:2]), Position(*rows[0][2:4]), Position(*rows[0][4:6])
     found = [eventlog.recorded(row[9:]) for row in rows if row[9] is not None]
     events = [event for event in found if event.position.xid < horizon]
+    unsettled = found[len(events) :]
     if len(found) == settings.RELAY_BATCH:  # of those that were looked at, some may have been left out
         is_cut, end = True, events[-1].position if events else begin
     return Batch(
@@ -110,7 +115,7 @@ def _batch(rows: list[direct.Row]) -> Batch:
         events=events,
         end=end,
         is_cut=is_cut and end > begin,
-        withheld=len(events) < len(found),
+        unsettled=unsettled,
         retrying=retrying,
     )
 

@@ -26,6 +26,7 @@ class Direct:
     def __init__(self, application_name: str) -> None:
         self._name = application_name
         self._connection: psycopg.Connection[Row] | None = None
+        self._cursor: psycopg.Cursor[Row] | None = None  # one for all asks: a new one knows no types yet
         self._process = 0
 
     def ask(self, sql: str, params: Mapping[str, Any] | None = None) -> list[Row]:
@@ -44,7 +45,9 @@ class Direct:
     def _ask(self, sql: str, params: Mapping[str, Any] | None) -> list[Row]:
         if self._connection is None or self._process != os.getpid():
             self._connection = self._open()
-        return self._connection.execute(sql, params, prepare=True).fetchall()
+            self._cursor = self._connection.cursor()
+        assert self._cursor is not None
+        return self._cursor.execute(sql, params, prepare=True).fetchall()
 
     def _open(self) -> psycopg.Connection[Row]:
         self._process = os.getpid()  # a fork's child does not talk on its parent's connection
@@ -54,7 +57,7 @@ class Direct:
         return made
 
     def close(self) -> None:
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._cursor = self._connection, None, None
         if connection is not None and self._process == os.getpid():
             connection.close()
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from enum import Enum
 
 import structlog
@@ -11,6 +12,7 @@ from chimera.kernel.loop import Stop
 
 log = structlog.get_logger()
 IDLE_SECONDS = 0.5  # polling is only the fallback: a nudge wakes a lane at once
+SOON_SECONDS = 0.01  # what nobody is kept waiting by is looked at together, while there is other work
 WITHHELD_SECONDS_MIN = 0.002  # rows wait for a running writer, which commits in milliseconds
 WITHHELD_SECONDS = 0.02  # unless a nudge tells that somebody did
 WITHHELD_LONG_SECONDS = 0.2  # one that does not commit for long is looked after less often
@@ -22,6 +24,7 @@ LISTEN_SECONDS = 0.5  # how long one wait for a nudge may hold up the stop
 class Pace(Enum):
     MORE = "more"
     DONE = "done"  # there was work, and no more of it when it was done
+    TOLD = "told"  # the same, and the lane told facts itself, for which nobody will nudge
     WITHHELD = "withheld"
     IDLE = "idle"
 
@@ -33,9 +36,13 @@ class Waiter:
         self._rest_seconds = rest_seconds
         self._began = 0.0
         self._woken = threading.Event()
+        self._at_once = threading.Event()
         self._withheld_since: float | None = None
 
-    def wake(self) -> None:
+    def wake(self, *, soon: bool = False) -> None:
+        """At once; or `soon`, which is at once too for a lane that did nothing lately."""
+        if not soon:
+            self._at_once.set()
         self._woken.set()
 
     def wait(self, pace: Pace) -> None:
@@ -45,27 +52,43 @@ class Waiter:
                 self._withheld_since = None
             case Pace.WITHHELD:
                 self._await_writer()
+            case Pace.TOLD:
+                self._withheld_since = None
+                self._gather()
             case Pace.IDLE | Pace.DONE:
                 self._withheld_since = None
                 self._woken.wait(IDLE_SECONDS)
-                time.sleep(max(0.0, self._began + self._rest_seconds - time.monotonic()))
+                self._gather()
+                time.sleep(self._left(self._rest_seconds))
         self._woken.clear()
+        self._at_once.clear()
         self._began = time.monotonic()
+
+    def _gather(self) -> None:
+        """Since the last step began, unless something cannot wait."""
+        if left := self._left(SOON_SECONDS):
+            self._at_once.wait(left)
+
+    def _left(self, seconds: float) -> float:
+        return max(0.0, self._began + seconds - time.monotonic())
 
     def _await_writer(self) -> None:
         """Its commit may come with a nudge, or without."""
         since = self._withheld_since = self._withheld_since or time.monotonic()
-        time.sleep(max(WITHHELD_SECONDS_MIN, self._rest_seconds))
+        time.sleep(self._rest_seconds)
+        if self._at_once.wait(WITHHELD_SECONDS_MIN):
+            return
         long = time.monotonic() - since > WITHHELD_PATIENCE_SECONDS
         self._woken.wait(WITHHELD_LONG_SECONDS if long else WITHHELD_SECONDS)
+        self._gather()
 
 
 class Nudges(threading.Thread):
-    """Listens to NUDGE_CHANNEL and wakes every lane of this process. While Redis is away the lanes poll."""
+    """Listens to NUDGE_CHANNEL and passes it on, with whether it is for `soon`. While Redis is away the lanes poll."""
 
-    def __init__(self, waiters: list[Waiter], stop: Stop) -> None:
+    def __init__(self, nudged: Callable[[bool], None], stop: Stop) -> None:
         super().__init__(name="relay-nudges", daemon=True)
-        self._waiters, self._stop_signal = waiters, stop
+        self._nudged, self._stop_signal = nudged, stop
 
     def run(self) -> None:
         while not self._stop_signal:
@@ -79,6 +102,5 @@ class Nudges(threading.Thread):
         with redis.client().pubsub(ignore_subscribe_messages=True) as channel:  # type: ignore[no-untyped-call]
             channel.subscribe(redis.NUDGE_CHANNEL)
             while not self._stop_signal:
-                if channel.get_message(timeout=LISTEN_SECONDS):
-                    for waiter in self._waiters:
-                        waiter.wake()
+                if message := channel.get_message(timeout=LISTEN_SECONDS):
+                    self._nudged(message["data"] == redis.NUDGE_SOON)

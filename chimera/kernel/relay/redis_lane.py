@@ -1,18 +1,22 @@
 """Lane redis: dispatch and streams, whole batches in one pipeline. It never parks: it stops and backs off."""
 
 import time
-from typing import Any
-
-from redis.exceptions import ResponseError
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from chimera.kernel import redis, stream
+from chimera.kernel.eventlog import Position, Recorded
 from chimera.kernel.relay import cursor
 from chimera.kernel.relay.chains import Chains
 from chimera.kernel.relay.epoch import Epoch
 from chimera.kernel.relay.pace import Pace
 from chimera.kernel.relay.reactions import REDIS, registry
+from chimera.kernel.relay.survey import Survey
 
-MOVE_SECONDS = 0.05  # a write for every look would cost more than the look
+if TYPE_CHECKING:
+    from chimera.kernel.relay.reactions import FastFn
+
+MOVE_SECONDS = 0.25  # a write for every look would cost more than the look
 
 
 class RedisLane:
@@ -20,29 +24,40 @@ class RedisLane:
 
     name = REDIS
 
-    def __init__(self) -> None:
+    def __init__(self, survey: Survey | None = None) -> None:
+        self._survey = survey or Survey()
         self._epoch = Epoch()
         self._chains = Chains()
         self._ahead: cursor.Batch | None = None  # read already, by what ended the last step
         self._done: cursor.Looked | None = None  # and not recorded yet
+        self._early: set[Position] = set()  # unsettled facts that were reacted to before their turn
         self._moved = 0.0
 
     def step(self) -> Pace:
         """React to the next batch, send the pipeline, and then see what follows. A crash in between repeats the batch."""
         client = redis.client()
         self._epoch.certify(client)
+        self._survey.step()
         batch, self._ahead = self._ahead or self._next(), None
-        if not batch.events:
+        if not batch.events and self._early.issuperset(event.position for event in batch.unsettled):
             self._record()
             return Pace.WITHHELD if batch.withheld else Pace.IDLE
         pipe = client.pipeline(transaction=False)
-        has_told = self._react(batch, pipe)
+        has_told = self._react(self._committed(batch), pipe, early=True)
+        if len(pipe) and _reacting(batch.events, early=False):  # what was handed out waits for nothing else
+            self._epoch.is_still(_send(pipe))
+        has_told = self._react(batch.events, pipe, early=False) or has_told
         stream.append(batch.events, self._chains.before(batch), pipe)
         if not self._epoch.is_still(_send(pipe)):
             return Pace.MORE  # Redis was lost meanwhile: it is rebuilt, and told the same again.
-        self._ahead = self._after(batch, looks=has_told or batch.is_cut)
+        self._early = {position for position in self._early if position > batch.end}
+        self._early.update(event.position for event in batch.unsettled)
+        self._ahead = self._after(batch)
         self._chains.follow(batch)
-        return Pace.MORE if self._ahead or batch.withheld else Pace.DONE
+        self._survey.passed(batch)
+        if batch.is_cut or self._ahead:
+            return Pace.MORE
+        return Pace.WITHHELD if batch.withheld else Pace.TOLD if has_told else Pace.DONE
 
     def _next(self) -> cursor.Batch:
         """Raises Fenced when somebody else moved the cursor since."""
@@ -52,43 +67,45 @@ class RedisLane:
             raise cursor.Fenced(self.name)
         return batch
 
-    def _after(self, batch: cursor.Batch, *, looks: bool) -> cursor.Batch | None:
-        """Keep what was done, and read what follows, if anything does that nobody will nudge for."""
+    def _after(self, batch: cursor.Batch) -> cursor.Batch | None:
+        """Keep what was done. When it is time to record that, what follows is read in the same statement if some is known to."""
         self._done = cursor.Looked(batch.start, batch.end)
-        is_time = time.monotonic() - self._moved >= MOVE_SECONDS
-        if not looks:
-            if is_time:
-                self._record()
+        if time.monotonic() - self._moved < MOVE_SECONDS:
             return None
-        if is_time:
-            following = cursor.move_on(self.name, frm=batch.start, to=batch.end)
-            self._done, self._moved = None, time.monotonic()
-        else:
-            following = self._next()
+        if not batch.is_cut:
+            self._record()
+            return None
+        following = cursor.move_on(self.name, frm=batch.start, to=batch.end)
+        self._done, self._moved = None, time.monotonic()
         return following if following.events else None
 
     def _record(self) -> None:
-        if done := self._done:
-            self._done = None
+        done, self._done = self._done, None
+        if done and done.at != done.upto:
             cursor.move(self.name, frm=done.at, to=done.upto)
             self._moved = time.monotonic()
 
-    def _react(self, batch: cursor.Batch, pipe: Any) -> bool:
+    def _committed(self, batch: cursor.Batch) -> list[Recorded]:
+        """Settled or not, and not reacted to before their turn."""
+        return [event for event in (*batch.events, *batch.unsettled) if event.position not in self._early]
+
+    def _react(self, events: Sequence[Recorded], pipe: Any, *, early: bool) -> bool:
         """Whether a reaction told facts of its own."""
         told = False
-        for fn, types in registry().fast.items():
-            if mine := [event for event in batch.events if event.type in types]:
-                told = bool(fn(mine, pipe)) or told
+        for fn, mine in _reacting(events, early=early):
+            told = bool(fn(mine, pipe)) or told
         return told
 
 
+def _reacting(events: Sequence[Recorded], *, early: bool) -> "list[tuple[FastFn, list[Recorded]]]":
+    """Who does, and to which of them."""
+    known = registry()
+    asked = [(fn, types) for fn, types in known.fast.items() if (fn in known.early) is early]
+    given = [(fn, [event for event in events if event.type in types]) for fn, types in asked]
+    return [(fn, mine) for fn, mine in given if mine]
+
+
 def _send(pipe: Any) -> str:
-    """Execute, and answer which epoch it was; an XADD whose id is there is a repetition after a crash, and welcome."""
+    """Execute, and answer which epoch it was."""
     pipe.get(redis.EPOCH)
-    answers = pipe.execute(raise_on_error=False)
-    for answer in answers:
-        if isinstance(answer, ResponseError) and stream.is_repetition(answer):
-            continue
-        if isinstance(answer, Exception):
-            raise answer
-    return str(answers[-1] or "")
+    return str(pipe.execute()[-1] or "")

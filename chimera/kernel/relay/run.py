@@ -15,9 +15,10 @@ from chimera.kernel.relay import cursor, direct, reactions
 from chimera.kernel.relay.clock_lane import ClockLane
 from chimera.kernel.relay.leader import STANDBY_SECONDS, Leadership
 from chimera.kernel.relay.pace import SLOW_REST_SECONDS, Nudges, Pace, Waiter
-from chimera.kernel.relay.reactions import CLOCK, registry
+from chimera.kernel.relay.reactions import CLOCK, REDIS, registry
 from chimera.kernel.relay.redis_lane import RedisLane
 from chimera.kernel.relay.slow_lane import SlowLane, is_outage
+from chimera.kernel.relay.survey import Survey
 
 log = structlog.get_logger()
 BACKOFF_SECONDS_MAX = 2.0  # a lane that stopped must go on soon after its neighbour is back
@@ -90,15 +91,23 @@ class Relay:
         if unknown := sorted(set(names) - set(known)):
             raise ValueError(f"no such lane: {', '.join(unknown)}; the lanes are: {', '.join(known)}")
         self.stop = stop
-        self.threads = [LaneThread(_lane(name, stop), stop) for name in names]
-        reading = [thread.waiter for thread in self.threads if thread.lane.name != CLOCK]
-        self._nudges = Nudges(reading, stop)
+        self._survey = Survey()
+        self.threads = [LaneThread(_lane(name, stop, self._survey), stop) for name in names]
+        for thread in self.threads:
+            if isinstance(thread.lane, SlowLane):
+                self._survey.wakes(thread.lane.name, thread.waiter.wake)
+        self._nudges = Nudges(self._nudged, stop)
 
     def run(self) -> None:
         self.start()
         while not self.stop:
             self.stop.wait(3600)
         self.finish()
+
+    def _nudged(self, soon: bool) -> None:
+        for thread in self.threads:
+            if thread.lane.name == REDIS or (thread.lane.name != CLOCK and not self._survey.stands()):
+                thread.waiter.wake(soon=soon)
 
     def start(self) -> None:
         log.info("relay_started", lanes=[thread.lane.name for thread in self.threads])
@@ -119,11 +128,11 @@ class Relay:
         return not late
 
 
-def _lane(name: str, stop: Stop) -> Steps:
+def _lane(name: str, stop: Stop, survey: Survey) -> Steps:
     match name:
         case reactions.REDIS:
-            return RedisLane()
+            return RedisLane(survey)
         case reactions.CLOCK:
             return ClockLane()
         case _:
-            return SlowLane(name, stop)
+            return SlowLane(name, stop, survey)

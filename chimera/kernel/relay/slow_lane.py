@@ -11,7 +11,8 @@ from chimera.kernel.http.trace import begin_trace
 from chimera.kernel.loop import Stop
 from chimera.kernel.relay import cursor, parking
 from chimera.kernel.relay.pace import Pace
-from chimera.kernel.relay.reactions import registry
+from chimera.kernel.relay.reactions import Slow, registry
+from chimera.kernel.relay.survey import Survey
 from chimera.kernel.relay.tables import ParkedEvent
 
 log = structlog.get_logger()
@@ -21,26 +22,28 @@ PASS_BY_SECONDS = 1.0  # a write for what is none of a lane's business; whoever 
 
 
 class SlowLane:
-    """Reads the facts of its own types alone. Past the others the cursor moves about once a second, if at all."""
+    """Reads the facts of its own types alone. Past what none of its reactions wants the cursor moves once a second, if at all."""
 
-    def __init__(self, name: str, stop: Stop) -> None:
+    def __init__(self, name: str, stop: Stop, survey: Survey | None = None) -> None:
         self.name, self._stop = name, stop
+        self._survey = survey or Survey()
         self._looked: cursor.Looked | None = None
         self._moved = 0.0  # when the cursor was last moved past what is others'
 
     def step(self) -> Pace:
         types = sorted(registry().slow.get(self.name, {}))
-        batch = cursor.next_batch(self.name, types=types, looked=self._looked)
+        batch = cursor.next_batch(self.name, types=types, looked=self._survey.stretched(self.name, self._looked))
         if batch.retrying and (parked := parking.next_to_retry(self.name)):
             self._retry(parked)
             return Pace.MORE
         at = batch.start
-        for event in batch.events:
+        wanted = [event for event in batch.events if self._wanted(event)]
+        for event in wanted:
             at = self._handle(event, at)
             if self._stop:
                 return Pace.MORE
         self._pass_by(at, batch)
-        if batch.events or batch.is_cut:
+        if wanted or batch.is_cut:
             return Pace.MORE
         return Pace.WITHHELD if batch.withheld else Pace.IDLE
 
@@ -49,10 +52,13 @@ class SlowLane:
         self._looked = cursor.Looked(at, batch.end)
         if at != batch.end and time.monotonic() - self._moved >= PASS_BY_SECONDS:
             cursor.move(self.name, frm=at, to=batch.end)
-            self._looked, self._moved = None, time.monotonic()
+            self._looked, self._moved = cursor.Looked(batch.end, batch.end), time.monotonic()
 
-    def _fns(self, event: Recorded) -> tuple[object, ...]:
+    def _reactions(self, event: Recorded) -> tuple[Slow, ...]:
         return registry().slow.get(self.name, {}).get(event.type, ())
+
+    def _wanted(self, event: Recorded) -> list[Slow]:
+        return [reaction for reaction in self._reactions(event) if reaction.wants(event)]
 
     def _handle(self, event: Recorded, at: Position) -> Position:
         """Run the reactions of one event, then record it as done or parked, together with the cursor."""
@@ -88,8 +94,8 @@ class SlowLane:
     def _once(self, event: Recorded) -> Exception | None:
         begin_trace(f"00-{event.trace_id}-{'0' * 16}-01")
         try:
-            for fn in registry().slow[self.name][event.type]:
-                fn(event)
+            for reaction in self._wanted(event):
+                reaction.fn(event)
         except Exception as fault:
             if is_outage(fault):
                 raise  # Nobody's fault but the database's: the lane backs off, and parks nothing.
@@ -100,7 +106,7 @@ class SlowLane:
         event = parked.recorded()
         fault = (
             self._once(event)
-            if self._fns(event)
+            if self._reactions(event)
             else LookupError(f"nothing reacts to {event.type} in lane {self.name} any more")
         )
         with tenancy.system():

@@ -1,5 +1,5 @@
 """Streams: the hot tail of each session's events in Redis, written by the relay, read once for all viewers."""
 
-from chimera.kernel.stream.entries import Entry, Frame, append, is_repetition
+from chimera.kernel.stream.entries import Entry, Frame, append
 
-__all__ = ["Entry", "Frame", "append", "is_repetition"]
+__all__ = ["Entry", "Frame", "append"]

@@ -16,7 +16,19 @@ from chimera.kernel import redis
 from chimera.kernel.eventlog import START, Position, Recorded
 
 KEPT_SECONDS = 3600  # after its last event; older history comes from PostgreSQL
-_REPEATED = "equal or smaller than"
+# To stream KEYS[1], kept for ARGV[2] seconds at about ARGV[1] entries, the events ARGV[4..]: id, JSON, id, JSON, …; the first
+# follows ARGV[3].
+_APPEND = """
+local prev = ARGV[3]
+for i = 4, #ARGV, 2 do
+  local added = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], ARGV[i], 'event', ARGV[i + 1], 'prev', prev)
+  if type(added) == 'table' and added.err and not string.find(added.err, 'equal or smaller than', 1, true) then
+    return added
+  end
+  prev = ARGV[i]
+end
+return redis.call('EXPIRE', KEYS[1], ARGV[2])
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +63,19 @@ class Entry:
 
 
 def append(events: Sequence[Recorded], previous: Mapping[UUID, Position], pipe: Any) -> None:
-    """XADD each event that belongs to a session to its stream; `previous` as `eventlog.previous_positions` gives it."""
-    last = dict(previous)
+    """Each event that belongs to a session into its stream, a command per session; `previous` says what came before its first.
+
+    An event whose id, or a later one, is there already is a repetition after a crash, and left out.
+    """
+    said: dict[UUID, list[str]] = {}
     for event in events:
-        if event.session_id is None:
-            continue
-        fields = {"event": event.text(), "prev": str(last.get(event.session_id, START))}
-        key, position = redis.stream(event.session_id), str(event.position)
-        pipe.xadd(key, fields, id=position, maxlen=settings.STREAM_EVENTS_MAX, approximate=True)
-        last[event.session_id] = event.position
-    for session_id in last:
-        pipe.expire(redis.stream(session_id), KEPT_SECONDS)
-
-
-def is_repetition(error: Exception) -> bool:
-    """Whether an XADD was refused because its id, or a later one, is there already."""
-    return _REPEATED in str(error)
+        if event.session_id:
+            said.setdefault(event.session_id, []).extend((str(event.position), event.text()))
+    for session_id, entries in said.items():
+        first = str(previous.get(session_id, START))
+        pipe.eval(
+            _APPEND, 1, redis.stream(session_id), str(settings.STREAM_EVENTS_MAX), str(KEPT_SECONDS), first, *entries
+        )
 
 
 def _as_frame(event: str) -> str:

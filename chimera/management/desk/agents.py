@@ -28,7 +28,8 @@ class Standing:
     role: str
     status: str
     inactive_because: str  # paused, silent, or nothing
-    last_beat_at: str | None  # ISO; None when it was not heard of in the last half minute
+    is_alive: bool  # heard of in the last half minute, as Redis knows
+    last_beat_at: datetime | None  # to a quarter of a minute, where only PostgreSQL knows; None: never heard of
     slots_used: int
     slots_free: int
     load: float  # share of its slots in use
@@ -65,12 +66,13 @@ def _standing(agent: AgentProfile, used: int, heard: str | None) -> Standing:
     free = max(0, agent.max_slots - used)
     load = round(used / agent.max_slots, 2)
     status, because = agent.status, agent.inactive_because
-    return Standing(agent.pk, agent.name, agent.role, status, because, heard, used, free, load)
+    beat = datetime.fromisoformat(heard) if heard else agent.last_seen_at
+    return Standing(agent.pk, agent.name, agent.role, status, because, heard is not None, beat, used, free, load)
 
 
 def _row(standing: Standing) -> tuple[object, ...]:
-    beat = show.spoken(datetime.fromisoformat(standing.last_beat_at)) if standing.last_beat_at else show.NOTHING
-    alive = "alive" if standing.last_beat_at else "silent"
+    beat = show.spoken(standing.last_beat_at) if standing.last_beat_at else show.NOTHING
+    alive = "alive" if standing.is_alive else "silent"
     used, free, load = standing.slots_used, standing.slots_free, f"{standing.load:.0%}"
     status = standing.inactive_because or standing.status
     return (standing.id, standing.name, standing.role, status, alive, beat, used, free, load)

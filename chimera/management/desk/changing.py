@@ -28,7 +28,7 @@ def change_named(house: House, verb: BulkVerb, task_ids: Sequence[UUID], *, by: 
     changed, failed, left = 0, [], list(dict.fromkeys(task_ids))
     while left:
         done = change_each(tenant_id=house.id, verb=verb, task_ids=left, by=by)
-        changed, left = changed + done.changed, left[done.matched :]
+        changed, left = changed + done.changed, [task_id for task_id in left if task_id not in done.looked_at]
         failed += done.failed
     return _report(paper, verb, changed, failed)
 

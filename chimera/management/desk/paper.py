@@ -2,11 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from chimera.kernel import clock
 
 PIPE_COLUMNS = 4_000  # nothing is cut or wrapped for a program that reads
 STYLES = {
@@ -54,8 +57,13 @@ class Paper:
 
     def told(self, shape: dict[str, Any]) -> None:
         """One object, on one line, at once."""
-        self._out.write(json.dumps(shape, ensure_ascii=False, default=str))
+        self._out.write(json.dumps(shape, ensure_ascii=False, default=_spelt))
         self._out.flush()
+
+
+def _spelt(value: object) -> str:
+    """As in the API."""
+    return clock.written(value) if isinstance(value, datetime) else str(value)
 
 
 def _cell(value: object) -> Text:

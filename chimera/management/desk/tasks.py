@@ -1,6 +1,8 @@
 """`chimera tasks`: tasks by filter, newest first."""
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from django.core.management.base import CommandParser
 
@@ -9,8 +11,9 @@ from chimera.kernel.console import show
 from chimera.management.desk import choosing
 from chimera.management.desk.acting import House
 from chimera.management.desk.paper import Paper
-from swarm import shapes
+from swarm import queries, shapes
 from swarm.models import Task
+from swarm.states import TaskStatus
 
 SHOWN, SHOWN_MAX = 50, 1_000
 COLUMNS = ("id", "status", "type", "role", "prio", "tries", "agent", "session", "created", "because")
@@ -29,13 +32,14 @@ def run(house: House, options: dict[str, Any], paper: Paper) -> int:
             for shape in shapes.tasks(found):
                 paper.told(shape)
             return 0
-        paper.table(COLUMNS, [_row(task) for task in found], empty="No task is like that.")
+        unmet = queries.unmet([task.pk for task in found if task.status == TaskStatus.PENDING], most=1)
+        paper.table(COLUMNS, [_row(task, unmet.get(task.pk, [])) for task in found], empty="No task is like that.")
     if len(found) == options["limit"]:
         paper.line(f"The newest {len(found)}; --limit shows more, filters show others.", "dim")
     return 0
 
 
-def _row(task: Task) -> tuple[object, ...]:
+def _row(task: Task, unmet: Sequence[tuple[UUID, TaskStatus]]) -> tuple[object, ...]:
     return (
         task.pk,
         task.status,
@@ -46,11 +50,14 @@ def _row(task: Task) -> tuple[object, ...]:
         task.agent.name if task.agent else show.NOTHING,
         show.short(str(task.session), 40),
         show.spoken(task.created_at),
-        because(task),
+        show.short(task.blocked_reason or _waits(unmet) or _erred(task), 120),
     )
 
 
-def because(task: Task) -> str:
+def _waits(unmet: Sequence[tuple[UUID, TaskStatus]]) -> str:
+    return "".join(f"waits for {task_id}, which is {status}" for task_id, status in unmet)
+
+
+def _erred(task: Task) -> str:
     error = task.error or {}
-    told = f"{error.get('code', '')}: {error.get('message', '')}" if error else ""
-    return show.short(task.blocked_reason or told, 120)
+    return f"{error.get('code', '')}: {error.get('message', '')}" if error else ""

@@ -2,8 +2,8 @@
 
 agent = Agent()
 
-@agent.task("research")
-async def research(task, ctx):
+@agent.task("answer")
+async def answer(task, ctx):
     return ctx.result({"answer": 42}, confidence=0.93)
 
 agent.run(slots=8)

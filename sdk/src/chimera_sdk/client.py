@@ -12,7 +12,8 @@ from typing import Any, Self
 import httpx
 
 from chimera_sdk.access import Access
-from chimera_sdk.errors import Json
+from chimera_sdk.encoding import encoded, query
+from chimera_sdk.errors import ChimeraError, Json
 from chimera_sdk.exchange import Call, Met, steps
 from chimera_sdk.resources import Resources
 
@@ -136,14 +137,14 @@ def more(page: Json) -> bool:
 
 
 def _request(call: Call) -> dict[str, Any]:
+    if "://" in call.path:
+        raise ChimeraError("A path begins below /api/v1/, such as tasks; the key is for this server alone.")
     sent: dict[str, Any] = {"method": call.method, "url": call.path, "headers": dict(call.headers)}
     if call.params:
-        sent["params"] = dict(call.params)
-    if call.content is not None:
-        sent["content"] = call.content
+        sent["params"] = query(dict(call.params))
+    if call.content is not None or call.body is not None:
+        sent["content"] = encoded(call.body) if call.content is None else call.content
         sent["headers"]["Content-Type"] = "application/json"
-    elif call.body is not None:
-        sent["json"] = call.body
     if call.timeout_seconds is not None:
         sent["timeout"] = httpx.Timeout(call.timeout_seconds, connect=CONNECT_SECONDS)
     return sent

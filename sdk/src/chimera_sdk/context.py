@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from chimera_sdk import outcome
+from chimera_sdk import encoding, outcome
 from chimera_sdk.client import AsyncClient
 from chimera_sdk.errors import Json
 from chimera_sdk.outcome import Result
@@ -19,6 +19,9 @@ class Resume:
         self.review: str = said["review"]
         self.note: str = said.get("note") or ""
         self.transactions = transactions
+
+    def __repr__(self) -> str:
+        return f"<Resume review={self.review} note={self.note!r} transactions={self.transactions}>"
 
 
 class Context:
@@ -84,6 +87,7 @@ class Context:
             note["message"] = message
         if metadata:
             note["metadata"] = dict(metadata)
+        encoding.encoded(note)  # what JSON cannot say is the handler's trouble, and not the connection's
         self._note(self._work, note)
 
     async def recall(self, query: str, **filters: Any) -> list[Json]:

@@ -6,9 +6,21 @@ from typing import Protocol
 from chimera_sdk.errors import ChimeraError, Json
 from chimera_sdk.work import Work
 
+AGAIN = frozenset({"busy", "internal", "away", "unavailable", "timeout"})
+AGAIN_SECONDS = 1.0
+
+
+def passes(code: str, status: int = 200) -> bool:
+    """Whether a refusal is the server's trouble and not the result's: then the result is handed in again."""
+    return code in AGAIN or status == 429 or status >= 500
+
 
 class NoSocket(ChimeraError):
     """The address answers, and not with a socket: a proxy that knows none, or a server without one."""
+
+
+class Outage(ChimeraError):
+    """A proxy answers for a server that is away or overloaded: it is asked again."""
 
 
 class Line(Protocol):

@@ -1,15 +1,14 @@
 """What is to be said over the socket, gathered into frames. No I/O, so that its limits can be tested as they are."""
 
-import json
 from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from chimera_sdk.encoding import encoded
 from chimera_sdk.errors import Json
 from chimera_sdk.work import Work
 
 ROOM = 60  # bytes around an item: its kind, its ref, a comma
-_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 class Beat(NamedTuple):
@@ -50,7 +49,7 @@ class Outbox:
         return len(text) + ROOM <= self.frame_bytes_max  # JSON as we write it is ASCII: a character is a byte
 
     def put(self, kind: str, fields: Json) -> None:
-        self._queue.append(Item(kind, _encode(fields), None))
+        self._queue.append(Item(kind, encoded(fields), None))
 
     def result(self, work: Work) -> None:
         """`work.said`, which has a task and a lease."""
@@ -64,7 +63,7 @@ class Outbox:
     def beat(self, works: Sequence[Work]) -> None:
         leases = [{"task": work.task.id, "lease_token": work.token} for work in works]
         about = Beat({work.task.id: work for work in works})
-        self._queue.append(Item("heartbeat", _encode({"leases": leases}), about))
+        self._queue.append(Item("heartbeat", encoded({"leases": leases}), about))
 
     def frame(self) -> str:
         """As much as one frame holds and may be unanswered; one object, or a list."""
@@ -87,4 +86,4 @@ class Outbox:
 
 def _progress(about: About) -> str:
     assert isinstance(about, Work)
-    return _encode({"task": about.task.id, "lease_token": about.token} | (about.note or {}))
+    return encoded({"task": about.task.id, "lease_token": about.token} | (about.note or {}))

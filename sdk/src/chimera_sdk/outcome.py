@@ -1,13 +1,14 @@
 """What a handler hands back, as the body of a task's result."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from traceback import walk_tb
 from typing import Any
 
+from chimera_sdk import encoding
 from chimera_sdk.errors import Away, BudgetExceeded, Fatal, Json, ProblemError, Retry
+from chimera_sdk.threads import Ended
 from chimera_sdk.work import Work
 
 FRAMES_MAX = 8  # of a traceback, the innermost
@@ -15,7 +16,6 @@ LINE_CHARACTERS_MAX = 200
 MESSAGE_CHARACTERS_MAX = 4000  # as the API has it
 CODE_CHARACTERS_MAX = 80
 OURS = PurePath(__file__).parent
-_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,15 @@ class Result:
     """The fields of a result. Made by `ctx.result` and `ctx.failed`."""
 
     fields: Json
+
+    @property
+    def is_failure(self) -> bool:
+        return bool(self.fields["status"] == "failed")
+
+    @property
+    def needs_a_look(self) -> bool:
+        """A success that does not say how sure it is."""
+        return not self.is_failure and "confidence_score" not in self.fields
 
 
 Outcome = Result | Mapping[str, Any] | None
@@ -70,18 +79,21 @@ def failed(
     return Result({"status": "failed", "error": error} | ({"metrics": metrics} if metrics else {}))
 
 
-def of_answer(answer: object, artifacts: Sequence[Json]) -> Result:
-    """Raises TypeError for what is no outcome."""
+def of_answer(answer: object, artifacts: Sequence[Json], *, confidence: float | None = None) -> Result:
+    """`confidence` is that of a success that says none itself. Raises TypeError for what is no outcome."""
     if isinstance(answer, Result):
-        return answer
+        said = {} if confidence is None or answer.is_failure else {"confidence_score": confidence}
+        return Result(said | answer.fields)
     if answer is None or isinstance(answer, Mapping):
-        return succeeded(answer, artifacts=artifacts)
+        return succeeded(answer, artifacts=artifacts, confidence=confidence)
     raise TypeError(f"A handler returns ctx.result(…), a dict or None, not {type(answer).__name__}.")
 
 
 def of_exception(exc: BaseException) -> Result:
-    """A failure that says where it went wrong. Retryable, unless the exception says otherwise."""
+    """A failure that says where it went wrong, alike from a thread and from the loop. Retryable, unless the exception says otherwise."""
     match exc:
+        case Ended():
+            return of_exception(exc.cause)
         case Fatal():
             return failed(str(exc), code=exc.code, retryable=False)
         case Retry():
@@ -97,7 +109,7 @@ def of_exception(exc: BaseException) -> Result:
 
 def encoded(work: Work, result: Result) -> str:
     """The result as JSON, with its task and lease. ValueError or TypeError for what JSON cannot say (NaN, objects)."""
-    return _encode({"task": work.task.fields["id"], "lease_token": work.token} | result.fields)
+    return encoding.encoded({"task": work.task.fields["id"], "lease_token": work.token} | result.fields)
 
 
 def _told(exc: BaseException) -> str:

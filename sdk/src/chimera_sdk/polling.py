@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from chimera_sdk.client import AsyncClient
 from chimera_sdk.errors import Away, ChimeraError, Json, ProblemError, StaleLease
 from chimera_sdk.exchange import Call
+from chimera_sdk.lines import AGAIN_SECONDS, passes
 from chimera_sdk.sockets import settle
 from chimera_sdk.work import Work
 from chimera_sdk.workshop import Workshop
@@ -53,6 +54,7 @@ class PollingLine:
             self._polling.cancel()
 
     async def serve(self) -> None:
+        log.info("working over HTTP, %d slots, types: %s", self.workshop.slots, self.workshop.types_shown)
         for work in self.workshop.unanswered():
             self.report(work)
         self._polling = asyncio.create_task(self._poll())
@@ -127,14 +129,23 @@ class PollingLine:
             log.warning("%d results not reported yet: %s", len(works), error)
             self._results = works + self._results
         except ProblemError as error:
-            if len(works) == 1:
+            if passes(error.code, error.status):
+                log.warning("%d results not reported yet: %s", len(works), error)
+                await self._again(works)
+            elif len(works) == 1:
                 self.workshop.refused(works[0], error.code, error.detail)
             else:  # which of them it is, each will tell
                 for work in works:
                     await self._hand_in([work])
         else:
-            for work, said in zip(works, outcomes, strict=True):
-                settle(self.workshop, work, said)
+            await self._again(
+                [w for w, said in zip(works, outcomes, strict=True) if not settle(self.workshop, w, said)]
+            )
+
+    async def _again(self, works: "list[Work]") -> None:
+        self._results = works + self._results
+        if works:
+            await asyncio.sleep(AGAIN_SECONDS)
 
     # --- heartbeats
 

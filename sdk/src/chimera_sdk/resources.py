@@ -6,6 +6,7 @@ with `get`, `post`, `patch` and `all` of the client itself.
 
 from typing import Any, ClassVar, Generic, TypeVar
 
+from chimera_sdk.encoding import Id, segment
 from chimera_sdk.errors import Json
 from chimera_sdk.exchange import Call
 
@@ -49,8 +50,8 @@ class Noun(Generic[R, P]):
     def __init__(self, client: Resources[R, P]) -> None:
         self._client = client
 
-    def get(self, id: str) -> R:
-        return self._client.get(f"{self.path}/{id}")
+    def get(self, id: Id) -> R:
+        return self._client.get(self._at(id))
 
     def list(self, **filters: Any) -> P:
         """Newest first. `limit` is the size of a page, not of the list."""
@@ -59,27 +60,30 @@ class Noun(Generic[R, P]):
     def _create(self, body: Json, once: str | None) -> R:
         return self._client.post(self.path, _given(body), once=once)
 
-    def _do(self, id: str, verb: str, **body: Any) -> R:
-        return self._client.post(f"{self.path}/{id}/{verb}", _given(body))
+    def _do(self, id: Id, verb: str, **body: Any) -> R:
+        return self._client.post(f"{self._at(id)}/{verb}", _given(body))
+
+    def _at(self, id: Id) -> str:
+        return f"{self.path}/{segment(id)}"
 
 
 class Tasks(Noun[R, P]):
     path = "tasks"
 
-    def create(self, *, session: str, type: str, input: Json, once: str | None = None, **fields: Any) -> R:
+    def create(self, *, session: Id, type: str, input: Json, once: str | None = None, **fields: Any) -> R:
         return self._create({"session": session, "type": type, "input_payload": input} | fields, once)
 
     def batch(self, tasks: "list[Json]", *, once: str | None = None) -> R:
         """{tasks: […]}: at most 500, all of them or none."""
         return self._client.post("tasks/batch", {"tasks": tasks}, once=once)
 
-    def cancel(self, id: str, reason: str | None = None) -> R:
+    def cancel(self, id: Id, reason: str | None = None) -> R:
         return self._do(id, "cancel", reason=reason)
 
-    def retry(self, id: str, reason: str | None = None) -> R:
+    def retry(self, id: Id, reason: str | None = None) -> R:
         return self._do(id, "retry", reason=reason)
 
-    def drop(self, id: str, reason: str | None = None) -> R:
+    def drop(self, id: Id, reason: str | None = None) -> R:
         """A dead letter that nobody will retry."""
         return self._do(id, "drop", reason=reason)
 
@@ -91,20 +95,20 @@ class Tasks(Noun[R, P]):
 class _House(Noun[R, P]):
     """Sessions and campaigns: opened, changed, paused, ended."""
 
-    def change(self, id: str, **fields: Any) -> R:
+    def change(self, id: Id, **fields: Any) -> R:
         """With `state_version`, the change is refused unless it is still that version."""
-        return self._client.patch(f"{self.path}/{id}", fields)
+        return self._client.patch(self._at(id), fields)
 
-    def pause(self, id: str, reason: str | None = None) -> R:
+    def pause(self, id: Id, reason: str | None = None) -> R:
         return self._do(id, "pause", reason=reason)
 
-    def resume(self, id: str, reason: str | None = None) -> R:
+    def resume(self, id: Id, reason: str | None = None) -> R:
         return self._do(id, "resume", reason=reason)
 
-    def complete(self, id: str, reason: str | None = None) -> R:
+    def complete(self, id: Id, reason: str | None = None) -> R:
         return self._do(id, "complete", reason=reason)
 
-    def stop(self, id: str, reason: str | None = None) -> R:
+    def stop(self, id: Id, reason: str | None = None) -> R:
         """Cancels its open tasks at once."""
         return self._do(id, "stop", reason=reason)
 
@@ -112,12 +116,12 @@ class _House(Noun[R, P]):
 class Sessions(_House[R, P]):
     path = "sessions"
 
-    def create(self, *, name: str = "", campaign: str | None = None, once: str | None = None, **fields: Any) -> R:
+    def create(self, *, name: str = "", campaign: Id | None = None, once: str | None = None, **fields: Any) -> R:
         return self._create({"name": name, "campaign": campaign} | fields, once)
 
-    def events(self, id: str, *, after: str | None = None) -> P:
+    def events(self, id: Id, *, after: str | None = None) -> P:
         """What has happened, in order, up to the present; each event's `position` is an `after` to go on from."""
-        return self._client.pages(f"sessions/{id}/events", _given({"after": after, "limit": 100}), cursor="after")
+        return self._client.pages(f"{self._at(id)}/events", _given({"after": after, "limit": 100}), cursor="after")
 
 
 class Campaigns(_House[R, P]):
@@ -131,26 +135,26 @@ class Schedules(Noun[R, P]):
     path = "schedules"
 
     def create(
-        self, campaign: str, *, name: str, cron: str, overlap: str, task: Json, once: str | None = None, **fields: Any
+        self, campaign: Id, *, name: str, cron: str, overlap: str, task: Json, once: str | None = None, **fields: Any
     ) -> R:
         """`overlap` is skip, queue or replace: what to do while the task of the run before is open."""
         body = {"name": name, "cron": cron, "overlap": overlap, "task": task} | fields
-        return self._client.post(f"campaigns/{campaign}/schedules", _given(body), once=once)
+        return self._client.post(f"campaigns/{segment(campaign)}/schedules", _given(body), once=once)
 
-    def change(self, id: str, **fields: Any) -> R:
-        return self._client.patch(f"schedules/{id}", fields)
+    def change(self, id: Id, **fields: Any) -> R:
+        return self._client.patch(self._at(id), fields)
 
-    def run(self, id: str) -> R:
+    def run(self, id: Id) -> R:
         """Once, now, out of its turn."""
         return self._do(id, "run")
 
-    def pause(self, id: str, reason: str | None = None) -> R:
+    def pause(self, id: Id, reason: str | None = None) -> R:
         return self._do(id, "pause", reason=reason)
 
-    def resume(self, id: str, reason: str | None = None) -> R:
+    def resume(self, id: Id, reason: str | None = None) -> R:
         return self._do(id, "resume", reason=reason)
 
-    def stop(self, id: str, reason: str | None = None) -> R:
+    def stop(self, id: Id, reason: str | None = None) -> R:
         return self._do(id, "stop", reason=reason)
 
 
@@ -161,16 +165,16 @@ class Agents(Noun[R, P]):
         """Its `key` is shown only in this answer."""
         return self._create({"name": name, "role": role, "max_slots": max_slots} | fields, once)
 
-    def new_key(self, id: str) -> R:
+    def new_key(self, id: Id) -> R:
         return self._do(id, "keys")
 
-    def pause(self, id: str, reason: str | None = None) -> R:
+    def pause(self, id: Id, reason: str | None = None) -> R:
         return self._do(id, "pause", reason=reason)
 
-    def resume(self, id: str, reason: str | None = None) -> R:
+    def resume(self, id: Id, reason: str | None = None) -> R:
         return self._do(id, "resume", reason=reason)
 
-    def kill(self, id: str, reason: str | None = None) -> R:
+    def kill(self, id: Id, reason: str | None = None) -> R:
         return self._do(id, "kill", reason=reason)
 
 
@@ -179,15 +183,15 @@ class Budgets(Noun[R, P]):
 
     path = "budgets"
 
-    def create(self, *, scope: str, scope_id: str | None = None, once: str | None = None, **limits: Any) -> R:
+    def create(self, *, scope: str, scope_id: Id | None = None, once: str | None = None, **limits: Any) -> R:
         return self._create({"scope": scope, "scope_id": scope_id} | limits, once)
 
-    def change(self, id: str, **fields: Any) -> R:
+    def change(self, id: Id, **fields: Any) -> R:
         """A limit of None is no limit."""
-        return self._client.patch(f"budgets/{id}", fields)
+        return self._client.patch(self._at(id), fields)
 
-    def usage(self, id: str) -> R:
-        return self._client.get(f"budgets/{id}/usage")
+    def usage(self, id: Id) -> R:
+        return self._client.get(f"{self._at(id)}/usage")
 
 
 class Transactions(Noun[R, P]):
@@ -201,10 +205,10 @@ class Reviews(Noun[R, P]):
 
     path = "reviews"
 
-    def claim(self, id: str) -> R:
+    def claim(self, id: Id) -> R:
         return self._do(id, "claim")
 
-    def decide(self, id: str, decision: str, *, note: str | None = None, edited_payload: Json | None = None) -> R:
+    def decide(self, id: Id, decision: str, *, note: str | None = None, edited_payload: Json | None = None) -> R:
         """`decision` is approve, reject or request_changes."""
         return self._do(id, "decision", decision=decision, note=note, edited_payload=edited_payload)
 
@@ -221,10 +225,10 @@ class Memories(Noun[R, P]):
             Call("POST", "memories/search", body=_given({"query": query} | filters), harmless=True)
         )
 
-    def supersede(self, id: str, **fields: Any) -> R:
+    def supersede(self, id: Id, **fields: Any) -> R:
         return self._do(id, "supersede", **fields)
 
-    def forget(self, id: str, reason: str) -> R:
+    def forget(self, id: Id, reason: str) -> R:
         return self._do(id, "forget", reason=reason)
 
 

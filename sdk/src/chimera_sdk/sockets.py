@@ -1,36 +1,29 @@
 """The agent socket: tasks are pushed, results and heartbeats go out in frames, and a lost connection is taken up again."""
 
 import asyncio
-import json
 import logging
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus
 
 from chimera_sdk.access import Access
 from chimera_sdk.backoff import Backoff
 from chimera_sdk.client import AsyncClient
-from chimera_sdk.errors import Away, Json, ProblemError, problem_of
+from chimera_sdk.errors import Away, Json, ProblemError
 from chimera_sdk.exchange import Call
-from chimera_sdk.lines import NoSocket
+from chimera_sdk.handshake import first_end, frames, hello, of_closing, of_status, shake_hands
+from chimera_sdk.lines import AGAIN_SECONDS, NoSocket, Outage, passes
 from chimera_sdk.outbox import Beat, Item, Outbox
 from chimera_sdk.work import Work
 from chimera_sdk.workshop import Workshop
 
 log = logging.getLogger("chimera_sdk")
 
-FRAME_IN_BYTES_MAX = 16 * 1024 * 1024  # the server's frames carry payloads of up to 256 KiB each
-HELLO_SECONDS = 10.0
-CLOSE_SECONDS = 2.0
 STEADY_SECONDS = 10.0  # a connection that lasted so long was a good one: the next pause is short again
-KEY_IS_NO_GOOD = {4401: 401, 4403: 403}  # close codes, as statuses of HTTP
-NO_SUCH_SOCKET = 4404
 LEASES_MAX = 64  # of one heartbeat
-AGAIN = frozenset({"busy", "internal", "away", "unavailable", "timeout"})  # the server's trouble, not the result's
-AGAIN_SECONDS = 1.0
 
 
 class SocketLine:
@@ -40,6 +33,7 @@ class SocketLine:
         self._wake = asyncio.Event()
         self._open = False
         self._known = False  # this key has been let in before
+        self._unmet: set[str] = set()  # tokens of leases from before, which this connection has not been answered about
         self._aside: set[asyncio.Task[None]] = set()
 
     # --- what is said
@@ -69,7 +63,8 @@ class SocketLine:
         self.beat([work])
 
     def refill(self) -> None:
-        if self._open:
+        """Not before it is known what we still hold, or we might be given more than we want."""
+        if self._open and not self._unmet:
             types = self.workshop.types
             self.outbox.put("ready", {"slots": self.workshop.wanted} | ({} if types is None else {"types": types}))
             self._wake.set()
@@ -86,7 +81,7 @@ class SocketLine:
             began = time.monotonic()
             try:
                 await self._connected()
-            except (OSError, InvalidMessage, TimeoutError, ConnectionClosed) as error:
+            except (OSError, InvalidMessage, TimeoutError, ConnectionClosed, Outage) as error:
                 log.warning("the socket is away: %s: %s", type(error).__name__, error)
             except ProblemError as error:
                 if error.status != 403 or not self._known:
@@ -101,50 +96,55 @@ class SocketLine:
 
     async def _connected(self) -> None:
         try:
-            socket = await self._handshake()
+            socket = await shake_hands(self.access)
         except InvalidStatus as error:
-            raise _of_status(error) from error
-        except InvalidMessage:
-            raise  # the connection broke off in the handshake
+            raise of_status(error) from error
+        except InvalidMessage as error:
+            if isinstance(error.__cause__, EOFError):
+                raise  # the connection broke off in the handshake
+            raise NoSocket("something that is no HTTP/1.1 instead of a socket") from error
         except InvalidHandshake as error:
             raise NoSocket(str(error)) from error
         try:
-            self._greet(await asyncio.wait_for(self._hello(socket), HELLO_SECONDS))
-            await _first_end(self._read(socket), self._write(socket))
+            self._greet(await hello(socket))
+            await first_end(self._read(socket), self._write(socket))
         except ConnectionClosed as error:
-            raise _of_closing(error) from error
+            raise of_closing(error) from error
         finally:
             await socket.close()
-
-    async def _handshake(self) -> ClientConnection:
-        return await connect(
-            self.access.socket,
-            additional_headers=self.access.headers,
-            compression=None,  # it costs more CPU than these frames are worth
-            max_size=FRAME_IN_BYTES_MAX,
-            open_timeout=HELLO_SECONDS,
-            close_timeout=CLOSE_SECONDS,
-        )
-
-    async def _hello(self, socket: ClientConnection) -> Json:
-        while True:
-            for frame in _frames(await socket.recv()):
-                if frame.get("kind") == "hello":
-                    return frame
 
     def _greet(self, hello: Json) -> None:
         self.outbox.forget()
         self.outbox.frame_bytes_max = int(hello.get("frame_bytes_max", self.outbox.frame_bytes_max))
         self.outbox.unanswered_max = int(hello.get("unanswered_max", self.outbox.unanswered_max))
         self.workshop.learn(float(hello["lease_seconds"]), float(hello["heartbeat_seconds"]))
-        log.info("connected as %s (%s)", hello.get("name"), hello.get("role"))
+        self._say_who(hello)
         self._open = self._known = True
-        for work in self.workshop.works.values():
-            work.note = None
-        self.workshop.meet(hello["leases"])
+        self._meet_again()
         for work in self.workshop.unanswered():
             self.report(work)
         self.refill()
+
+    def _say_who(self, hello: Json) -> None:
+        name, role = hello.get("name"), hello.get("role")
+        if self._known:
+            log.info("connected again as %s (%s)", name, role)
+            return
+        slots = min(self.workshop.slots, int(hello.get("max_slots", self.workshop.slots)))
+        log.info("working as %s (%s), %d slots, types: %s", name, role, slots, self.workshop.types_shown)
+
+    def _meet_again(self) -> None:
+        """The works in hand go on with this connection: the server renews their leases, or says which are lost."""
+        held = [work for work in self.workshop.works.values() if work.held and work.said is None]
+        self._unmet = {work.token for work in held}
+        for work in self.workshop.works.values():
+            work.note = None
+        self.beat(held)
+
+    def _met(self, works: Iterable[Work]) -> None:
+        if self._unmet:
+            self._unmet.difference_update(work.token for work in works)
+            self.refill()
 
     async def _write(self, socket: ClientConnection) -> None:
         while True:
@@ -155,7 +155,7 @@ class SocketLine:
 
     async def _read(self, socket: ClientConnection) -> None:
         async for raw in socket:
-            for frame in _frames(raw):
+            for frame in frames(raw):
                 self._heard(frame)
             if self.outbox:
                 self._wake.set()  # answers make room for what waits
@@ -184,17 +184,20 @@ class SocketLine:
                 for said in frame.get("leases") or []:
                     if beaten := works.get(said.get("task")):
                         self.workshop.beaten(beaten, said)
+                self._met(works.values())
 
     def _refused(self, frame: Json) -> None:
         item = self.outbox.waiting.pop(frame.get("ref"), None)  # type: ignore[arg-type]
         code, detail = str(frame.get("code")), str(frame.get("detail"))
         match item:
-            case Item(kind="result", about=Work() as work) if code in AGAIN:
+            case Item(kind="result", about=Work() as work) if passes(code):
                 self._besides(self._report_later(work))
             case Item(kind="result", about=Work() as work):
                 self.workshop.refused(work, code, detail)
             case Item(kind="progress", about=Work() as work) if code == "stale_lease":
                 self.workshop.beaten(work, {"error": {"code": code, "detail": detail}})
+            case Item(about=Beat(works)) if passes(code):
+                self._besides(self._beat_later(list(works.values())))
             case _:
                 log.warning("refused: %s: %s: %s", item.kind if item else "a frame", code, detail)
 
@@ -215,66 +218,39 @@ class SocketLine:
         if work.token in self.workshop.works:
             self.report(work)
 
+    async def _beat_later(self, works: Sequence[Work]) -> None:
+        await asyncio.sleep(AGAIN_SECONDS)
+        held = [work for work in works if work.held and work.token in self.workshop.works]
+        self.beat(held)
+        self._met(work for work in works if work not in held)
+
     async def _report_by_http(self, work: Work) -> None:
         """A result that is too large for a frame."""
         assert work.said is not None
         content = b'{"results":[' + work.said.encode() + b"]}"
         try:
             answer = await self.api.send(Call("POST", "claims/results", content=content, harmless=True))
-        except ProblemError as error:
-            self.workshop.refused(work, error.code, error.detail)
-        except Away as error:
+        except (Away, ProblemError) as error:
+            if isinstance(error, ProblemError) and not passes(error.code, error.status):
+                self.workshop.refused(work, error.code, error.detail)
+                return
             log.warning("%r: not reported yet: %s", work.task, error)
             await self._report_later(work)
         else:
-            settle(self.workshop, work, answer["outcomes"][0])
+            if settle(self.workshop, work, answer["outcomes"][0]):
+                self.let_go(work)
+            else:
+                await self._report_later(work)
 
 
-def settle(workshop: Workshop, work: Work, said: Json) -> None:
-    """One outcome of POST /claims/results: {status} or {error}."""
-    if error := said.get("error"):
-        workshop.refused(work, str(error.get("code")), str(error.get("detail")))
-    else:
+def settle(workshop: Workshop, work: Work, said: Json) -> bool:
+    """One outcome of POST /claims/results: {status} or {error}. False when it is to be handed in again."""
+    error = said.get("error")
+    if not error:
         workshop.answered(work, str(said.get("status")))
-
-
-def _frames(raw: str | bytes) -> list[Json]:
-    """What a frame says; what cannot be read is nothing."""
-    try:
-        said = json.loads(raw)
-    except ValueError:
-        log.warning("a frame that is no JSON was ignored")
-        return []
-    return [frame for frame in (said if isinstance(said, list) else [said]) if isinstance(frame, dict)]
-
-
-def _of_status(error: InvalidStatus) -> ProblemError | NoSocket:
-    status, body = error.response.status_code, error.response.body or b""
-    if status not in {401, 403}:
-        return NoSocket(f"HTTP {status} instead of a socket")
-    try:
-        said = json.loads(body)
-    except ValueError:
-        said = {}
-    return problem_of(status, said if isinstance(said, dict) else {})
-
-
-def _of_closing(error: ConnectionClosed) -> Exception:
-    code, reason = (error.rcvd.code, error.rcvd.reason) if error.rcvd else (1006, "")
-    if status := KEY_IS_NO_GOOD.get(code):
-        detail = reason or "The key is not known, is no agent's, or its agent was suspended."
-        return ProblemError(status, {"code": "unauthenticated" if status == 401 else "forbidden", "detail": detail})
-    return NoSocket(f"closed with {code}") if code == NO_SUCH_SOCKET else error
-
-
-async def _first_end(*coroutines: Coroutine[Any, Any, None]) -> None:
-    """Run them together; the first that ends or fails ends the others."""
-    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    elif passes(str(error.get("code"))):
+        log.warning("%r: not reported yet: %s", work.task, error.get("detail"))
+        return False
+    else:
+        workshop.refused(work, str(error.get("code")), str(error.get("detail")))
+    return True

@@ -35,6 +35,9 @@ class Hold:
     def amount_usd(self) -> Decimal:
         return Decimal(self.transaction["amount_usd"])
 
+    def __repr__(self) -> str:
+        return f"<Hold {self.id} {self.status} {self.transaction['amount_usd']}>"
+
     async def capture(self, amount_usd: str | Decimal | int | None = None) -> None:
         """Pay `amount_usd`, at most what is held, and give back the rest; None: all of it."""
         more = {} if amount_usd is None else {"amount_usd": amount_text(amount_usd)}

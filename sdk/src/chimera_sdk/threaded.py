@@ -30,6 +30,9 @@ class ThreadHold:
     def transaction(self) -> Json:
         return self._hold.transaction
 
+    def __repr__(self) -> str:
+        return repr(self._hold)
+
     def capture(self, amount_usd: str | Decimal | int | None = None) -> None:
         self._home.wait(self._hold.capture(amount_usd))
 
@@ -56,6 +59,9 @@ class ThreadSpend:
 class ThreadResume:
     def __init__(self, review: str, note: str, transactions: "list[ThreadHold]") -> None:
         self.review, self.note, self.transactions = review, note, transactions
+
+    def __repr__(self) -> str:
+        return f"<Resume review={self.review} note={self.note!r} transactions={self.transactions}>"
 
 
 class ThreadContext:

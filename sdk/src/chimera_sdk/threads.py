@@ -79,4 +79,5 @@ class Ended(Exception):
     """A handler's thread was ended by something that is no ordinary exception, such as sys.exit()."""
 
     def __init__(self, cause: BaseException) -> None:
+        self.cause = cause
         super().__init__(f"{type(cause).__name__}: {cause}")

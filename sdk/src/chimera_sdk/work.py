@@ -2,12 +2,12 @@
 
 import asyncio
 import hashlib
-import json
 import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from chimera_sdk.encoding import encoded_sorted
 from chimera_sdk.errors import Json, StaleLease
 
 
@@ -77,7 +77,7 @@ class Work:
         as before instead of buying twice. A call that says something else has another name.
         """
         self._calls += 1
-        said = hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+        said = hashlib.sha256(encoded_sorted(body).encode()).hexdigest()
         return f"{what}-{self.token}-{self._calls}-{said[:16]}"
 
     @property

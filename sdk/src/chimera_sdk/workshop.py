@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from chimera_sdk import outcome
@@ -30,15 +30,20 @@ class Workshop:
 
     line: Line
 
-    def __init__(self, handlers: dict[str, Handler], *, api: AsyncClient, slots: int) -> None:
-        self.handlers, self.api, self.slots = handlers, api, slots
+    def __init__(
+        self, handlers: dict[str, Handler], confidences: dict[str, float], *, api: AsyncClient, slots: int
+    ) -> None:
+        """`confidences`, by type, are those of successes that say none."""
+        self.handlers, self.confidences, self.api, self.slots = handlers, confidences, api, slots
         self.works: dict[str, Work] = {}  # by lease token, until their result is answered
         self.draining = False
+        self.abandoned = 0  # works that the end of the agent cut off
         self.lease_seconds = LEASE_SECONDS
         self._learnt = False
         self.beat_seconds = BEAT_SECONDS_MAX
         self.changed = asyncio.Event()  # a work has gone
         self._paced = asyncio.Event()  # there is a new `beat_seconds`
+        self._unsure: set[str] = set()  # types whose results have come without a confidence
         self._plain = {type: not _waits(handler) for type, handler in handlers.items()}
         self._threads = Threads()
         self._client: Client | None = None
@@ -56,6 +61,10 @@ class Workshop:
     def types(self) -> list[str] | None:
         """What we can work on; None: anything."""
         return None if ANY in self.handlers else list(self.handlers)
+
+    @property
+    def types_shown(self) -> str:
+        return ", ".join(self.types or ["any"])
 
     def learn(self, lease_seconds: float, beat_seconds: float = BEAT_SECONDS_MAX) -> None:
         self.lease_seconds = lease_seconds
@@ -81,21 +90,6 @@ class Workshop:
             self._learnt = True
             self.learn(Work(claim).given_seconds() or self.lease_seconds)
 
-    def meet(self, leases: Iterable[Json]) -> None:
-        """What the server holds for us after a reconnection: go on with what is known, begin what is new, lose the rest.
-
-        A work that has its result is kept all the same: its answer may be what was lost.
-        """
-        claims = {claim["lease_token"]: claim for claim in leases}
-        for work in list(self.works.values()):
-            claim = claims.get(work.token)
-            if claim is None and work.said is None:
-                self.lose(work, StaleLease(detail="The task went to somebody else while the connection was away."))
-            elif claim is not None:
-                work.renewed(claim["lease_expires_at"], self.lease_seconds)
-        for claim in claims.values():
-            self.take(claim)
-
     def lose(self, work: Work, why: StaleLease) -> None:
         """Cancel its handler; nothing is reported. A work that has its result waits for the answer instead."""
         if work.said is not None or self.works.get(work.token) is not work:
@@ -106,9 +100,18 @@ class Workshop:
         work.running.cancel()
         self.settled(work)
 
-    def lose_all(self, why: str) -> None:
+    def lose_all(self, why: str) -> int:
+        """How many there were to lose."""
+        before = len(self.works)
         for work in list(self.works.values()):
             self.lose(work, Stopped(detail=why))
+        return before - len(self.works)
+
+    def abandon(self, why: str) -> None:
+        """The end: what is not done, or not acknowledged, will not be."""
+        self.abandoned += self.lose_all(why) + len(self.works)
+        if self.abandoned:
+            log.error("%d tasks were left undone; they go back to the queue", self.abandoned)
 
     def settled(self, work: Work) -> None:
         """Nothing more is to be said about it."""
@@ -116,7 +119,8 @@ class Workshop:
             self.changed.set()
 
     def answered(self, work: Work, status: str) -> None:
-        log.info("%r: %s in %.1f s", work.task, status, time.monotonic() - work.received)
+        waits = ", a person or a judge decides," if status == "blocked" else ""
+        log.info("%r: %s%s in %.1f s", work.task, status, waits, time.monotonic() - work.received)
         self.settled(work)
 
     def refused(self, work: Work, code: str, detail: str) -> None:
@@ -189,8 +193,22 @@ class Workshop:
             work.said = outcome.encoded(work, result)
         except (TypeError, ValueError) as error:
             failure = outcome.failed(f"The output is no JSON: {error}", code="output_not_json", retryable=False)
-            work.said = outcome.encoded(work, failure)
+            work.said, result = outcome.encoded(work, failure), failure
+        self._tell(work, result)
         self.line.report(work)
+
+    def _tell(self, work: Work, result: outcome.Result) -> None:
+        """What whoever runs the agent should see."""
+        if result.is_failure:
+            error = result.fields["error"]
+            log.warning("%r failed: %s: %s", work.task, error["code"], error["message"])
+        elif result.needs_a_look and work.task.type not in self._unsure:
+            self._unsure.add(work.task.type)
+            log.warning(
+                "%r: without a confidence a person has to look at each result of this type; give "
+                "ctx.result(…, confidence=0.95), or @agent.task(%r, confidence=0.95)",
+                work.task, work.task.type,
+            )  # fmt: skip
 
     async def _outcome(self, work: Work) -> outcome.Result | None:
         """None when there is nothing to report: the lease is over, or a person decides."""
@@ -200,29 +218,30 @@ class Workshop:
             if work.under_review:
                 log.warning("%r: a person decides about its spend; what its handler returned is not sent", work.task)
                 return None
-            return outcome.of_answer(answer, ctx.artifacts)
+            return outcome.of_answer(answer, ctx.artifacts, confidence=self.confidences.get(self._kind(work)))
         except (StaleLease, UnderReview) as reason:
             log.info("%r: nothing to report: %s", work.task, reason)
             return None
         except asyncio.CancelledError as error:
             return outcome.of_exception(error)  # by the handler itself; what is lost reports nothing in any case
         except (Exception, SystemExit) as error:
-            log.info("%r failed: %s: %s", work.task, type(error).__name__, error)
             return outcome.of_exception(error)
 
     async def _handled(self, work: Work, ctx: Context) -> object:
-        type = work.task.fields["type"]
-        handler = self.handlers.get(type)
-        if handler is None:
-            type, handler = ANY, self.handlers.get(ANY)
+        kind = self._kind(work)
+        handler = self.handlers.get(kind)
         if handler is None:
             known = ", ".join(sorted(self.handlers))
             return ctx.failed(f"This agent works on: {known}.", code="unknown_task_type", retryable=True)
-        if not self._plain[type]:
+        if not self._plain[kind]:
             return await handler(work.task, ctx)
         loop, plain = asyncio.get_running_loop(), handler
         threaded = ThreadContext(ctx, loop, self._sync_client())
         return await self._threads.run(lambda: plain(work.task, threaded))
+
+    def _kind(self, work: Work) -> str:
+        type = work.task.type
+        return type if type in self.handlers else ANY
 
     def _sync_client(self) -> Client:
         if self._client is None:
@@ -239,7 +258,7 @@ class Workshop:
         if running := [work.running for work in self.works.values() if work.running and not work.running.done()]:
             log.info("draining: %d tasks have %g seconds to end", len(running), work_seconds)
             await asyncio.wait(running, timeout=work_seconds)
-        self.lose_all("The agent is shutting down.")
+        self.abandoned += self.lose_all("The agent is shutting down.")
         try:
             async with asyncio.timeout(report_seconds):
                 while self.works:

@@ -14,7 +14,7 @@ from chimera.kernel.tenancy import SecureTable
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('commerce', '0002_ledger_rules'),
+        ('commerce', '0003_ledger_rules'),
     ]
 
     operations = [

@@ -20,7 +20,7 @@ COUNTED = models.Q(("status__in", ["held", "review", "captured"]))
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("commerce", "0003_increases_and_warnings"),
+        ("commerce", "0004_increases_and_warnings"),
     ]
 
     operations = [

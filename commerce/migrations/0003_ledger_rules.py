@@ -123,7 +123,7 @@ DROP FUNCTION chimera_refuse_overshoot();
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("commerce", "0001_initial"),
+        ("commerce", "0002_fewer_indexes"),
     ]
 
     operations = [

@@ -11,7 +11,7 @@ WHERE told.aggregate_id = swarm_agentprofile.id AND told.type = 'swarm.agent.reg
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("swarm", "0006_agent_presence"),
+        ("swarm", "0010_running_tasks_apart"),
         ("kernel", "0001_initial"),
     ]
 

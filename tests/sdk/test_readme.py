@@ -1,0 +1,76 @@
+"""What the READMEs show is run as it stands there, in a tenant that has nothing yet."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cast import Caller, Stage
+from tests.processes import proc
+from tests.processes.harness import House, until
+
+pytestmark = pytest.mark.slow
+SECONDS = 60
+
+
+@contextmanager
+def program(file: str, number: int, house: House, who: Caller, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(proc.ROOT / "sdk/src")}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.sdk.readme", file, str(number)],
+            env=environment | {"CHIMERA_URL": house.url, "CHIMERA_KEY": who.secret, "PYTHONUNBUFFERED": "1"},
+            cwd=proc.ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+@pytest.mark.parametrize(
+    ("file", "printed"), [("README.md", "/live/sessions/"), ("sdk/README.md", "swarm.task.created.v1")]
+)
+def test_the_agent_of_ten_lines_and_the_client_work_together(
+    acme: Stage, house: House, tmp_path: Path, file: str, printed: str
+) -> None:
+    told, asked = tmp_path / "agent.log", tmp_path / "client.log"
+    with program(file, 0, house, acme.ada, told) as agent:
+        with program(file, 1, house, acme.boss, asked) as client:
+            assert client.wait(SECONDS) == 0, asked.read_text()
+        assert printed in asked.read_text()
+        (task,) = acme.otto.get("tasks").ok()["results"]
+        until(lambda: ended(acme, task), SECONDS)
+        agent.send_signal(signal.SIGTERM)
+        assert agent.wait(SECONDS) == 0, told.read_text()
+    assert ended(acme, task) == "completed", told.read_text()
+    assert "working as ada (worker), 8 slots, types: answer" in told.read_text()
+    assert f"<Task answer {task['id']}>: completed in " in told.read_text()
+    (result,) = acme.otto.get(f"tasks/{task['id']}")["results"]
+    assert {"README.md": "unknown", "sdk/README.md": []}[file] == result["output_payload"]["answer"]
+    (spent,) = acme.otto.get("transactions", task=task["id"])["results"]
+    assert (spent["status"], spent["captured_usd"], spent["payee"]) == ("captured", "0.04", "render.example")
+
+
+def test_whoever_forgets_the_budget_is_told_so_where_the_agent_runs(acme: Stage, house: House, tmp_path: Path) -> None:
+    told = tmp_path / "agent.log"
+    with program("README.md", 0, house, acme.ada, told):
+        task = acme.task(acme.session(), type="answer")
+        until(lambda: ended(acme, task), SECONDS)
+        until(lambda: "failed: no_budget: " in told.read_text(), SECONDS)
+    assert ended(acme, task) == "failed"
+
+
+def ended(acme: Stage, task: dict[str, Any]) -> str | None:
+    status = acme.otto.get(f"tasks/{task['id']}")["status"]
+    return str(status) if status in {"completed", "failed", "blocked"} else None
