@@ -14,9 +14,8 @@ from chimera.kernel.actors import Actor
 from chimera.kernel.eventlog import TOLD
 from chimera.kernel.http.trace import current_trace
 from chimera.kernel.prepared import Asked
-from swarm.actions.results import NewResult
+from swarm.actions.results import NewResult, keep_artifacts
 from swarm.events import TaskCompleted
-from swarm.models import TaskArtifact
 from swarm.states import SESSION_OPEN
 
 
@@ -44,20 +43,7 @@ def complete(passing: Sequence[Passing]) -> set[UUID]:
         return set()
     results = {one.task_id: ids.uuid7() for one in passing}
     done = {row[0] for row in prepared.ask(_COMPLETE, _said(passing, results) | _bounds(list(results)) | _RULE)}
-    artifacts = [
-        TaskArtifact(
-            task_id=one.task_id,
-            result_id=results[one.task_id],
-            type=a["type"],
-            content=a.get("content"),
-            uri=a.get("uri", ""),
-        )
-        for one in passing
-        if one.task_id in done
-        for a in one.new.artifacts
-    ]
-    if artifacts:
-        TaskArtifact.objects.bulk_create(artifacts)
+    keep_artifacts([(one.task_id, results[one.task_id], one.new.artifacts) for one in passing if one.task_id in done])
     return done
 
 

@@ -152,15 +152,8 @@ def latest_noted(task_ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
 
 def latest(task_id: UUID) -> dict[str, Any] | None:
     """The newest progress: from Redis, else from PostgreSQL."""
-    return latest_all([task_id]).get(task_id)
-
-
-def latest_all(task_ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
-    """The same for several, in one round trip and one statement."""
-    noted = latest_noted(task_ids)
-    if left := [task_id for task_id in task_ids if task_id not in noted]:
-        noted |= shown(prepared.ask(LATEST, {"ids": left, "first": min(left), "last": max(left)}))
-    return noted
+    noted = latest_noted([task_id])
+    return (noted or shown(prepared.ask(LATEST, {"ids": [task_id], "first": task_id, "last": task_id}))).get(task_id)
 
 
 # Of each task the newest that PostgreSQL has. `first` and `last` are the least and the greatest of `ids`.

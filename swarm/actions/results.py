@@ -25,17 +25,6 @@ class NewResult:
     error: dict[str, Any] | None = None  # {code, message, retryable, retry_after_seconds}
 
 
-@dataclass(frozen=True)
-class Made:
-    """A result and how it was taken."""
-
-    task: Task
-    lease_token: UUID
-    new: NewResult
-    outcome: str
-    applied: bool
-
-
 def earlier(task_id: UUID, lease_token: UUID) -> TaskResult | None:
     """The result already handed in under this lease; a repeated call is answered from it."""
     return TaskResult.objects.filter(task_id=task_id, lease_token=lease_token).first()
@@ -43,30 +32,11 @@ def earlier(task_id: UUID, lease_token: UUID) -> TaskResult | None:
 
 def record(*, task: Task, lease_token: UUID, new: NewResult, outcome: str, applied: bool) -> TaskResult:
     """Keep a result made under the task's present lease. Call before the status changes: it names agent and attempt."""
-    (result,) = record_all([Made(task, lease_token, new, outcome, applied)])
-    return result
-
-
-def record_all(made: Sequence[Made]) -> list[TaskResult]:
-    """The same for results of several tasks, in two statements."""
-    found = TaskResult.objects.bulk_create([_row(one) for one in made])
-    artifacts = [
-        TaskArtifact(task=one.task, result_id=result.id, type=a["type"], content=a.get("content"), uri=a.get("uri", ""))
-        for one, result in zip(made, found, strict=True)
-        for a in one.new.artifacts
-    ]
-    if artifacts:
-        TaskArtifact.objects.bulk_create(artifacts)
-    return found
-
-
-def _row(one: Made) -> TaskResult:
-    task, new = one.task, one.new
     if task.status != TaskStatus.RUNNING or task.agent_id is None:
         raise StaleLease
-    return TaskResult(
+    result: TaskResult = TaskResult.objects.create(
         task=task,
-        lease_token=one.lease_token,
+        lease_token=lease_token,
         agent_id=task.agent_id,
         attempt=task.attempt_count,
         status=new.status,
@@ -76,9 +46,24 @@ def _row(one: Made) -> TaskResult:
         reasoning=new.reasoning,
         evidence=new.evidence,
         metrics=new.metrics,
-        outcome=one.outcome,
-        applied=one.applied,
+        outcome=outcome,
+        applied=applied,
     )
+    keep_artifacts([(task.pk, result.id, new.artifacts)])
+    return result
+
+
+def keep_artifacts(of: Sequence[tuple[UUID, UUID, Sequence[dict[str, Any]]]]) -> None:
+    """(task, result, its artifacts): those of all in one statement; none for none."""
+    rows = [
+        TaskArtifact(
+            task_id=task_id, result_id=result_id, type=a["type"], content=a.get("content"), uri=a.get("uri", "")
+        )
+        for task_id, result_id, artifacts in of
+        for a in artifacts
+    ]
+    if rows:
+        TaskArtifact.objects.bulk_create(rows)
 
 
 def settle(

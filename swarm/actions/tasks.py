@@ -1,7 +1,6 @@
 """Tasks: every change of their status; how they begin stands in `creating`. What money and cards need besides stands in the flows."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import random
 from typing import Any
@@ -10,7 +9,7 @@ from uuid import UUID
 from chimera.kernel import clock
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import StaleLease, conflict, not_found
-from chimera.kernel.eventlog import tell, tell_all
+from chimera.kernel.eventlog import tell
 from swarm.actions import backoff
 from swarm.actions.backoff import Cause
 from swarm.events import TaskBlocked, TaskCancelled, TaskCompleted, TaskFailed, TaskRequeued, TaskResumed
@@ -91,22 +90,9 @@ def block(*, task: Task, reason: str, by: Actor) -> None:
     tell(TaskBlocked.about(task, reason=reason[:200]), by=by)
 
 
-@dataclass(frozen=True)
-class Completion:
-    task: Task
-    result_id: UUID | None
-    by: Actor
-    says: bool = True
-
-
 def complete(*, task: Task, result_id: UUID | None, by: Actor) -> None:
-    complete_all([Completion(task, result_id, by)])
-
-
-def complete_all(done: Sequence[Completion]) -> None:
-    """Several tasks, which the caller has locked, in two statements."""
-    TASK.advance_each(
-        [one.task for one in done],
+    TASK.advance(
+        task,
         to=TaskStatus.COMPLETED,
         completed_at=clock.now(),
         blocked_reason="",
@@ -114,7 +100,7 @@ def complete_all(done: Sequence[Completion]) -> None:
         resume=None,
         **_RELEASED,
     )
-    tell_all([(TaskCompleted.about(one.task, result=one.result_id, says=one.says), one.by) for one in done])
+    tell(TaskCompleted.about(task, result=result_id), by=by)
 
 
 def fail(*, task: Task, code: str, message: str, retryable: bool = False, by: Actor) -> None:
