@@ -17,7 +17,7 @@ from chimera.management.drill import plan as plans
 from chimera.management.drill.plan import Plan
 from commerce.states import Currency, Scope
 from swarm.actions import agents, sessions, tenants
-from swarm.actions.tasks import NewTask
+from swarm.actions.creating import NewTask
 
 BATCH = 500
 
