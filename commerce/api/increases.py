@@ -22,8 +22,9 @@ from commerce.states import WindowKind
 
 class BudgetIncreases(Door):
     allow: ClassVar = {"GET": ANYONE, "POST": BUDGET_HOLDERS}
+    knows: ClassVar = paged()
 
-    @extend_schema(operation_id="increases_list", parameters=paged(), responses=page_of(IncreaseShape))
+    @extend_schema(operation_id="increases_list", responses=page_of(IncreaseShape))
     def get(self, request: Request, budget_id: UUID) -> Response:
         return page(BudgetConfig.objects.get_or_refuse(budget_id).increases.all(), request, shapes.increases)
 

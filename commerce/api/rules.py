@@ -42,8 +42,9 @@ class BudgetRules(Door):
 
 class BudgetRulesVersions(Door):
     allow: ClassVar = {"GET": ANYONE}
+    knows: ClassVar = paged()
 
-    @extend_schema(operation_id="rules_versions", parameters=paged(), responses=page_of(RulesShape))
+    @extend_schema(operation_id="rules_versions", responses=page_of(RulesShape))
     def get(self, request: Request, budget_id: UUID) -> Response:
         return page(BudgetConfig.objects.get_or_refuse(budget_id).rules.all(), request, shapes.rules_versions)
 

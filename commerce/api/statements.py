@@ -45,6 +45,12 @@ class Formats(DefaultContentNegotiation):
 
 class Statements(Door):
     allow: ClassVar = {"GET": READERS}
+    knows: ClassVar = [
+        OpenApiParameter("group", str, description="Lines by any of tenant, campaign, agent, day; `day` unless told."),
+        OpenApiParameter("from", OpenApiTypes.DATE, description="First day; the first of the month unless told."),
+        OpenApiParameter("to", OpenApiTypes.DATE, description="Last day, included; today unless told."),
+        OpenApiParameter("format", str, enum=["json", "csv"]),
+    ]
     own_transactions = True  # one snapshot for all of a statement's queries
     renderer_classes = [JSONRenderer, Csv]
     content_negotiation_class = Formats
@@ -52,14 +58,6 @@ class Statements(Door):
     @extend_schema(
         operation_id="statements_read",
         description="What was asked for in these days of the tenant's time zone, and what has become of it by now.",
-        parameters=[
-            OpenApiParameter(
-                "group", str, description="Lines by any of tenant, campaign, agent, day; `day` unless told."
-            ),
-            OpenApiParameter("from", OpenApiTypes.DATE, description="First day; the first of the month unless told."),
-            OpenApiParameter("to", OpenApiTypes.DATE, description="Last day, included; today unless told."),
-            OpenApiParameter("format", str, enum=["json", "csv"]),
-        ],
         responses={(200, "application/json"): StatementShape, (200, CSV): OpenApiTypes.STR},
     )
     def get(self, request: Request) -> HttpResponse | StreamingHttpResponse:

@@ -76,7 +76,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='limitincrease',
             name='budget',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='increases', to='commerce.budgetconfig'),
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='increases', to='commerce.budgetconfig'),
         ),
         migrations.AddIndex(
             model_name='limitincrease',

@@ -19,7 +19,9 @@ class LimitIncrease(Versioned, TenantOwned):
     """
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
-    budget = models.ForeignKey(BudgetConfig, on_delete=models.PROTECT, related_name="increases")
+    budget = models.ForeignKey(  # found by `increase_of_budget`
+        BudgetConfig, on_delete=models.PROTECT, db_index=False, related_name="increases"
+    )
     kind = models.CharField(max_length=11, choices=[(k.value, k.value) for k in WindowKind])
     amount_usd = usd()
     reason = models.CharField(max_length=500)
