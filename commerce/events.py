@@ -48,6 +48,13 @@ class HoldPlaced(TransactionFact):
     type: ClassVar[str] = "commerce.transaction.held"
 
 
+class HoldMetered(TransactionFact):
+    """Its lease has cost `metered_usd` so far; the hold is as far ahead as the limits permit."""
+
+    type: ClassVar[str] = "commerce.transaction.metered"
+    metered_usd: Money
+
+
 class SpendDenied(TransactionFact):
     """Refused at once, or after a review; `code` says which."""
 

@@ -97,6 +97,7 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     safety.ReviewExpired: [],
     safety.ReviewWithdrawn: [],
     commerce.HoldPlaced: [],  # the mirror of the spend follows the log at the clock's pace
+    commerce.HoldMetered: [],
     commerce.SpendDenied: [],
     commerce.SpendReviewRequested: [],
     commerce.SpendApproved: [],

@@ -7,7 +7,7 @@ Dies anywhere: nothing, or all of it; the same void repeated answers the same.
 from uuid import UUID
 
 from chimera.kernel.actors import Actor
-from chimera.kernel.errors import StaleLease
+from chimera.kernel.errors import StaleLease, conflict
 from commerce import actions as commerce
 from commerce.models import Transaction
 from commerce.states import Keeper
@@ -24,7 +24,7 @@ def void_spend(*, transaction_id: UUID, lease_token: UUID, agent_id: UUID, reaso
 def locked_for_lease(transaction_id: UUID, lease_token: UUID, agent_id: UUID) -> Transaction:
     """A transaction of the lease's own task, everything locked.
 
-    An open hold must be kept by this very lease.
+    An open hold must be kept by this very lease. 409 `metered` for what heartbeats meter.
     """
     task_id = Transaction.objects.get_or_refuse(transaction_id).task_id
     task = tasks.lock(task_id)
@@ -34,4 +34,6 @@ def locked_for_lease(transaction_id: UUID, lease_token: UUID, agent_id: UUID) ->
         transaction.keeper != Keeper.LEASE or transaction.lease_token != lease_token
     ):
         raise StaleLease
+    if transaction.metered_usd is not None:
+        raise conflict("This hold is metered by heartbeats, and settles itself when the lease ends.", code="metered")
     return transaction

@@ -4,6 +4,7 @@ They lock windows by id, then transactions by id (docs/locking.md), and move bot
 """
 
 from commerce.actions.keeping import deny_review, keep_by_card, rebind, release_to_resume
+from commerce.actions.metering import Metered, meter
 from commerce.actions.purchase import Approval, Outcome, Place, Purchase, Refusal
 from commerce.actions.settlement import (
     capture,
@@ -19,6 +20,7 @@ from commerce.actions.spending import lock_ahead, reserve
 
 __all__ = [
     "Approval",
+    "Metered",
     "Outcome",
     "Place",
     "Purchase",
@@ -30,6 +32,7 @@ __all__ = [
     "keep_by_card",
     "lock_ahead",
     "locked",
+    "meter",
     "open_money",
     "rebind",
     "release_to_resume",

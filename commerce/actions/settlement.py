@@ -59,9 +59,28 @@ def _check_repeated(transaction: Transaction, amount: Decimal) -> None:
         )
 
 
+def capture_metered(*, transaction: Transaction, by: Actor, metered_usd: Decimal | None = None) -> None:
+    """The end of a metered hold, however its lease ends: what it has cost is spent, only what was ahead of that is free again.
+
+    `metered_usd` may lie above the hold, as its last report; the row says so, and no more is captured than was held.
+    """
+    metered = transaction.metered_usd if metered_usd is None else metered_usd
+    assert metered is not None
+    captured = min(metered, transaction.amount_usd)
+    _settle(transaction, MoneyStatus.CAPTURED, by, captured_usd=captured, metered_usd=metered)
+    windows.capture(transaction.windows, held=transaction.amount_usd, captured=captured)
+    tell(HoldCaptured.about(transaction), by=by)
+
+
 def void(*, transaction: Transaction, reason: str, by: Actor) -> None:
-    """Give a hold back. Voiding it once more changes nothing; 409 after a capture or an expiry."""
+    """Give a hold back. Voiding it once more changes nothing; 409 after a capture or an expiry.
+
+    Of a metered one what has been spent is captured.
+    """
     if transaction.status == MoneyStatus.VOIDED:
+        return
+    if transaction.metered_usd is not None and transaction.status == MoneyStatus.HELD:
+        capture_metered(transaction=transaction, by=by)
         return
     _settle(transaction, MoneyStatus.VOIDED, by)
     windows.release(transaction.windows, transaction.amount_usd)
@@ -70,6 +89,9 @@ def void(*, transaction: Transaction, reason: str, by: Actor) -> None:
 
 def expire(*, transaction: Transaction, by: Actor) -> None:
     """Nobody claimed its task in time."""
+    if transaction.metered_usd is not None:
+        capture_metered(transaction=transaction, by=by)
+        return
     _settle(transaction, MoneyStatus.EXPIRED, by)
     windows.release(transaction.windows, transaction.amount_usd)
     tell(HoldExpired.about(transaction), by=by)
@@ -102,11 +124,18 @@ _OPEN_MONEY = """
 
 
 def capture_all(*, task_id: UUID, by: Actor) -> list[Transaction]:
-    """A task is finished: its holds are spent in full.
+    """A task is finished: its holds are spent in full, a metered one as far as it was metered.
 
     A spend still in review is denied, since nobody asks for it now.
     """
-    return _end_all(task_id, "Its task has finished.", lambda row: capture(transaction=row, amount_usd=None, by=by), by)
+
+    def spend(row: Transaction) -> None:
+        if row.metered_usd is not None:
+            capture_metered(transaction=row, by=by)
+        else:
+            capture(transaction=row, amount_usd=None, by=by)
+
+    return _end_all(task_id, "Its task has finished.", spend, by)
 
 
 def void_all(*, task_id: UUID, reason: str, by: Actor) -> list[Transaction]:

@@ -49,25 +49,25 @@ def reserve(
     key = approval_key(place.task_id, purchase)
     if (kept := _kept_for(place.task_id, key, lease_token)) is not None:
         return Outcome(kept)
-    row = _draft(place, purchase, key)
+    row = drafted(place, purchase, key)
     if dry_run:
-        return _denied(row, _refuse(DeniedCode.DRY_RUN, "This task is a dry run, and a dry run never spends."), by)
+        return denied(row, _refuse(DeniedCode.DRY_RUN, "This task is a dry run, and a dry run never spends."), by)
     periods = periods_at(row.created_at, time_zone)
-    applying = list(_applying(place))
+    applying = list(applying_to(place))
     locked = windows.lock_open(applying, periods)
-    budgets = list(_applying(place).filter(pk__in=[b.pk for b in applying]))  # Read again: the locks hold them still.
+    budgets = list(applying_to(place).filter(pk__in=[b.pk for b in applying]))  # Read again: the locks hold them still.
     row.budgets = [budget.pk for budget in budgets]
-    if (refusal := _standing(budgets)) is not None:
-        return _denied(row, refusal, by)
+    if (refusal := standing_of(budgets)) is not None:
+        return denied(row, refusal, by)
     active = [budget for budget in budgets if budget.is_active]
     row.budgets = [budget.pk for budget in active]
     counted = [window for window in locked if window.budget_id in set(row.budgets)]
-    limits = _limits(active, counted, periods)
+    limits = limits_now(active, counted, periods)
     acting = rules.acting(active)
     if (refusal := rules.refusal(active, acting, purchase, clock.now())) is not None:
-        return _denied(row, _within(refusal, limits), by)
+        return denied(row, _within(refusal, limits), by)
     if not _held_in(counted, limits, purchase.amount_usd):
-        return _denied(row, _over(purchase.amount_usd, _limits(active, counted, periods)), by)
+        return denied(row, overstepped(purchase.amount_usd, limits_now(active, counted, periods)), by)
     row.windows = [window.pk for window in counted]
     if approvals := rules.approvals(active, acting, purchase.amount_usd):
         return _reviewed(row, approvals, card_id, by)
@@ -76,7 +76,7 @@ def reserve(
 
 def lock_ahead(places: Iterable[Place], *, settling: Iterable[Transaction], time_zone: str) -> None:
     """Before several spends and settlements in one transaction: all their windows, in one order for everybody."""
-    budgets = reduce(or_, (_applying(place) for place in set(places)), BudgetConfig.objects.none())
+    budgets = reduce(or_, (applying_to(place) for place in set(places)), BudgetConfig.objects.none())
     also = [window for transaction in settling for window in transaction.windows]
     windows.lock_ahead(list(budgets), periods_at(clock.now(), time_zone), also)
 
@@ -112,7 +112,7 @@ def _kept_for(task_id: UUID, key: str, lease_token: UUID) -> Transaction | None:
     return found
 
 
-def _draft(place: Place, purchase: Purchase, key: str) -> Transaction:
+def drafted(place: Place, purchase: Purchase, key: str) -> Transaction:
     """An unsaved row. Its time is that of its id, so that window and partition agree about midnight."""
     fresh = ids.uuid7()
     return Transaction(
@@ -130,7 +130,8 @@ def _draft(place: Place, purchase: Purchase, key: str) -> Transaction:
     )
 
 
-def _applying(place: Place) -> Any:
+def applying_to(place: Place) -> Any:
+    """Every budget, active or not, that this place spends from."""
     return BudgetConfig.objects.applying_to(
         task_id=place.task_id,
         session_id=place.session_id,
@@ -139,7 +140,7 @@ def _applying(place: Place) -> Any:
     )
 
 
-def _standing(budgets: Sequence[BudgetConfig]) -> Refusal | None:
+def standing_of(budgets: Sequence[BudgetConfig]) -> Refusal | None:
     """Refusals that have nothing to do with the amount."""
     if not budgets:
         return _refuse(
@@ -164,7 +165,9 @@ def _standing(budgets: Sequence[BudgetConfig]) -> Refusal | None:
     return None
 
 
-def _limits(active: Sequence[BudgetConfig], counted: Sequence[SpendWindow], periods: Sequence[Period]) -> list[Limit]:
+def limits_now(
+    active: Sequence[BudgetConfig], counted: Sequence[SpendWindow], periods: Sequence[Period]
+) -> list[Limit]:
     """As they are this moment, under the windows' locks."""
     at = clock.now()
     raises = windows.raising(active, at)
@@ -190,7 +193,8 @@ def _within(refusal: Refusal, limits: Sequence[Limit]) -> Refusal:
     return replace(refusal, remaining_usd=min(refusal.remaining_usd, least.remaining_usd))
 
 
-def _over(amount: Decimal, limits: Sequence[Limit]) -> Refusal:
+def overstepped(amount: Decimal, limits: Sequence[Limit]) -> Refusal:
+    """The refusal of the limit that leaves least."""
     least = tightest(limits)
     if least is None or least.remaining_usd is None:
         raise RuntimeError("a window refused, though nothing is limited")
@@ -214,17 +218,18 @@ def _refuse(code: DeniedCode, detail: str, budget: BudgetConfig | None = None) -
     return Refusal(code=code, detail=detail, budget_id=budget.pk if budget else None)
 
 
-def _denied(row: Transaction, refusal: Refusal, by: Actor) -> Outcome:
+def denied(row: Transaction, refusal: Refusal, by: Actor) -> Outcome:
+    """The refused spend as a row."""
     row.status, row.settled_at = MoneyStatus.DENIED, row.created_at
     row.denied_code, row.denied_reason = refusal.code, refusal.detail[:500]
-    _write(row, refusal.budget_id, by)
+    written(row, refusal.budget_id, by)
     tell(SpendDenied.about(row, code=str(refusal.code), reason=refusal.detail), by=by)
     return Outcome(row, refusal)
 
 
 def _reviewed(row: Transaction, approvals: tuple[Approval, ...], card_id: UUID, by: Actor) -> Outcome:
     row.status, row.keeper, row.review = MoneyStatus.REVIEW, Keeper.CARD, card_id
-    _write(row, approvals[0].budget_id, by)
+    written(row, approvals[0].budget_id, by)
     tell(SpendReviewRequested.about(row), by=by)
     return Outcome(row, approvals=approvals)
 
@@ -232,12 +237,12 @@ def _reviewed(row: Transaction, approvals: tuple[Approval, ...], card_id: UUID, 
 def _placed(row: Transaction, limits: Iterable[Limit], lease_token: UUID, by: Actor) -> Outcome:
     row.status, row.keeper, row.lease_token = MoneyStatus.HELD, Keeper.LEASE, lease_token
     least = tightest(limits)
-    _write(row, least.budget_id if least else None, by)
+    written(row, least.budget_id if least else None, by)
     tell(HoldPlaced.about(row), by=by)
     return Outcome(row)
 
 
-def _write(row: Transaction, deciding: UUID | None, by: Actor) -> None:
+def written(row: Transaction, deciding: UUID | None, by: Actor) -> None:
     """The deciding budget is named first."""
     row.budgets = sorted(row.budgets, key=lambda budget: (budget != deciding, budget))
     row.changed_by = str(by)

@@ -39,6 +39,10 @@ class Transaction(Versioned, TenantOwned):
     category = models.CharField(max_length=80, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
 
+    # What a lease has cost so far, by its own word: the hold grows with it. Above what was captured it was counted nowhere.
+    metered_usd = usd_or_none()
+    metered_lease = models.UUIDField(null=True, editable=False)
+
     keeper = models.CharField(max_length=6, null=True, choices=[(k.value, k.value) for k in Keeper])
     lease_token = models.UUIDField(null=True)
     resume_deadline = models.DateTimeField(null=True)
@@ -74,6 +78,15 @@ class Transaction(Versioned, TenantOwned):
             models.CheckConstraint(
                 name="transaction_captured_within_hold",
                 condition=Q(captured_usd__isnull=True) | Q(captured_usd__gt=0, captured_usd__lte=F("amount_usd")),
+            ),
+            models.CheckConstraint(
+                name="transaction_metered_by_a_lease",
+                condition=Q(metered_usd__isnull=True, metered_lease__isnull=True)
+                | Q(metered_usd__isnull=False, metered_usd__gt=0, metered_lease__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="transaction_metered_within_hold",
+                condition=~Q(status__in=OPEN) | Q(metered_usd__isnull=True) | Q(metered_usd__lte=F("amount_usd")),
             ),
             models.CheckConstraint(
                 name="transaction_keeper_iff_open",

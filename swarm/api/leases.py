@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from chimera.flows.claim_tasks import claim_tasks, show_claims
 from chimera.flows.finish_many import finish_many
 from chimera.flows.finish_task import Finished, Handed, finish_task
+from chimera.flows.meter_lease import Beaten, meter_lease
 from chimera.kernel import tenancy
 from chimera.kernel.errors import Refused, forbidden
 from chimera.kernel.http import problem
@@ -114,12 +115,25 @@ class TaskHeartbeat(Door):
         said.is_valid(raise_exception=True)
         task = tasks.read(task_id)
         tasks.check_lease(task, said.validated_data["lease_token"], agent_id=request.user.agent_id)
-        claims.renew(task=task)
+        beaten = self._beaten(request, task, said.validated_data)
         self.beat = said.validated_data["progress"]
         assert task.agent is not None  # a lease has a holder
         self.tasks, self.slots = claims.held_by(task.agent), task.agent.max_slots
-        commands = liveness.commands(task)
-        return Response({"lease_expires_at": task.lease_expires_at, "commands": commands})
+        return Response(beaten)
+
+    def _beaten(self, request: Call, task: Task, said: dict[str, Any]) -> dict[str, Any]:
+        if not said["cost_usd"]:
+            claims.renew(task=task)
+            return {"lease_expires_at": task.lease_expires_at, "commands": liveness.commands(task)}
+        self.nudges = True
+        beaten = meter_lease(
+            task_id=task.pk,
+            lease_token=said["lease_token"],
+            agent_id=request.user.agent_id,
+            cost_usd=said["cost_usd"],
+            by=request.user.actor,
+        )
+        return shown_beaten(beaten)
 
     def afterwards(self, request: Call, response: Response) -> None:
         principal: Principal = request.user
@@ -130,6 +144,13 @@ class TaskHeartbeat(Door):
         if not progress.note(task_id=task_id, tenant_id=principal.tenant_id, agent=principal.id, progress=self.beat):
             with tenancy.bound(principal.tenant_id):
                 progress.write(rows={task_id: self.beat})
+
+
+def shown_beaten(beaten: Beaten) -> dict[str, Any]:
+    shown = {"lease_expires_at": beaten.lease_expires_at, "commands": beaten.commands}
+    if beaten.reason is None:
+        return shown
+    return shown | {"reason": beaten.reason, "detail": beaten.detail, "review": beaten.review}
 
 
 class TaskResult(Door):

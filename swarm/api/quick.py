@@ -37,6 +37,8 @@ async def finish(call: QuickCall) -> dict[str, Any]:
 
 async def beat(call: QuickCall) -> dict[str, Any]:
     said = Heartbeat.read(read_object(call.body))
+    if said["cost_usd"]:  # the door meters it
+        raise Leave
     one = Beat(UUID(call.named["task"]), said["lease_token"], call.principal.agent_id, said["progress"])
     beaten = await groups().beats.add(call.principal.tenant_id, one)
     return {"lease_expires_at": beaten.lease_expires_at, "commands": beaten.commands}

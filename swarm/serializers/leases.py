@@ -1,12 +1,10 @@
 """What an agent says with a lease: claim, beat, hand in."""
 
-from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
 from rest_framework import serializers
 
-from chimera.kernel.errors import invalid
 from chimera.kernel.http.parsing import (
     IdField,
     JSONField,
@@ -64,23 +62,21 @@ class Heartbeat(StrictSerializer):
     lease_token = IdField()
     progress = NewProgress(required=False, allow_null=True, default=None)
     cost_usd = MoneyField(
-        required=False, allow_null=True, default=None, help_text="Nothing, or zero: see `not_metered`."
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="What this lease has cost so far, in all: a beat that is repeated counts nothing twice.",
     )
-
-    def validate_cost_usd(self, value: Decimal | None) -> Decimal | None:
-        """A heartbeat counts no money; what is not counted is refused, not dropped."""
-        if value:
-            raise invalid(
-                "A heartbeat counts no costs; spend through POST /transactions.",
-                field_name="cost_usd",
-                code="not_metered",
-            )
-        return value
 
 
 class HeartbeatShape(serializers.Serializer[Any]):
-    lease_expires_at = serializers.DateTimeField()
+    lease_expires_at = serializers.DateTimeField(allow_null=True)
     commands = serializers.ListField(child=serializers.ChoiceField(choices=["stop", "pause"]))
+    reason = serializers.CharField(
+        required=False, help_text="Why it is to stop: `budget_exceeded` or another code of a denied spend."
+    )
+    detail = serializers.CharField(required=False)
+    review = serializers.UUIDField(required=False, help_text="The card that decides whether its task goes on.")
 
 
 class ErrorShape(StrictSerializer):

@@ -146,11 +146,10 @@ def test_a_heartbeat_that_costs_nothing_passes(acme: Stage, settle: Settle, cost
 
 @pytest.mark.parametrize(
     ("cost", "code"),
-    [("0.04", "not_metered"), ("much", "invalid_money"), ("NaN", "invalid_money"), (0.04, "invalid_money")],
+    [("much", "invalid_money"), ("NaN", "invalid_money"), (0.04, "invalid_money")],
 )
-def test_a_cost_that_nobody_would_count_is_refused(acme: Stage, settle: Settle, cost: Any, code: str) -> None:
-    said = beat(acme.ada, claimed(acme, settle), {"cost_usd": cost, "progress": {"phase": "x"}}).refused(422, code)
-    assert ("POST /transactions" in said["detail"]) == (code == "not_metered")
+def test_a_cost_that_nobody_could_count_is_refused(acme: Stage, settle: Settle, cost: Any, code: str) -> None:
+    beat(acme.ada, claimed(acme, settle), {"cost_usd": cost, "progress": {"phase": "x"}}).refused(422, code)
 
 
 def test_a_heartbeat_tells_how_much_its_agent_holds(acme: Stage, settle: Settle) -> None:

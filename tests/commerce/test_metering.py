@@ -1,0 +1,201 @@
+"""Metered leases: a heartbeat says what its lease has cost; the hold keeps a step ahead, and where it cannot a person decides."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chimera.flows.lapse_leases import lapse_leases
+from chimera.kernel import clock
+from chimera.kernel.http.parsing import money_text
+from commerce.models import Transaction
+from swarm.models import Task
+from tests.cast import Caller, Said, Stage
+from tests.commerce.books import at_work, check_books, claimed_again, spent, task_row
+
+
+def beat(who: Caller, claim: dict[str, Any], cost: str, **more: Any) -> Said:
+    body = {"lease_token": claim["lease_token"], "cost_usd": cost} | more
+    return who.post(f"tasks/{claim['task']['id']}/heartbeat", body)
+
+
+def ledger(stage: Stage) -> list[tuple[str, str, str | None, str | None]]:
+    """(status, amount, metered, captured) of each transaction, the oldest first."""
+    with stage.bound():
+        return [
+            (
+                row.status,
+                money_text(row.amount_usd),
+                *(a and money_text(a) for a in (row.metered_usd, row.captured_usd)),
+            )
+            for row in Transaction.objects.order_by("pk")
+        ]
+
+
+def test_the_first_cost_makes_a_hold_that_is_one_step_ahead(acme: Stage) -> None:
+    budget = acme.budget(day_usd="10")
+    claim = at_work(acme)
+    said = beat(acme.ada, claim, "0.20").ok()
+    assert said["commands"] == []
+    assert ledger(acme) == [("held", "0.40", "0.20", None)]
+    assert spent(acme, budget) == ("0.40", "0.00", "9.60")
+    check_books(acme)
+
+
+def test_a_cost_is_what_the_lease_has_cost_in_all_so_a_repeated_or_late_beat_counts_nothing(acme: Stage) -> None:
+    acme.budget(day_usd="10")
+    claim = at_work(acme)
+    for cost in ("0.20", "0.20", "0.50", "0.30", "0.50"):
+        beat(acme.ada, claim, cost).ok()
+    assert ledger(acme) == [("held", "0.80", "0.50", None)]
+    check_books(acme)
+
+
+def test_a_finished_task_has_spent_what_was_metered_and_no_more(acme: Stage) -> None:
+    budget = acme.budget(day_usd="10")
+    claim = at_work(acme)
+    beat(acme.ada, claim, "0.20").ok()
+    acme.ada.finish(claim).ok()
+    assert ledger(acme) == [("captured", "0.40", "0.20", "0.20")]
+    assert spent(acme, budget) == ("0.00", "0.20", "9.80")
+    check_books(acme)
+
+
+@pytest.mark.parametrize("end", ["failed", "cancelled", "lapsed", "killed"])
+def test_what_a_lost_lease_has_cost_is_spent_and_the_rest_is_free(acme: Stage, end: str) -> None:
+    budget = acme.budget(day_usd="10")
+    claim = at_work(acme)
+    acme.ada.spend(claim, "4").ok(201)
+    beat(acme.ada, claim, "0.20").ok()
+    END[end](acme, claim)
+    assert [row[0] for row in ledger(acme)] == ["voided", "captured"]
+    assert spent(acme, budget) == ("0.00", "0.20", "9.80")
+    check_books(acme)
+
+
+def _fail(acme: Stage, claim: dict[str, Any]) -> None:
+    error = {"code": "broken", "message": "", "retryable": False}
+    body = {"lease_token": claim["lease_token"], "status": "failed", "error": error}
+    acme.ada.post(f"tasks/{claim['task']['id']}/result", body).ok()
+
+
+def _cancel(acme: Stage, claim: dict[str, Any]) -> None:
+    acme.otto.post(f"tasks/{claim['task']['id']}/cancel", {"reason": "enough"}).ok()
+
+
+def _lapse(acme: Stage, claim: dict[str, Any]) -> None:
+    with acme.bound():
+        over = clock.now() - timedelta(seconds=1)
+        Task.objects.filter(pk=claim["task"]["id"]).update(lease_expires_at=over)
+    lapse_leases()
+    beat(acme.ada, claim, "9").refused(409, "stale_lease")
+
+
+def _kill(acme: Stage, claim: dict[str, Any]) -> None:
+    from tests.lanes import settle
+
+    acme.otto.post(f"agents/{acme.ada.id}/kill", {"reason": "mad"}).ok()
+    settle()
+
+
+END = {"failed": _fail, "cancelled": _cancel, "lapsed": _lapse, "killed": _kill}
+
+
+def test_where_nothing_can_be_reserved_ahead_the_agent_is_stopped_and_a_person_decides(acme: Stage) -> None:
+    budget = acme.budget(day_usd="1")
+    claim = at_work(acme)
+    other = acme.ada.spend(claim, "0.25").ok(201)
+    beat(acme.ada, claim, "0.30").ok()
+    said = beat(acme.ada, claim, "0.75").ok()
+    assert (said["commands"], said["reason"], said["lease_expires_at"]) == (["stop"], "budget_exceeded", None)
+    assert ledger(acme) == [("held", "0.25", None, None), ("captured", "0.75", "0.75", "0.75")]
+    assert spent(acme, budget) == ("0.25", "0.75", "0.00")
+    assert task_row(acme, claim).status == "blocked"
+    card = acme.rita.get(f"reviews/{said['review']}").ok()
+    assert (card["kind"], card["status"], card["reasons"][0]["code"]) == ("spend", "pending", "budget_exceeded")
+    with acme.bound():
+        assert Transaction.objects.get(pk=other["id"]).keeper == "card"
+    beat(acme.ada, claim, "0.80").refused(409, "stale_lease")
+    check_books(acme)
+
+
+def test_what_was_reported_beyond_the_hold_stands_in_the_row_and_in_no_window(acme: Stage) -> None:
+    budget = acme.budget(day_usd="1")
+    claim = at_work(acme)
+    beat(acme.ada, claim, "0.30").ok()
+    assert beat(acme.ada, claim, "1.40").ok()["commands"] == ["stop"]
+    assert ledger(acme) == [("captured", "1.00", "1.40", "1.00")]
+    assert spent(acme, budget) == ("0.00", "1.00", "0.00")
+    check_books(acme)
+
+
+def test_without_a_budget_a_cost_is_written_as_denied_and_stops(acme: Stage) -> None:
+    claim = at_work(acme)
+    said = beat(acme.ada, claim, "0.10").ok()
+    assert (said["commands"], said["reason"]) == (["stop"], "no_budget")
+    assert ledger(acme) == [("denied", "0.10", "0.10", None)]
+
+
+def test_after_an_approval_with_a_raised_limit_it_goes_on_and_meters_anew(acme: Stage) -> None:
+    budget = acme.budget(day_usd="1")
+    claim = at_work(acme)
+    other = acme.ada.spend(claim, "0.50").ok(201)
+    said = beat(acme.ada, claim, "0.60").ok()
+    assert said["commands"] == ["stop"]
+    acme.fay.patch(f"budgets/{budget['id']}", {"day_usd": "5"}).ok()
+    acme.rita.post(f"reviews/{said['review']}/decision", {"decision": "approve", "note": "go on"}).ok()
+    again = claimed_again(acme, claim)
+    assert [t["id"] for t in again["resume"]["transactions"]] == [other["id"]]
+    assert beat(acme.ada, again, "0.10").ok()["commands"] == []
+    assert ledger(acme)[1:] == [("captured", "0.50", "0.60", "0.50"), ("held", "0.20", "0.10", None)]
+    check_books(acme)
+
+
+def test_a_rejection_fails_the_task_and_keeps_what_was_spent(acme: Stage) -> None:
+    budget = acme.budget(day_usd="1")
+    claim = at_work(acme)
+    acme.ada.spend(claim, "0.50").ok(201)
+    said = beat(acme.ada, claim, "0.60").ok()
+    acme.rita.post(f"reviews/{said['review']}/decision", {"decision": "reject", "note": "no"}).ok()
+    assert task_row(acme, claim).status == "failed"
+    assert spent(acme, budget) == ("0.00", "0.50", "0.50")
+    check_books(acme)
+
+
+def test_a_hold_that_a_card_kept_ends_its_meter_when_the_next_lease_begins(acme: Stage) -> None:
+    acme.budget(day_usd="20", approval_threshold_usd="5")
+    claim = at_work(acme)
+    beat(acme.ada, claim, "0.20").ok()
+    review = acme.ada.spend(claim, "8").ok(202)["review"]
+    acme.rita.post(f"reviews/{review}/decision", {"decision": "approve", "note": "ok"}).ok()
+    claimed_again(acme, claim)
+    assert ledger(acme) == [("captured", "0.40", "0.20", "0.20"), ("held", "8.00", None, None)]
+    check_books(acme)
+
+
+def test_another_days_cost_is_counted_in_that_day(acme: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    acme.budget(day_usd="1")
+    claim = at_work(acme)
+    beat(acme.ada, claim, "0.40").ok()
+    acme.budget(scope="agent", scope_id=acme.ada.id, day_usd="1")  # other windows, as another day has
+    beat(acme.ada, claim, "0.50").ok()
+    assert ledger(acme) == [("captured", "0.80", "0.40", "0.40"), ("held", "0.20", "0.10", None)]
+    check_books(acme)
+
+
+def test_an_agent_settles_no_metered_hold_itself(acme: Stage) -> None:
+    acme.budget(day_usd="1")
+    claim = at_work(acme)
+    beat(acme.ada, claim, "0.20").ok()
+    with acme.bound():
+        hold = Transaction.objects.get()
+    for verb in ("capture", "void"):
+        body = {"lease_token": claim["lease_token"]}
+        acme.ada.post(f"transactions/{hold.pk}/{verb}", body).refused(409, "metered")
+
+
+def test_a_dry_run_meters_nothing(acme: Stage) -> None:
+    acme.budget(day_usd="1")
+    claim = at_work(acme, execution_mode="dry_run")
+    beat(acme.ada, claim, "0.20").refused(422, "dry_run")
+    assert ledger(acme) == []
