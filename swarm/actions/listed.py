@@ -1,7 +1,7 @@
 """Claims of tasks that stand in the lists, as nearly all do: one statement leases them and tells it.
 
 What it leaves alone is for `swarm.actions.claims`: tasks that demand capabilities, have a concurrency key or resume after a
-decision; and all, while the tenant or the role has a limit.
+decision; and all, for an agent with capabilities, and while the tenant or the role has a limit.
 """
 
 from collections.abc import Sequence
@@ -43,14 +43,14 @@ def take(
 
     `first` is asked before. Locks what `agents.hold` locks. A paused or suspended agent gets nothing; 404 for one that is not there.
     """
+    prepared.ask_all([*first, advisory.holding(turn_of(agent_id))])
     each = list(dict.fromkeys(popped))  # a list may name a task twice
+    at = clock.now()  # after whatever it waited
     agent = {"agent": agent_id, "upper": partitions.beyond()}
     asked = {"most": most, "ids": each, "first": min(each), "last": max(each), "types": list(types)}
     facts = {"facts": [ids.uuid7() for _ in each], "trace": current_trace(), "actor": str(by)}
-    when = {"now": clock.now(), "lease": settings.LEASE}
-    *_, seen, taken = prepared.ask_all(
-        [*first, advisory.holding(turn_of(agent_id)), (_SEE, agent), (_TAKE, agent | asked | facts | when | _RULE)]
-    )
+    when = {"now": at, "lease": settings.LEASE}
+    seen, taken = prepared.ask_all([(_SEE, agent), (_TAKE, agent | asked | facts | when | _RULE)])
     if not seen:
         raise not_found("agent")
     *profile, held = seen[0]

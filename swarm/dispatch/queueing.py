@@ -3,7 +3,7 @@
 The statements are the relay's own: as chimera_system, each a transaction of its own and planned once.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -25,15 +25,16 @@ LOOK_MAX = 5_000  # PENDING tasks of one tenant that one step of the clock looks
 TIMED_WITHIN = timedelta(minutes=1)  # whose time came longer ago is found when its turn comes round
 
 
-def make_queued(task_ids: Iterable[UUID]) -> list[Queued]:
+def make_queued(task_ids: Iterable[UUID], *, again: Collection[UUID] = ()) -> list[Queued]:
     """Compare-and-set the ready ones to QUEUED; answers those of them that are QUEUED now, in an open house, by id.
 
     Some may have been QUEUED before: a batch that is repeated pushes what it may not have pushed. What the clock of this
-    process has in hand is none of them: the clock pushes that itself.
+    process has queued and pushed is none of them, unless it went back to the queue `again`.
     """
     asked = set(task_ids)
     found = queue(asked)
-    if left := [task_id for task_id in _without(sorted(asked), found) if task_id not in _in_hand]:
+    left = [one for one in _without(sorted(asked), found) if one in again or one not in _in_hand]
+    if left:
         found += [Queued(*row) for row in direct.ask(_QUEUED, rule() | _those(left))]
     return sorted(found, key=lambda task: task.id)
 
@@ -47,20 +48,22 @@ def queue(task_ids: Iterable[UUID]) -> list[Queued]:
 
 
 @contextmanager
-def in_hand(task_ids: Sequence[UUID]) -> Iterator[None]:
-    """Whoever makes these QUEUED in here pushes them in here, too."""
+def in_hand(task_ids: Sequence[UUID]) -> Iterator[list[Queued]]:
+    """Those of them that it has queued itself, by id: whoever asks pushes them in here, and no lane of this process does."""
     _in_hand.update(dict.fromkeys(task_ids))
+    kept: set[UUID] = set()
     try:
-        yield
-    except BaseException:
-        for task_id in task_ids:
+        made = sorted(queue(task_ids), key=lambda task: task.id)
+        yield made
+        kept = {task.id for task in made}
+    finally:
+        for task_id in kept.symmetric_difference(task_ids):
             _in_hand.pop(task_id, None)
-        raise
     while len(_in_hand) > LOOK_MAX:
         del _in_hand[next(iter(_in_hand))]
 
 
-_in_hand: dict[UUID, None] = {}  # by the clock of this process, now or just before; the youngest come last
+_in_hand: dict[UUID, None] = {}  # by the clock of this process, now or not long ago
 
 
 def _advance(sql: str, asked: Sequence[UUID]) -> list[Queued]:
