@@ -19,6 +19,7 @@ from chimera.kernel.http.trace import current_trace
 from chimera.kernel.prepared import Asked
 from swarm.actions.agents import turn_of
 from swarm.events import TaskClaimed
+from swarm.events.in_sql import payload
 from swarm.models import AgentProfile, Task
 from swarm.queries import CLAIMABLE_CAMPAIGNS, CLAIMABLE_SESSIONS
 
@@ -88,22 +89,6 @@ _UNLIMITED = """
     )
 """
 _FIRST_OF_ALL = "t.priority DESC, t.id"
-_PAYLOAD = {
-    "aggregate_id": "t.id",
-    "aggregate_version": "t.version",
-    "session_id": "t.session_id",
-    "task_id": "t.id",
-    "status": "t.status",
-    "task_type": "t.type",
-    "role": "t.role",
-    "priority": "t.priority",
-    "agent": "t.agent_id",
-    "concurrency_key": "t.concurrency_key",
-    "attempt": "t.attempt_count",
-    "resumed": "false",
-}
-if set(_PAYLOAD) != set(TaskClaimed.model_fields):
-    raise TypeError(f"TaskClaimed has other fields: {set(_PAYLOAD) ^ set(TaskClaimed.model_fields)}")
 _TAKE = f"""
     WITH me AS MATERIALIZED (
         SELECT a.id, a.role, GREATEST(0, LEAST(%(most)s::int, a.max_slots - ({_HELD}))) AS room
@@ -127,7 +112,7 @@ _TAKE = f"""
     ), told AS (
         INSERT INTO kernel_event ({TOLD})
         SELECT f.fact, t.tenant_id, t.session_id, t.id, t.id, t.version, %(type)s,
-               jsonb_build_object({", ".join(f"'{name}', {value}" for name, value in _PAYLOAD.items())}),
+               {payload(TaskClaimed, "t", attempt="t.attempt_count", resumed="false")},
                %(actor)s, %(trace)s, %(now)s
         FROM made t JOIN unnest(%(ids)s::uuid[], %(facts)s::uuid[]) AS f(task, fact) ON f.task = t.id
         ORDER BY {_FIRST_OF_ALL}

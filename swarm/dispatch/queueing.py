@@ -18,6 +18,7 @@ from chimera.kernel.http.trace import current_trace
 from chimera.kernel.relay import direct
 from swarm.dispatch.lists import Queued
 from swarm.events import TaskQueued
+from swarm.events.in_sql import payload
 from swarm.queries import CLAIMABLE_CAMPAIGNS, CLAIMABLE_SESSIONS
 from swarm.states import TASK_WAITING, TaskStatus
 
@@ -142,20 +143,6 @@ _MET = """
 _READY = f"{_DUE_HERE} AND {_MET}"
 _THOSE = "t.id = ANY(%(ids)s::uuid[]) AND t.id BETWEEN %(first)s::uuid AND %(last)s::uuid"
 _SHOWN = "t.id, t.tenant_id, t.role, t.priority, t.type, cardinality(t.requires) > 0"
-_PAYLOAD = {
-    "aggregate_id": "id",
-    "aggregate_version": "version",
-    "session_id": "session_id",
-    "task_id": "id",
-    "status": "status",
-    "task_type": "type",
-    "role": "role",
-    "priority": "priority",
-    "agent": "agent_id",
-    "concurrency_key": "concurrency_key",
-}
-if set(_PAYLOAD) != set(TaskQueued.model_fields):
-    raise TypeError(f"TaskQueued has other fields: {set(_PAYLOAD) ^ set(TaskQueued.model_fields)}")
 
 _QUEUE = f"""
     WITH ready AS MATERIALIZED (
@@ -168,7 +155,7 @@ _QUEUE = f"""
     ), told AS (
         INSERT INTO kernel_event ({TOLD})
         SELECT f.fact, tenant_id, session_id, id, id, version, %(type)s,
-               jsonb_build_object({", ".join(f"'{name}', {column}" for name, column in _PAYLOAD.items())}),
+               {payload(TaskQueued, "made")},
                %(actor)s, %(trace)s, %(now)s
         FROM made JOIN unnest(%(ids)s::uuid[], %(facts)s::uuid[]) AS f(task, fact) ON f.task = made.id ORDER BY id
     )
