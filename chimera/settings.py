@@ -89,7 +89,6 @@ _TIMEOUTS = (
 # Prepared statements (chimera/kernel/prepared.py) and those of triggers and foreign keys: with a partition for every month,
 # planning for each value costs more than any value could save.
 _PLANNED_ONCE = " -c plan_cache_mode=force_generic_plan"
-_PREPARED_WHEN_ASKED = 1_000_000  # psycopg's threshold: never by itself, however often a statement comes
 DATABASES = {
     "default": env.database("DATABASE_URL", SERVERS["DATABASE_URL"])
     | {
@@ -107,7 +106,6 @@ DATABASES = {
                 "reconnect_failed": methodcaller("check"),
             },
             "options": _TIMEOUTS + _PLANNED_ONCE,
-            "prepare_threshold": _PREPARED_WHEN_ASKED,
             "application_name": env.text("CHIMERA_PROCESS", "chimera"),
         },
     },

@@ -142,7 +142,8 @@ def _succeeded(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Fini
         case Verdict.PASS:
             result = results.record(task=task, lease_token=lease_token, new=new, outcome="completed", applied=True)
             commerce.capture_all(task_id=task.pk, by=by)
-            tasks.complete(task=task, result_id=result.id, by=by)
+            says = bool(new.output_payload or new.reasoning)
+            tasks.complete(task=task, result_id=result.id, says=says, by=by)
             return _finished(task, "completed")
         case Verdict.RETRY:
             results.record(task=task, lease_token=lease_token, new=new, outcome="retrying", applied=False)

@@ -22,6 +22,7 @@ Asked = tuple[str, Params]
 STATEMENTS_MAX = (
     500  # that a connection keeps; there are some dozens, a few times as many with the types of their values
 )
+_OUTDATED = (psycopg.errors.FeatureNotSupported, psycopg.errors.InvalidSqlStatementName)
 _FAILED = (pq.ExecStatus.FATAL_ERROR, pq.ExecStatus.PIPELINE_ABORTED, pq.ExecStatus.BAD_RESPONSE)
 
 
@@ -140,7 +141,10 @@ class _Pipeline:
                 self._kept.names.pop(one.key, None)
         for result in results:
             if result.status in _FAILED:
-                raise error_from_result(result, self._connection.info.encoding)
+                fault = error_from_result(result, self._connection.info.encoding)
+                if isinstance(fault, _OUTDATED):
+                    self._kept.names.clear()  # of a table that was changed since, or of another behind a pooler: prepared anew
+                raise fault
 
     def _rows(self, result: Any) -> list[Row]:
         if result.status != pq.ExecStatus.TUPLES_OK:

@@ -16,6 +16,7 @@ from chimera.kernel.http.trace import current_trace
 from chimera.kernel.prepared import Asked
 from swarm.actions.results import NewResult, keep_artifacts
 from swarm.events import TaskCompleted
+from swarm.events.in_sql import payload
 from swarm.states import SESSION_OPEN
 
 
@@ -90,22 +91,6 @@ _IS_FRESH = """
     s.state_version = t.claimed_session_version AND c.state_version IS NOT DISTINCT FROM t.claimed_campaign_version
 """
 _PASSES = "t.risk_tier >= said.tier AND NOT t.judged AND t.role <> 'judge'"
-_PAYLOAD = {
-    "aggregate_id": "t.id",
-    "aggregate_version": "t.version",
-    "session_id": "t.session_id",
-    "task_id": "t.id",
-    "status": "t.status",
-    "task_type": "t.type",
-    "role": "t.role",
-    "priority": "t.priority",
-    "agent": "t.agent_id",
-    "concurrency_key": "t.concurrency_key",
-    "result": "fit.result",
-    "says": "fit.says",
-}
-if set(_PAYLOAD) != set(TaskCompleted.model_fields):
-    raise TypeError(f"TaskCompleted has other fields: {set(_PAYLOAD) ^ set(TaskCompleted.model_fields)}")
 _COMPLETE = f"""
     WITH fit AS MATERIALIZED (
         SELECT said.*, t.tenant_id, t.attempt_count
@@ -134,7 +119,7 @@ _COMPLETE = f"""
     ), told AS (
         INSERT INTO kernel_event ({TOLD})
         SELECT fit.fact, t.tenant_id, t.session_id, t.id, t.id, t.version, %(type)s,
-               jsonb_build_object({", ".join(f"'{name}', {value}" for name, value in _PAYLOAD.items())}),
+               {payload(TaskCompleted, "t", result="fit.result", says="fit.says")},
                fit.actor, %(trace)s, %(now)s
         FROM made t JOIN fit ON fit.task = t.id ORDER BY t.id
     )

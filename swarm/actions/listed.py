@@ -1,7 +1,7 @@
 """Claims of tasks that stand in the lists, as nearly all do: one statement leases them and tells it.
 
 What it leaves alone is for `swarm.actions.claims`: tasks that demand capabilities, have a concurrency key or resume after a
-decision; and all, while the tenant or the role has a limit.
+decision; and all, for an agent with capabilities, and while the tenant or the role has a limit.
 """
 
 from collections.abc import Sequence
@@ -19,6 +19,7 @@ from chimera.kernel.http.trace import current_trace
 from chimera.kernel.prepared import Asked
 from swarm.actions.agents import turn_of
 from swarm.events import TaskClaimed
+from swarm.events.in_sql import payload
 from swarm.models import AgentProfile, Task
 from swarm.queries import CLAIMABLE_CAMPAIGNS, CLAIMABLE_SESSIONS
 
@@ -43,14 +44,14 @@ def take(
 
     `first` is asked before. Locks what `agents.hold` locks. A paused or suspended agent gets nothing; 404 for one that is not there.
     """
+    prepared.ask_all([*first, advisory.holding(turn_of(agent_id))])
     each = list(dict.fromkeys(popped))  # a list may name a task twice
+    at = clock.now()  # after whatever it waited
     agent = {"agent": agent_id, "upper": partitions.beyond()}
     asked = {"most": most, "ids": each, "first": min(each), "last": max(each), "types": list(types)}
     facts = {"facts": [ids.uuid7() for _ in each], "trace": current_trace(), "actor": str(by)}
-    when = {"now": clock.now(), "lease": settings.LEASE}
-    *_, seen, taken = prepared.ask_all(
-        [*first, advisory.holding(turn_of(agent_id)), (_SEE, agent), (_TAKE, agent | asked | facts | when | _RULE)]
-    )
+    when = {"now": at, "lease": settings.LEASE}
+    seen, taken = prepared.ask_all([(_SEE, agent), (_TAKE, agent | asked | facts | when | _RULE)])
     if not seen:
         raise not_found("agent")
     *profile, held = seen[0]
@@ -88,22 +89,6 @@ _UNLIMITED = """
     )
 """
 _FIRST_OF_ALL = "t.priority DESC, t.id"
-_PAYLOAD = {
-    "aggregate_id": "t.id",
-    "aggregate_version": "t.version",
-    "session_id": "t.session_id",
-    "task_id": "t.id",
-    "status": "t.status",
-    "task_type": "t.type",
-    "role": "t.role",
-    "priority": "t.priority",
-    "agent": "t.agent_id",
-    "concurrency_key": "t.concurrency_key",
-    "attempt": "t.attempt_count",
-    "resumed": "false",
-}
-if set(_PAYLOAD) != set(TaskClaimed.model_fields):
-    raise TypeError(f"TaskClaimed has other fields: {set(_PAYLOAD) ^ set(TaskClaimed.model_fields)}")
 _TAKE = f"""
     WITH me AS MATERIALIZED (
         SELECT a.id, a.role, GREATEST(0, LEAST(%(most)s::int, a.max_slots - ({_HELD}))) AS room
@@ -127,7 +112,7 @@ _TAKE = f"""
     ), told AS (
         INSERT INTO kernel_event ({TOLD})
         SELECT f.fact, t.tenant_id, t.session_id, t.id, t.id, t.version, %(type)s,
-               jsonb_build_object({", ".join(f"'{name}', {value}" for name, value in _PAYLOAD.items())}),
+               {payload(TaskClaimed, "t", attempt="t.attempt_count", resumed="false")},
                %(actor)s, %(trace)s, %(now)s
         FROM made t JOIN unnest(%(ids)s::uuid[], %(facts)s::uuid[]) AS f(task, fact) ON f.task = t.id
         ORDER BY {_FIRST_OF_ALL}

@@ -26,10 +26,9 @@ def lock(task_id: UUID) -> Task:
     return found
 
 
-def lock_all(task_ids: Iterable[UUID], *, waits: bool = True) -> list[Task]:
-    """Several tasks, locked in the order of their ids; left out are those that do not exist and, unless it `waits`, those
-    that another transaction holds."""
-    rows = Task.objects.select_for_update(no_key=True, skip_locked=not waits)
+def lock_all(task_ids: Iterable[UUID]) -> list[Task]:
+    """Several tasks, locked in the order of their ids; those that do not exist are left out."""
+    rows = Task.objects.select_for_update(no_key=True)
     return list(rows.filter(pk__in=list(task_ids)).order_by("pk"))
 
 
@@ -90,7 +89,8 @@ def block(*, task: Task, reason: str, by: Actor) -> None:
     tell(TaskBlocked.about(task, reason=reason[:200]), by=by)
 
 
-def complete(*, task: Task, result_id: UUID | None, by: Actor) -> None:
+def complete(*, task: Task, result_id: UUID | None, says: bool = True, by: Actor) -> None:
+    """`says`: its result may have words to remember."""
     TASK.advance(
         task,
         to=TaskStatus.COMPLETED,
@@ -100,7 +100,7 @@ def complete(*, task: Task, result_id: UUID | None, by: Actor) -> None:
         resume=None,
         **_RELEASED,
     )
-    tell(TaskCompleted.about(task, result=result_id), by=by)
+    tell(TaskCompleted.about(task, result=result_id, says=says), by=by)
 
 
 def fail(*, task: Task, code: str, message: str, retryable: bool = False, by: Actor) -> None:

@@ -1,4 +1,4 @@
-"""The three calls that agents make all the time, answered in groups and in front of Django (chimera/kernel/http/quick.py)."""
+"""The calls that agents make all the time, answered in groups and in front of Django (chimera/kernel/http/quick.py)."""
 
 import re
 import time

@@ -3,7 +3,7 @@
 The statements are the relay's own: as chimera_system, each a transaction of its own and planned once.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -18,6 +18,7 @@ from chimera.kernel.http.trace import current_trace
 from chimera.kernel.relay import direct
 from swarm.dispatch.lists import Queued
 from swarm.events import TaskQueued
+from swarm.events.in_sql import payload
 from swarm.queries import CLAIMABLE_CAMPAIGNS, CLAIMABLE_SESSIONS
 from swarm.states import TASK_WAITING, TaskStatus
 
@@ -25,15 +26,16 @@ LOOK_MAX = 5_000  # PENDING tasks of one tenant that one step of the clock looks
 TIMED_WITHIN = timedelta(minutes=1)  # whose time came longer ago is found when its turn comes round
 
 
-def make_queued(task_ids: Iterable[UUID]) -> list[Queued]:
+def make_queued(task_ids: Iterable[UUID], *, again: Collection[UUID] = ()) -> list[Queued]:
     """Compare-and-set the ready ones to QUEUED; answers those of them that are QUEUED now, in an open house, by id.
 
     Some may have been QUEUED before: a batch that is repeated pushes what it may not have pushed. What the clock of this
-    process has in hand is none of them: the clock pushes that itself.
+    process has queued and pushed is none of them, unless it went back to the queue `again`.
     """
     asked = set(task_ids)
     found = queue(asked)
-    if left := [task_id for task_id in _without(sorted(asked), found) if task_id not in _in_hand]:
+    left = [one for one in _without(sorted(asked), found) if one in again or one not in _in_hand]
+    if left:
         found += [Queued(*row) for row in direct.ask(_QUEUED, rule() | _those(left))]
     return sorted(found, key=lambda task: task.id)
 
@@ -47,20 +49,22 @@ def queue(task_ids: Iterable[UUID]) -> list[Queued]:
 
 
 @contextmanager
-def in_hand(task_ids: Sequence[UUID]) -> Iterator[None]:
-    """Whoever makes these QUEUED in here pushes them in here, too."""
+def in_hand(task_ids: Sequence[UUID]) -> Iterator[list[Queued]]:
+    """Those of them that it has queued itself, by id: whoever asks pushes them in here, and no lane of this process does."""
     _in_hand.update(dict.fromkeys(task_ids))
+    kept: set[UUID] = set()
     try:
-        yield
-    except BaseException:
-        for task_id in task_ids:
+        made = sorted(queue(task_ids), key=lambda task: task.id)
+        yield made
+        kept = {task.id for task in made}
+    finally:
+        for task_id in kept.symmetric_difference(task_ids):
             _in_hand.pop(task_id, None)
-        raise
     while len(_in_hand) > LOOK_MAX:
         del _in_hand[next(iter(_in_hand))]
 
 
-_in_hand: dict[UUID, None] = {}  # by the clock of this process, now or just before; the youngest come last
+_in_hand: dict[UUID, None] = {}  # by the clock of this process, now or not long ago
 
 
 def _advance(sql: str, asked: Sequence[UUID]) -> list[Queued]:
@@ -139,20 +143,6 @@ _MET = """
 _READY = f"{_DUE_HERE} AND {_MET}"
 _THOSE = "t.id = ANY(%(ids)s::uuid[]) AND t.id BETWEEN %(first)s::uuid AND %(last)s::uuid"
 _SHOWN = "t.id, t.tenant_id, t.role, t.priority, t.type, cardinality(t.requires) > 0"
-_PAYLOAD = {
-    "aggregate_id": "id",
-    "aggregate_version": "version",
-    "session_id": "session_id",
-    "task_id": "id",
-    "status": "status",
-    "task_type": "type",
-    "role": "role",
-    "priority": "priority",
-    "agent": "agent_id",
-    "concurrency_key": "concurrency_key",
-}
-if set(_PAYLOAD) != set(TaskQueued.model_fields):
-    raise TypeError(f"TaskQueued has other fields: {set(_PAYLOAD) ^ set(TaskQueued.model_fields)}")
 
 _QUEUE = f"""
     WITH ready AS MATERIALIZED (
@@ -165,7 +155,7 @@ _QUEUE = f"""
     ), told AS (
         INSERT INTO kernel_event ({TOLD})
         SELECT f.fact, tenant_id, session_id, id, id, version, %(type)s,
-               jsonb_build_object({", ".join(f"'{name}', {column}" for name, column in _PAYLOAD.items())}),
+               {payload(TaskQueued, "made")},
                %(actor)s, %(trace)s, %(now)s
         FROM made JOIN unnest(%(ids)s::uuid[], %(facts)s::uuid[]) AS f(task, fact) ON f.task = made.id ORDER BY id
     )

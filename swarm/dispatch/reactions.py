@@ -11,11 +11,13 @@ from chimera.kernel import clock, redis
 from chimera.kernel.eventlog import Recorded
 from chimera.kernel.identity import AGENT_ROLES
 from swarm.dispatch import lists, queueing, stock
+from swarm.events import TaskCreated
 
 
 def queue_ready(events: Sequence[Recorded], pipe: Any) -> bool:
     """PENDING → QUEUED where ready, then push the ids of those tasks that are QUEUED now."""
-    queued = queueing.make_queued(_tasks(events))
+    again = {event.task_id for event in events if event.task_id and event.type != TaskCreated.full_type()}
+    queued = queueing.make_queued(_tasks(events), again=again)
     lists.push(queued, pipe)
     return bool(queued)
 

@@ -47,8 +47,11 @@ def queue_due() -> None:
 
 def _queue(ready: Sequence[UUID]) -> None:
     """What a reaction queues meanwhile it pushes itself."""
-    with suppress(redis.Away), queueing.in_hand(ready):  # Away: claims find them through PostgreSQL, restock pushes
-        if made := sorted(queueing.queue(ready), key=lambda task: task.id):
+    with (
+        suppress(redis.Away),
+        queueing.in_hand(ready) as made,
+    ):  # Away: claims find them through PostgreSQL, restock pushes
+        if made:
             _push_now(made)
 
 

@@ -113,11 +113,15 @@ def _is_text(value: str) -> bool:
         return False
 
 
-def _is_nothing(value: Any) -> bool:
-    return value is None or value == []
+def _is_nothing(field: Any) -> Fits:
+    """What the field takes for none: an empty list, or null where it takes that."""
+    nothing: Any = [] if isinstance(field, serializers.ListField) else None
+    return lambda value: value == nothing and type(value) is type(nothing)
 
 
 _fields = NewTaskShape().fields
 _NEEDED = {name for name, field in _fields.items() if field.required}
 _APART = {"session", "requires", *_NONE_OF}
-_FITS: Mapping[str, Fits] = {name: _is_nothing if name in _NONE_OF else _fits(field) for name, field in _fields.items()}
+_FITS: Mapping[str, Fits] = {
+    name: _is_nothing(field) if name in _NONE_OF else _fits(field) for name, field in _fields.items()
+}

@@ -181,3 +181,18 @@ def test_nobody_is_asked_about_dependents_where_there_are_none(
     acme.ada.finish(claim).ok()
     monkeypatch.setattr(queueing, "_RELEASED", "SELECT 1 / 0")
     settle()
+
+
+@pytest.mark.parametrize("who", ["the lane", "the clock"])
+def test_what_is_sent_back_stands_in_its_list_again_whoever_queued_it_first(acme: Stage, who: str) -> None:
+    session, lane = acme.session(), RedisLane()
+    drain(lane)
+    task = acme.task(session)["id"]
+    if who == "the clock":
+        dispatch.queue_due()
+    drain(lane)
+    assert listed(acme) == [task]
+    (claim,) = acme.ada.claim(1)
+    assert acme.ada.finish(claim, confidence=0.1).ok()["outcome"] == "retrying"
+    drain(lane)
+    assert listed(acme) == [task]

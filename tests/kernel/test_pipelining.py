@@ -145,3 +145,24 @@ def test_whoever_looks_on_sees_each_statement(db: None) -> None:
             *[[tuple(row)] for row in prepared.ask(ALL, VALUES)],
         ]
     assert len(seen) == 3
+
+
+def test_what_was_prepared_before_its_table_was_changed_is_prepared_anew(db: None) -> None:
+    """Once it fails, as it does with any driver; and then it is well again."""
+    with psycopg.connect(cluster.postgres.urls.superuser) as made:
+        asked = [("SELECT name FROM changing", {})]
+        made.execute("CREATE TEMP TABLE changing (name varchar(5))")
+        made.commit()
+        assert pipelining.run(made, asked) == [[]]
+        made.execute("ALTER TABLE changing ALTER name TYPE varchar(50)")
+        made.commit()
+        with pytest.raises(psycopg.errors.FeatureNotSupported):
+            pipelining.run(made, asked)
+        made.rollback()
+        assert pipelining.run(made, asked) == [[]]
+        made.execute("DEALLOCATE ALL")
+        made.commit()
+        with pytest.raises(psycopg.errors.InvalidSqlStatementName):
+            pipelining.run(made, asked)
+        made.rollback()
+        assert pipelining.run(made, asked) == [[]]

@@ -41,6 +41,11 @@ def deaf_proxy(port: int) -> Iterator[tuple[str, list[bytes]]]:
         ready.set()
         async with server:
             await stop.wait()
+            server.close()
+            talking = asyncio.all_tasks() - {asyncio.current_task()}
+            for one in talking:
+                one.cancel()
+            await asyncio.gather(*talking, return_exceptions=True)
 
     stop = asyncio.Event()
     thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
@@ -51,3 +56,5 @@ def deaf_proxy(port: int) -> Iterator[tuple[str, list[bytes]]]:
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join(10)
+        assert not thread.is_alive()
+        loop.close()

@@ -86,7 +86,7 @@ def test_a_lapsed_lease_waits_like_an_error() -> None:
 @given(asked=st.floats(min_value=0.001, max_value=10_000_000), share=SHARES)
 def test_an_agent_may_ask_for_more_time_up_to_a_bound(asked: float, share: float) -> None:
     found = seconds(retry_after_seconds=asked, share=share)
-    least = min(asked, limits.RETRY_AFTER_SECONDS_MAX)
+    least = timedelta(seconds=min(asked, limits.RETRY_AFTER_SECONDS_MAX)).total_seconds()  # to the microsecond
     assert least <= found <= max(least, limits.RETRY_BASE_SECONDS) + limits.RETRY_BASE_SECONDS
 
 

@@ -45,7 +45,9 @@ class RedisLane:
         pipe = client.pipeline(transaction=False)
         has_told = self._react(self._committed(batch), pipe, early=True)
         if len(pipe) and _reacting(batch.events, early=False):  # what was handed out waits for nothing else
-            self._epoch.is_still(_send(pipe))
+            if not self._epoch.is_still(_send(pipe)):
+                return Pace.MORE
+            self._early.update(event.position for event in (*batch.events, *batch.unsettled))
         has_told = self._react(batch.events, pipe, early=False) or has_told
         stream.append(batch.events, self._chains.before(batch), pipe)
         if not self._epoch.is_still(_send(pipe)):
