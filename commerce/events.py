@@ -21,6 +21,7 @@ class TransactionFact(Fact):
     asset_symbol: str
     payee: str
     category: str
+    purpose: str = ""
     budgets: list[UUID]
     review: UUID | None = None
 
@@ -38,6 +39,7 @@ class TransactionFact(Fact):
             asset_symbol=transaction.asset_symbol,
             payee=transaction.payee,
             category=transaction.category,
+            purpose=transaction.purpose,
             budgets=transaction.budgets,
             review=transaction.review,
             **more,

@@ -130,4 +130,5 @@ def _shape(transaction: Any) -> dict[str, Any]:
         "asset_symbol": transaction.asset_symbol,
         "payee": transaction.payee,
         "category": transaction.category,
+        "purpose": transaction.purpose,
     }

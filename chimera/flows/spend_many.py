@@ -44,6 +44,7 @@ class Spend:
     asset_symbol: str
     payee: str = ""
     category: str = ""
+    purpose: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -182,6 +183,7 @@ def _do(one: Asked) -> Done:
                     asset_symbol=spend.asset_symbol,
                     payee=spend.payee,
                     category=spend.category,
+                    purpose=spend.purpose,
                     metadata=dict(spend.metadata),
                 ),
                 by=one.by,

@@ -19,6 +19,7 @@ class Purchase:
     asset_symbol: str
     payee: str = ""
     category: str = ""
+    purpose: str = ""  # for people; no rule and no approval goes by it
     metadata: dict[str, Any] = field(default_factory=dict)
 
 

@@ -82,7 +82,7 @@ def lock_ahead(places: Iterable[Place], *, settling: Iterable[Transaction], time
 
 
 def approval_key(task_id: UUID, purchase: Purchase) -> str:
-    """What an approval is bound to: equal purchases of one task have equal keys, whatever their metadata."""
+    """What an approval is bound to: equal purchases of one task have equal keys, whatever their purpose and metadata."""
     amount = money_text(purchase.amount_usd)
     parts = [str(task_id), amount, purchase.payee, purchase.asset_symbol, purchase.category]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
@@ -124,6 +124,7 @@ def drafted(place: Place, purchase: Purchase, key: str) -> Transaction:
         asset_symbol=purchase.asset_symbol,
         payee=purchase.payee,
         category=purchase.category,
+        purpose=purchase.purpose,
         metadata=purchase.metadata,
         approval_key=key,
         created_at=ids.time_of(fresh),

@@ -64,7 +64,7 @@ class TransactionAdmin(RowsAdmin):
 
     @admin.display(description="For")
     def is_for(self, spend: Transaction) -> str:
-        return show.short(" · ".join(filter(None, [spend.payee, spend.category])), 60) or show.NOTHING
+        return show.short(" · ".join(filter(None, [spend.payee, spend.category, spend.purpose])), 90) or show.NOTHING
 
     @admin.display(description="Agent")
     def agent_name(self, spend: Transaction) -> str:
@@ -112,6 +112,7 @@ class TransactionAdmin(RowsAdmin):
                 ("Asset", spend.asset_symbol),
                 ("Payee", spend.payee),
                 ("Category", spend.category),
+                ("Purpose", spend.purpose),
                 ("Kept by", spend.keeper),
                 ("Task", self.link(request, "swarm.task", spend.task_id, names.task)),
                 ("Session", self.link(request, "swarm.swarmsession", spend.session_id, names.session)),

@@ -37,6 +37,7 @@ class Transaction(Versioned, TenantOwned):
     asset_symbol = models.CharField(max_length=16)
     payee = models.CharField(max_length=200, blank=True)
     category = models.CharField(max_length=80, blank=True)
+    purpose = models.CharField(max_length=200, blank=True, default="")  # what for, in the agent's own words
     metadata = models.JSONField(default=dict, blank=True)
 
     # What a lease has cost so far, by its own word: the hold grows with it. Above what was captured it was counted nowhere.

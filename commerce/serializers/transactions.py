@@ -25,6 +25,9 @@ class NewTransaction(StrictSerializer):
     asset_symbol = TextField(max_length=16, help_text=f"One of: {', '.join(settings.ASSETS)}.")
     payee = TextField(max_length=200, required=False, allow_blank=True, default="")
     category = TextField(max_length=80, required=False, allow_blank=True, default="")
+    purpose = TextField(
+        max_length=200, required=False, allow_blank=True, default="", help_text="What for, in a few words for people."
+    )
     metadata = JSONField(required=False, default=dict, bytes_max=METADATA_BYTES_MAX)
 
 
@@ -55,6 +58,7 @@ class TransactionShape(serializers.Serializer[Any]):
     asset_symbol = serializers.CharField()
     payee = serializers.CharField()
     category = serializers.CharField()
+    purpose = serializers.CharField()
     metadata = serializers.DictField()
     expires_at = serializers.DateTimeField(
         allow_null=True, help_text="When its keeper ends: the lease, the card or the wait for the next claim."

@@ -190,7 +190,7 @@ class ReviewCardAdmin(RowsAdmin):
         rows = [
             (
                 show.usd(s.amount_usd),
-                s.payee or s.category or show.NOTHING,
+                show.short(" · ".join(filter(None, [s.payee or s.category, s.purpose])), 120) or show.NOTHING,
                 show.label(s.status, MONEY_TONES.get(s.status, "plain")),
                 show.moment(s.created_at),
             )

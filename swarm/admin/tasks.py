@@ -165,7 +165,7 @@ class TaskAdmin(RowsAdmin):
         rows = [
             (
                 self.link(request, "commerce.transaction", s.pk, show.usd(s.amount_usd)),
-                s.payee or s.category or show.NOTHING,
+                show.short(" · ".join(filter(None, [s.payee or s.category, s.purpose])), 120) or show.NOTHING,
                 show.label(s.status),
                 s.denied_reason,
                 show.moment(s.created_at),

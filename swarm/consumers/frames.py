@@ -127,6 +127,7 @@ class Spend(Keyed):
     asset_symbol: Annotated[Filled, Field(max_length=16)]
     payee: Annotated[Text, Field(max_length=200)] = ""
     category: Annotated[Text, Field(max_length=80)] = ""
+    purpose: Annotated[Text, Field(max_length=200)] = ""
     metadata: Metadata = {}
 
 

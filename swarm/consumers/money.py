@@ -37,6 +37,7 @@ def _what(said: Said) -> Spend | Capture | Void:
                 asset_symbol=said.asset_symbol,
                 payee=said.payee,
                 category=said.category,
+                purpose=said.purpose,
                 metadata=said.metadata,
             )
         case frames.Capture():

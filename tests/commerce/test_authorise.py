@@ -17,7 +17,7 @@ from tests.commerce.books import at_work, check_books, spent
 def test_a_hold_is_placed_within_the_budget(acme: Stage) -> None:
     budget = acme.budget(day_usd="10.00")
     claim = at_work(acme)
-    held = acme.ada.spend(claim, "2.50", category="render", metadata={"post": 7}).ok(201)
+    held = acme.ada.spend(claim, "2.50", category="render", purpose="a picture", metadata={"post": 7}).ok(201)
     assert held["status"] == "held"
     assert (held["amount_usd"], held["captured_usd"], held["asset_symbol"]) == ("2.50", None, "USD")
     assert (held["task"], held["session"], held["agent"]) == (
@@ -26,6 +26,7 @@ def test_a_hold_is_placed_within_the_budget(acme: Stage) -> None:
         acme.ada.id,
     )
     assert (held["payee"], held["category"], held["metadata"]) == ("render.example", "render", {"post": 7})
+    assert held["purpose"] == "a picture"
     assert held["budgets"] == [budget["id"]]
     assert (held["review"], held["denied_code"], held["denied_reason"], held["settled_at"]) == (None, None, None, None)
     assert spent(acme, budget) == ("2.50", "0.00", "7.50")
@@ -207,6 +208,9 @@ BAD_FIELDS: list[tuple[str, Any, str]] = [
     ("payee", "x" * 201, "invalid"),
     ("payee", "a\x00b", "invalid"),
     ("category", "x" * 81, "invalid"),
+    ("purpose", "x" * 201, "invalid"),
+    ("purpose", "a\x00b", "invalid"),
+    ("purpose", 5, "invalid"),
     ("metadata", [], "not_an_object"),
     ("metadata", {"k": "x" * 17_000}, "too_large"),
     ("task", "7", "invalid"),

@@ -35,6 +35,7 @@ ASKED = [
     "asset_symbol = 'GOLD'",
     "payee = 'somebody else'",
     "category = 'another'",
+    "purpose = 'another'",
     "metadata = '{\"note\": 1}'",
     "windows = '{}'",
     "budgets = '{}'",

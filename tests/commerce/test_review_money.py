@@ -97,6 +97,17 @@ def test_the_tasks_other_holds_wait_with_the_card(acme: Stage) -> None:
     check_books(acme)
 
 
+def test_an_approval_is_for_the_purchase_however_its_purpose_is_worded(acme: Stage) -> None:
+    acme.budget(day_usd="20", approval_threshold_usd="5")
+    claim = at_work(acme)
+    spend = asked(acme, claim, purpose="a picture of the ferry")
+    decide(acme, spend, "approve")
+    again = claimed_again(acme, claim)
+    assert again["resume"]["transactions"][0]["purpose"] == "a picture of the ferry"
+    same = acme.ada.spend(again, "8", purpose="the ferry, as a picture").ok(201)
+    assert (same["id"], same["purpose"]) == (spend["id"], "a picture of the ferry")
+
+
 def test_an_approved_spend_is_the_same_hold_in_the_resumed_task(acme: Stage) -> None:
     budget = acme.budget(day_usd="20", approval_threshold_usd="5")
     claim = at_work(acme)

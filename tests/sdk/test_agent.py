@@ -105,7 +105,7 @@ def test_a_spend_that_a_person_decides_comes_back_with_its_money(acme: Stage, ho
             await ctx.resume.transactions[0].capture("1.50")
             return ctx.result({"bought": True}, confidence=0.95)
         try:
-            async with ctx.spend("2", payee="dear.example"):
+            async with ctx.spend("2", payee="dear.example", purpose="the dear one"):
                 raise AssertionError("nobody has approved it")
         except UnderReview as review:
             seen.append(review.review)
@@ -120,7 +120,7 @@ def test_a_spend_that_a_person_decides_comes_back_with_its_money(acme: Stage, ho
     assert seen == [card["id"], ("go on", ["held"])]
     assert [r["output_payload"] for r in done["results"]] == [{"bought": True}]
     (spent,) = acme.otto.get("transactions", task=task["id"])["results"]
-    assert (spent["status"], spent["captured_usd"]) == ("captured", "1.50")
+    assert (spent["status"], spent["captured_usd"], spent["purpose"]) == ("captured", "1.50", "the dear one")
 
 
 @transports

@@ -48,10 +48,11 @@ def test_a_spend_is_held_captured_and_voided(acme: Stage) -> None:
     async def main() -> None:
         async with AtSocket(acme.ada) as ada:
             (claim,) = await at_work(acme, ada)
-            held = await ada.spend(claim, "0.04", category="pictures", metadata={"of": "the ferry"})
+            held = await ada.spend(claim, "0.04", category="pictures", purpose="a cover", metadata={"of": "the ferry"})
             assert (held["kind"], held["status"], held["task"]) == ("ack", "held", claim["task"]["id"])
             shown = (await in_thread(acme.ada.get, f"transactions/{held['transaction']['id']}")).body
             assert held["transaction"] == shown
+            assert shown["purpose"] == "a cover"
             token = {"lease_token": claim["lease_token"]}
             captured = await ada.ask("capture", transaction=shown["id"], amount_usd="0.03", **token)
             assert (captured["transaction"]["status"], captured["transaction"]["captured_usd"]) == ("captured", "0.03")
@@ -252,6 +253,7 @@ def test_after_a_fault_each_goes_alone(acme: Stage, monkeypatch: pytest.MonkeyPa
         ({"asset_symbol": "DOGE"}, "asset_symbol", "unknown_asset", "unknown_asset"),
         ({"payee": "p" * 201}, "payee", "invalid", "max_length"),
         ({"payee": None}, "payee", "invalid", "null"),
+        ({"purpose": "p" * 201}, "purpose", "invalid", "max_length"),
         ({"metadata": {"a": "b" * 17_000}}, "metadata", "too_large", "too_large"),
         ({"tip": "1"}, "tip", "unknown_field", "unknown_field"),
     ],

@@ -116,13 +116,15 @@ class Context:
         *,
         payee: str = "",
         category: str = "",
+        purpose: str = "",
         asset: str = "USD",
         metadata: Mapping[str, Any] | None = None,
         once: str | None = None,
     ) -> Spend:
         """Hold money: `async with` it, or await it.
 
-        Asked again under the same lease it is the same purchase; `once` names it across leases too.
+        `purpose` says what for, for people. Asked again under the same lease it is the same purchase; `once` names it
+        across leases too.
         """
         body: Json = {
             "task": self.task.id,
@@ -132,6 +134,8 @@ class Context:
             "payee": payee,
             "category": category,
         }
+        if purpose:
+            body["purpose"] = purpose
         if metadata:
             body["metadata"] = dict(metadata)
         return Spend(self.api, self._work, body, once=once or self._work.call_name("spend", body))

@@ -123,7 +123,7 @@ class ThreadContext:
         return self.wait(self._inner.remember(content, once=once, **fields))
 
     def spend(self, amount_usd: str | Decimal | int, **more: Any) -> ThreadSpend:
-        """payee, category, asset, metadata and once, as Context.spend has them."""
+        """payee, category, purpose, asset, metadata and once, as Context.spend has them."""
         return ThreadSpend(self._inner.spend(amount_usd, **more), self)
 
 
