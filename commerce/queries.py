@@ -24,10 +24,15 @@ class BudgetQuerySet(QuerySet[Any]):
             raise not_found("budget")
         return found
 
-    def applying_to(self, *, task_id: UUID, session_id: UUID, campaign_id: UUID | None, agent_id: UUID) -> Self:
-        """Every budget, active or not, whose scope holds this task."""
+    def of_tasks(self) -> Self:
+        return self.filter(scope=Scope.TASK)
+
+    def applying_to(
+        self, *, task_ids: Sequence[UUID], session_id: UUID, campaign_id: UUID | None, agent_id: UUID
+    ) -> Self:
+        """Every budget, active or not, whose scope holds a task; `task_ids` are its own and those above it."""
         applies = Q(scope=Scope.TENANT) | Q(scope=Scope.SESSION, scope_id=session_id)
-        applies |= Q(scope=Scope.AGENT, scope_id=agent_id) | Q(scope=Scope.TASK, scope_id=task_id)
+        applies |= Q(scope=Scope.AGENT, scope_id=agent_id) | Q(scope=Scope.TASK, scope_id__in=task_ids)
         if campaign_id:
             applies |= Q(scope=Scope.CAMPAIGN, scope_id=campaign_id)
         return self.filter(applies).order_by("pk")
@@ -97,13 +102,9 @@ class TransactionQuerySet(ByTime):
     def asked_of(self, budget: Any) -> Self:
         """What a budget was asked for, by the narrowest column that knows its scope. Bound the time as well.
 
-        The ledger knows no campaigns: a campaign's are among the tenant's.
+        The ledger knows neither campaigns nor what is below a task: theirs are among the tenant's.
         """
-        by = {
-            Scope.SESSION: {"session_id": budget.scope_id},
-            Scope.AGENT: {"agent_id": budget.scope_id},
-            Scope.TASK: {"task_id": budget.scope_id},
-        }
+        by = {Scope.SESSION: {"session_id": budget.scope_id}, Scope.AGENT: {"agent_id": budget.scope_id}}
         within = by.get(Scope(budget.scope), {"tenant_id": budget.tenant_id})
         return self.filter(budgets__contains=[budget.pk], **within)
 

@@ -194,6 +194,27 @@ def open_descendants(task_id: UUID, *, after: UUID, limit: int) -> list[UUID]:
     return [row[0] for row in direct.ask(_BELOW, asked)]
 
 
+# By the primary key from each to its parent, whatever the statistics say.
+_ABOVE = """
+    WITH RECURSIVE above (asked, id) AS (
+        SELECT id, parent_task_id FROM swarm_task WHERE id = ANY(%(tasks)s::uuid[]) AND parent_task_id IS NOT NULL
+        UNION
+        SELECT above.asked, next.parent_task_id FROM above CROSS JOIN LATERAL (
+            SELECT parent_task_id FROM swarm_task WHERE id = above.id AND parent_task_id IS NOT NULL OFFSET 0
+        ) next
+    )
+    SELECT asked, id FROM above
+"""
+
+
+def above(task_ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
+    """By task, every task above it, in no order: parent, that one's parent, up to the root; nothing for a root."""
+    found: dict[UUID, list[UUID]] = defaultdict(list)
+    for asked, task_id in prepared.ask(_ABOVE, {"tasks": list(task_ids)}) if task_ids else ():
+        found[asked].append(task_id)
+    return found
+
+
 # Hops from one session to the next in the index `task_open`, however many tasks each has.
 _AT_WORK = """
     WITH RECURSIVE at_work (id) AS (

@@ -7,12 +7,13 @@ answer was lost ends with its lease.
 
 from uuid import UUID
 
+from chimera.flows.placing import place_of
 from chimera.flows.read_usage import tenant_time_zone
 from chimera.kernel.actors import Actor
 from chimera.kernel.http.parsing import money_text
 from chimera.kernel.identity import Role
 from commerce import actions as commerce
-from commerce.actions import Approval, Outcome, Place, Purchase
+from commerce.actions import Approval, Outcome, Purchase
 from commerce.models import Transaction
 from commerce.states import MoneyStatus
 from safety import actions as safety
@@ -45,10 +46,6 @@ def authorise_spend(*, task_id: UUID, lease_token: UUID, agent_id: UUID, purchas
     if outcome.transaction.status == MoneyStatus.REVIEW:
         _ask_a_person(task, outcome, card_id, by)
     return outcome
-
-
-def place_of(task: Task, agent_id: UUID) -> Place:
-    return Place(task_id=task.pk, session_id=task.session_id, campaign_id=task.session.campaign_id, agent_id=agent_id)
 
 
 def _ask_a_person(task: Task, outcome: Outcome, card_id: UUID, by: Actor) -> None:

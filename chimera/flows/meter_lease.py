@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from chimera.flows.authorise_spend import place_of
+from chimera.flows.placing import place_of
 from chimera.flows.read_usage import tenant_time_zone
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import Refused

@@ -17,8 +17,9 @@ import structlog
 from django.db import DatabaseError, transaction
 from rest_framework.renderers import JSONRenderer
 
-from chimera.flows.authorise_spend import authorise_spend, place_of
+from chimera.flows.authorise_spend import authorise_spend
 from chimera.flows.capture_spend import capture_spend
+from chimera.flows.placing import places_of
 from chimera.flows.read_usage import tenant_time_zone
 from chimera.flows.show_transactions import show_denial, show_transactions
 from chimera.flows.void_spend import void_spend
@@ -157,7 +158,7 @@ def _lock(asked: Sequence[Asked]) -> None:
     spending = [(one.what.task_id, one.agent_id) for one in asked if isinstance(one.what, Spend)]
     locked = {t.pk: t for t in tasks.lock_all({task_id for task_id, _ in spending} | {row.task_id for row in settling})}
     tasks.read_sessions(locked.values())
-    places = [place_of(locked[task_id], agent_id) for task_id, agent_id in spending if task_id in locked]
+    places = places_of([(locked[task_id], agent_id) for task_id, agent_id in spending if task_id in locked])
     commerce.lock_ahead(places, settling=settling, time_zone=tenant_time_zone())
 
 

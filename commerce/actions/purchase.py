@@ -25,9 +25,10 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where it is spent: this decides which budgets apply."""
+    """Where it is spent: this decides which budgets apply. `above`: the tasks above it, as far as one may have a budget."""
 
     task_id: UUID
+    above: tuple[UUID, ...] = ()
     session_id: UUID
     campaign_id: UUID | None
     agent_id: UUID

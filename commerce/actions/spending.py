@@ -134,7 +134,7 @@ def drafted(place: Place, purchase: Purchase, key: str) -> Transaction:
 def applying_to(place: Place) -> Any:
     """Every budget, active or not, that this place spends from."""
     return BudgetConfig.objects.applying_to(
-        task_id=place.task_id,
+        task_ids=[place.task_id, *place.above],
         session_id=place.session_id,
         campaign_id=place.campaign_id,
         agent_id=place.agent_id,
