@@ -37,6 +37,8 @@ CHANGES = {
     "commerce_transaction": {
         "version",
         "status",
+        "amount_usd",  # of a metered hold, which grows
+        "metered_usd",
         "captured_usd",
         "keeper",
         "lease_token",
