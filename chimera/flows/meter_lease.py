@@ -8,6 +8,7 @@ stopped and does not know it gets 409 `stale_lease`.
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from chimera.flows.placing import place_of
@@ -35,6 +36,12 @@ class Beaten:
     reason: str | None = None
     detail: str | None = None
     review: UUID | None = None
+
+    def shape(self) -> dict[str, Any]:
+        shown = {"lease_expires_at": self.lease_expires_at, "commands": self.commands}
+        if self.reason is None:
+            return shown
+        return shown | {"reason": self.reason, "detail": self.detail, "review": self.review}
 
 
 def meter_lease(*, task_id: UUID, lease_token: UUID, agent_id: UUID, cost_usd: Decimal, by: Actor) -> Beaten:

@@ -4,7 +4,7 @@ They lock windows by id, then transactions by id (docs/locking.md), and move bot
 """
 
 from commerce.actions.keeping import deny_review, keep_by_card, rebind, release_to_resume
-from commerce.actions.metering import Metered, meter
+from commerce.actions.metering import Metered, meter, metered_of
 from commerce.actions.purchase import Approval, Outcome, Place, Purchase, Refusal
 from commerce.actions.settlement import (
     capture,
@@ -33,6 +33,7 @@ __all__ = [
     "lock_ahead",
     "locked",
     "meter",
+    "metered_of",
     "open_money",
     "rebind",
     "release_to_resume",

@@ -6,7 +6,7 @@ and what was reported beyond the hold, at most one report, is written in the row
 ledger does not hide what was spent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -72,6 +72,11 @@ def meter(*, place: Place, lease_token: UUID, cost_usd: Decimal, time_zone: str,
     if running is not None:
         return _grown(running, step, room, by)
     return _begun(draft, step, room, lease_token, by)
+
+
+def metered_of(task_ids: Collection[UUID]) -> list[Transaction]:
+    """The open holds of these tasks' meters; believed under the tasks' locks."""
+    return list(Transaction.objects.of_tasks(task_ids).open().filter(metered_usd__isnull=False))
 
 
 def _purchase(amount: Decimal) -> Purchase:

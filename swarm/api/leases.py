@@ -9,15 +9,16 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 
+from chimera.flows.authorise_spend import SPENDERS
 from chimera.flows.claim_tasks import claim_tasks, show_claims
 from chimera.flows.finish_many import finish_many
 from chimera.flows.finish_task import Finished, Handed, finish_task
-from chimera.flows.meter_lease import Beaten, meter_lease
+from chimera.flows.meter_lease import meter_lease
 from chimera.kernel import tenancy
 from chimera.kernel.errors import Refused, forbidden
 from chimera.kernel.http import problem
 from chimera.kernel.http.door import Call, Door
-from chimera.kernel.http.permissions import AGENTS
+from chimera.kernel.http.permissions import AGENTS, check
 from chimera.kernel.identity import Principal
 from chimera.kernel.relay.slow_lane import is_outage
 from swarm import dispatch, liveness
@@ -125,6 +126,7 @@ class TaskHeartbeat(Door):
         if not said["cost_usd"]:
             claims.renew(task=task)
             return {"lease_expires_at": task.lease_expires_at, "commands": liveness.commands(task)}
+        check(request.user, SPENDERS)
         self.nudges = True
         beaten = meter_lease(
             task_id=task.pk,
@@ -133,7 +135,7 @@ class TaskHeartbeat(Door):
             cost_usd=said["cost_usd"],
             by=request.user.actor,
         )
-        return shown_beaten(beaten)
+        return beaten.shape()
 
     def afterwards(self, request: Call, response: Response) -> None:
         principal: Principal = request.user
@@ -144,13 +146,6 @@ class TaskHeartbeat(Door):
         if not progress.note(task_id=task_id, tenant_id=principal.tenant_id, agent=principal.id, progress=self.beat):
             with tenancy.bound(principal.tenant_id):
                 progress.write(rows={task_id: self.beat})
-
-
-def shown_beaten(beaten: Beaten) -> dict[str, Any]:
-    shown = {"lease_expires_at": beaten.lease_expires_at, "commands": beaten.commands}
-    if beaten.reason is None:
-        return shown
-    return shown | {"reason": beaten.reason, "detail": beaten.detail, "review": beaten.review}
 
 
 class TaskResult(Door):

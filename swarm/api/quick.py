@@ -5,10 +5,13 @@ import time
 from typing import Any
 from uuid import UUID
 
+from chimera.flows.authorise_spend import SPENDERS
 from chimera.flows.finish_task import Handed
+from chimera.flows.meter_lease import Beaten
+from chimera.flows.meter_many import Cost
 from chimera.kernel.http import callers
 from chimera.kernel.http.parsing import read_object
-from chimera.kernel.http.permissions import AGENTS
+from chimera.kernel.http.permissions import AGENTS, check
 from chimera.kernel.http.quick import Leave, QuickCall, Way
 from chimera.kernel.http.waiting import Place, until_stirred, waiters
 from swarm import dispatch
@@ -37,11 +40,23 @@ async def finish(call: QuickCall) -> dict[str, Any]:
 
 async def beat(call: QuickCall) -> dict[str, Any]:
     said = Heartbeat.read(read_object(call.body))
-    if said["cost_usd"]:  # the door meters it
-        raise Leave
+    if said["cost_usd"] and (metered := await _metered(call, said)).reason is not None:
+        return metered.shape()
     one = Beat(UUID(call.named["task"]), said["lease_token"], call.principal.agent_id, said["progress"])
     beaten = await groups().beats.add(call.principal.tenant_id, one)
     return {"lease_expires_at": beaten.lease_expires_at, "commands": beaten.commands}
+
+
+async def _metered(call: QuickCall, said: dict[str, Any]) -> Beaten:
+    check(call.principal, SPENDERS)
+    cost = Cost(
+        task_id=UUID(call.named["task"]),
+        lease_token=said["lease_token"],
+        agent_id=call.principal.agent_id,
+        cost_usd=said["cost_usd"],
+        by=call.principal.actor,
+    )
+    return await groups().meters.add(call.principal.tenant_id, cost)
 
 
 # ------------------------------------------------------------------ claims

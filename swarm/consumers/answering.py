@@ -7,7 +7,7 @@ from chimera.flows.finish_task import Handed
 from chimera.kernel.errors import StaleLease
 from swarm.actions.progress import Note
 from swarm.actions.results import NewResult
-from swarm.consumers import frames, money
+from swarm.consumers import frames, metering, money
 from swarm.consumers.committing import Beat, Beaten, committing
 from swarm.consumers.seat import Seat
 from swarm.consumers.working import Lease
@@ -68,9 +68,16 @@ def _new(said: frames.Result) -> NewResult:
 
 
 async def _beat(seat: Seat, said: frames.Heartbeat) -> Fields:
-    beaten = await _beaten_by(seat, [(lease.task, lease.lease_token) for lease in said.leases])
+    """Those whose cost ends or refuses them are answered by their meter; the others go on to be renewed."""
+    ended = await metering.ended(seat, said.leases)
+    others = [lease for place, lease in enumerate(said.leases) if place not in ended]
+    beaten = iter(await _beaten_by(seat, [(lease.task, lease.lease_token) for lease in others]))
     answers = []
-    for lease, what in zip(said.leases, beaten, strict=True):
+    for place, lease in enumerate(said.leases):
+        if place in ended:
+            answers.append(ended[place])
+            continue
+        what = next(beaten)
         answers.append(_beaten(seat, lease, what))
         if lease.progress and what.lease_expires_at is not None:
             await _note_down(seat, lease.task, lease.progress)

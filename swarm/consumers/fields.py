@@ -90,6 +90,7 @@ def is_ref(value: Any) -> bool:
 
 _score = ScoreField()
 _money = MoneyField(positive=True)
+_cost = MoneyField()
 _percentage = StrictFloatField(min_value=0, max_value=100)
 
 Id = Annotated[UUID, PlainValidator(_uuid)]
@@ -100,6 +101,7 @@ Payload = Annotated[Any, PlainValidator(_object), AfterValidator(listed)]
 Metadata = Annotated[Any, PlainValidator(_object), AfterValidator(_json(METADATA_BYTES_MAX))]
 Score = Annotated[Decimal, PlainValidator(_as_in_api(_score.run_validation))]
 Money = Annotated[Decimal, PlainValidator(_as_in_api(_money.run_validation))]
+Cost = Annotated[Decimal, PlainValidator(_as_in_api(_cost.run_validation))]
 Percentage = Annotated[float, PlainValidator(_as_in_api(_percentage.run_validation))]
 Ref = Annotated[str | int | None, PlainValidator(_ref)]
 Types = Annotated[list[Annotated[Filled, Field(max_length=80)]], Field(max_length=50)]

@@ -14,6 +14,7 @@ from rest_framework.utils.encoders import JSONEncoder
 from chimera.kernel.errors import Refused
 from chimera.kernel.http.parsing import read_json
 from swarm.consumers.fields import (
+    Cost,
     Filled,
     Id,
     Json,
@@ -59,6 +60,7 @@ class Lease(Strict):
     task: Id
     lease_token: Id
     progress: ProgressFields | None = None
+    cost_usd: Cost | None = None  # what it has cost so far, in all
 
 
 class Heartbeat(Frame):

@@ -9,9 +9,12 @@ from weakref import WeakKeyDictionary
 
 from django.conf import settings
 
+from chimera.flows import meter_lease
 from chimera.flows.finish_task import Finished, Handed
+from chimera.flows.meter_many import Cost
+from chimera.flows.spend_many import AT_ONCE_MAX
 from chimera.kernel.group import Group
-from swarm.groups import beating, claiming, creating, finishing
+from swarm.groups import beating, claiming, creating, finishing, metering
 from swarm.groups.beating import Beat, Beaten
 from swarm.groups.claiming import Ask, Asker, Claiming, Got
 from swarm.groups.creating import Creation
@@ -28,6 +31,7 @@ class Groups:
         self.claims: Group[Asker, Ask, Got] = Group(Claiming().claim, most=claiming.ASKS_MAX)
         self.creations: Group[UUID, Creation, bytes | None] = Group(creating.create, most=most)
         self.beats: Group[UUID, Beat, Beaten] = Group(beating.beat, most=most)
+        self.meters: Group[UUID, Cost, meter_lease.Beaten] = Group(metering.meter, most=AT_ONCE_MAX)
 
 
 _by_loop: "WeakKeyDictionary[asyncio.AbstractEventLoop, Groups]" = WeakKeyDictionary()

@@ -84,6 +84,26 @@ def test_a_heartbeat_is_answered_as_by_the_door(claims: list[Any], acme: Stage, 
     run(main)
 
 
+def test_a_heartbeat_with_a_cost_is_metered_as_by_the_door(claims: list[Any], acme: Stage, wire: Wire) -> None:
+    acme.budget(day_usd="1.00")
+
+    async def main() -> None:
+        paths = [f"tasks/{claim['task']['id']}/heartbeat" for claim in claims]
+        said = [{"lease_token": claim["lease_token"], "cost_usd": "0.10"} for claim in claims]
+        alike(*await wire.both(acme.ada, paths[0], said[0]))
+        quick = await wire.call(acme.ada, paths[1], said[1] | {"cost_usd": "2.00"})
+        door = await wire.call(acme.ada, paths[2], said[2], at=wire.doors)
+        assert quick.body.keys() == door.body.keys()
+        assert (quick["commands"], quick["reason"], quick["lease_expires_at"]) == (["stop"], "budget_exceeded", None)
+        assert (door["commands"], door["reason"], door["lease_expires_at"]) == (["stop"], "budget_exceeded", None)
+        assert wire.left == []
+        stale = await wire.both(acme.ada, paths[1], said[1] | {"cost_usd": "2.00"})
+        alike(*stale)
+        stale[0].refused(409, "stale_lease")
+
+    run(main)
+
+
 def test_a_claim_is_answered_as_by_the_door(acme: Stage, settle: Callable[[], None], wire: Wire) -> None:
     offer(acme, 2, settle)
 
