@@ -20,7 +20,7 @@ from chimera.kernel.actors import Actor
 from chimera.kernel.errors import Stale
 from chimera.kernel.eventlog import tell
 from chimera.kernel.http.parsing import money_text
-from commerce.actions import rules, spending, windows
+from commerce.actions import deciding, rules, spending, windows
 from commerce.actions.purchase import Place, Purchase, Refusal
 from commerce.actions.settlement import capture_metered
 from commerce.events import HoldMetered, HoldPlaced
@@ -89,7 +89,7 @@ def _room(place: Place, draft: Transaction, running: Transaction | None, time_zo
     windows.lock_ahead(applying, periods, running.windows if running else ())
     locked = windows.lock_open(applying, periods)
     budgets = list(spending.applying_to(place).filter(pk__in=[b.pk for b in applying]))
-    if (refusal := spending.standing_of(budgets)) is not None:
+    if (refusal := deciding.standing_of(budgets)) is not None:
         return _Room([b.pk for b in budgets], [], [], refusal)
     active = [budget for budget in budgets if budget.is_active]
     ids = [budget.pk for budget in active]

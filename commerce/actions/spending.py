@@ -18,13 +18,14 @@ from chimera.kernel.actors import Actor
 from chimera.kernel.errors import invalid
 from chimera.kernel.eventlog import tell
 from chimera.kernel.http.parsing import money_text
-from commerce.actions import rules, windows
-from commerce.actions.purchase import Approval, Outcome, Place, Purchase, Refusal
+from commerce.actions import deciding, rules, windows
+from commerce.actions.deciding import Books, Verdict, overstepped
+from commerce.actions.purchase import Outcome, Place, Purchase, Refusal
 from commerce.events import HoldPlaced, SpendDenied, SpendReviewRequested
-from commerce.limits import PLACES, ZERO, Limit, tightest, usage
+from commerce.limits import PLACES, ZERO, Limit, usage
 from commerce.models import BudgetConfig, SpendWindow, Transaction
 from commerce.periods import Period, periods_at
-from commerce.states import Currency, DeniedCode, Keeper, MoneyStatus, WindowKind
+from commerce.states import Keeper, MoneyStatus
 
 
 def reserve(
@@ -51,27 +52,31 @@ def reserve(
         return Outcome(kept)
     row = drafted(place, purchase, key)
     if dry_run:
-        return denied(row, _refuse(DeniedCode.DRY_RUN, "This task is a dry run, and a dry run never spends."), by)
-    periods = periods_at(row.created_at, time_zone)
+        return denied(row, deciding.dry_run(), by)
+    books = _locked_books(place, periods_at(row.created_at, time_zone))
+    verdict = deciding.decide(books, purchase, clock.now())
+    row.budgets = verdict.budgets
+    if verdict.refusal is not None:
+        return denied(row, verdict.refusal, by)
+    if not _held_in(books.counted, purchase.amount_usd):
+        return denied(row, overstepped(purchase.amount_usd, _limits_anew(books)), by)
+    row.windows = [window.pk for window in books.counted]
+    if verdict.approvals:
+        return _reviewed(row, verdict, card_id, by)
+    return _placed(row, verdict, lease_token, by)
+
+
+def _locked_books(place: Place, periods: Sequence[Period]) -> Books:
     applying = list(applying_to(place))
     locked = windows.lock_open(applying, periods)
     budgets = list(applying_to(place).filter(pk__in=[b.pk for b in applying]))  # Read again: the locks hold them still.
-    row.budgets = [budget.pk for budget in budgets]
-    if (refusal := standing_of(budgets)) is not None:
-        return denied(row, refusal, by)
-    active = [budget for budget in budgets if budget.is_active]
-    row.budgets = [budget.pk for budget in active]
-    counted = [window for window in locked if window.budget_id in set(row.budgets)]
-    limits = limits_now(active, counted, periods)
-    acting = rules.acting(active)
-    if (refusal := rules.refusal(active, acting, purchase, clock.now())) is not None:
-        return denied(row, _within(refusal, limits), by)
-    if not _held_in(counted, limits, purchase.amount_usd):
-        return denied(row, overstepped(purchase.amount_usd, limits_now(active, counted, periods)), by)
-    row.windows = [window.pk for window in counted]
-    if approvals := rules.approvals(active, acting, purchase.amount_usd):
-        return _reviewed(row, approvals, card_id, by)
-    return _placed(row, limits, lease_token, by)
+    return Books(budgets, locked, periods, rules.acting(budgets), windows.raising(budgets, clock.now()))
+
+
+def _limits_anew(books: Books) -> list[Limit]:
+    """After an UPDATE that did not permit what was read before it: an increase ended in between."""
+    at = clock.now()
+    return replace(books, raises=windows.raising(books.active, at)).limits(at)
 
 
 def lock_ahead(places: Iterable[Place], *, settling: Iterable[Transaction], time_zone: str) -> None:
@@ -141,31 +146,6 @@ def applying_to(place: Place) -> Any:
     )
 
 
-def standing_of(budgets: Sequence[BudgetConfig]) -> Refusal | None:
-    """Refusals that have nothing to do with the amount."""
-    if not budgets:
-        return _refuse(
-            DeniedCode.NO_BUDGET,
-            "No budget applies to this task, and without one nothing may be spent; ask finance for one.",
-        )
-    served = {(budget.scope, budget.scope_id) for budget in budgets if budget.is_active}
-    for budget in budgets:
-        if not budget.is_active and (budget.scope, budget.scope_id) not in served:
-            return _refuse(
-                DeniedCode.BUDGET_INACTIVE,
-                f"The {budget.scope} budget {budget.pk} is switched off; ask finance.",
-                budget,
-            )
-    for budget in budgets:
-        if budget.is_active and budget.currency != Currency.USD:
-            return _refuse(
-                DeniedCode.CURRENCY_MISMATCH,
-                f"The {budget.scope} budget {budget.pk} is kept in {budget.currency}, spends are in USD; ask finance.",
-                budget,
-            )
-    return None
-
-
 def limits_now(
     active: Sequence[BudgetConfig], counted: Sequence[SpendWindow], periods: Sequence[Period]
 ) -> list[Limit]:
@@ -175,48 +155,13 @@ def limits_now(
     return [limit for budget in active for limit in usage(budget, counted, periods, raises, at)]
 
 
-def _held_in(counted: Sequence[SpendWindow], limits: Iterable[Limit], amount: Decimal) -> bool:
+def _held_in(counted: Sequence[SpendWindow], amount: Decimal) -> bool:
     """All or nothing: what some windows granted is rolled back when one refuses."""
-    if not all(limit.permits(amount) for limit in limits if limit.window == WindowKind.TRANSACTION):
-        return False
     with database.atomic():
         granted = windows.hold(counted, amount)
         if not granted:
             database.set_rollback(True)
     return granted
-
-
-def _within(refusal: Refusal, limits: Sequence[Limit]) -> Refusal:
-    """What a rule would still let pass, as far as the limits do."""
-    least = tightest(limits)
-    if least is None or least.remaining_usd is None:
-        return refusal
-    return replace(refusal, remaining_usd=min(refusal.remaining_usd, least.remaining_usd))
-
-
-def overstepped(amount: Decimal, limits: Sequence[Limit]) -> Refusal:
-    """The refusal of the limit that leaves least."""
-    least = tightest(limits)
-    if least is None or least.remaining_usd is None:
-        raise RuntimeError("a window refused, though nothing is limited")
-    until = f" until {least.resets_at.isoformat()}" if least.resets_at else ""
-    allowed = "allows at most" if least.window == WindowKind.TRANSACTION else "has left"
-    detail = (
-        f"{money_text(amount)} USD is more than the {least.window} limit of budget {least.budget_id} "
-        f"{allowed}: {money_text(least.remaining_usd)} USD{until}."
-    )
-    return Refusal(
-        code=DeniedCode.BUDGET_EXCEEDED,
-        detail=detail,
-        remaining_usd=least.remaining_usd,
-        resets_at=least.resets_at,
-        window=least.window,
-        budget_id=least.budget_id,
-    )
-
-
-def _refuse(code: DeniedCode, detail: str, budget: BudgetConfig | None = None) -> Refusal:
-    return Refusal(code=code, detail=detail, budget_id=budget.pk if budget else None)
 
 
 def denied(row: Transaction, refusal: Refusal, by: Actor) -> Outcome:
@@ -228,17 +173,16 @@ def denied(row: Transaction, refusal: Refusal, by: Actor) -> Outcome:
     return Outcome(row, refusal)
 
 
-def _reviewed(row: Transaction, approvals: tuple[Approval, ...], card_id: UUID, by: Actor) -> Outcome:
+def _reviewed(row: Transaction, verdict: Verdict, card_id: UUID, by: Actor) -> Outcome:
     row.status, row.keeper, row.review = MoneyStatus.REVIEW, Keeper.CARD, card_id
-    written(row, approvals[0].budget_id, by)
+    written(row, verdict.deciding, by)
     tell(SpendReviewRequested.about(row), by=by)
-    return Outcome(row, approvals=approvals)
+    return Outcome(row, approvals=verdict.approvals)
 
 
-def _placed(row: Transaction, limits: Iterable[Limit], lease_token: UUID, by: Actor) -> Outcome:
+def _placed(row: Transaction, verdict: Verdict, lease_token: UUID, by: Actor) -> Outcome:
     row.status, row.keeper, row.lease_token = MoneyStatus.HELD, Keeper.LEASE, lease_token
-    least = tightest(limits)
-    written(row, least.budget_id if least else None, by)
+    written(row, verdict.deciding, by)
     tell(HoldPlaced.about(row), by=by)
     return Outcome(row)
 

@@ -12,7 +12,8 @@ from django.db.models import F, Q
 from chimera.flows.end_increases import end_increases
 from chimera.kernel import clock
 from chimera.kernel.actors import SYSTEM
-from commerce.actions import windows
+from commerce.actions import deciding, windows
+from commerce.limits import HasLimits, Limit, usage
 from commerce.models import SpendWindow
 from swarm.actions import agents
 from tests.cast import Caller, Stage
@@ -82,7 +83,13 @@ def test_without_the_look_at_the_time_they_would(
         )
         return permitting.update(held_usd=F("held_usd") + amount) == len(found)
 
+    def for_ever(budget: HasLimits, found: Sequence[SpendWindow], *more: Any) -> list[Limit]:
+        for window in found:
+            window.limit_until = None
+        return usage(budget, found, *more)
+
     monkeypatch.setattr(windows, "hold", hold)
+    monkeypatch.setattr(deciding, "usage", for_ever)
     budget_raised(acme)
     with clock.held(NOON + timedelta(minutes=59)):
         first, claim = spenders[0]

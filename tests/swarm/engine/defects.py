@@ -9,7 +9,8 @@ import pytest
 
 from chimera.kernel.errors import StaleLease
 from commerce import actions as commerce
-from commerce.actions import spending
+from commerce.actions import deciding
+from commerce.actions.deciding import Books, Verdict
 from commerce.models import SpendWindow
 from swarm import dispatch
 from swarm.actions import backoff, claims, completing, limits, listed, results, tasks
@@ -83,13 +84,15 @@ def holds_outlive_their_leases(to: pytest.MonkeyPatch) -> None:
 
 
 def money_has_no_limit(to: pytest.MonkeyPatch) -> None:
-    held_in = spending._held_in
+    decide = deciding.decide
 
-    def unlimited(*asked: Any) -> bool:
+    def unlimited(books: Books, *asked: Any) -> Verdict:
         SpendWindow.objects.update(limit_usd=None)
-        return held_in(*asked)
+        for window in books.windows:
+            window.limit_usd = None
+        return decide(books, *asked)
 
-    to.setattr(spending, "_held_in", unlimited)
+    to.setattr(deciding, "decide", unlimited)
 
 
 def _own(keys: set[str]) -> dict[limits.Place, int]:
