@@ -128,6 +128,29 @@ def test_what_was_asked_for_stands_for_the_owner_too(acme: Stage, ledger: dict[s
 
 
 @every
+def test_a_metered_hold_only_grows_and_its_meter_with_it(acme: Stage, attempt: Attempt) -> None:
+    acme.budget(day_usd="100")
+    claim = at_work(acme)
+    acme.ada.post(f"tasks/{claim['task']['id']}/heartbeat", {"lease_token": claim["lease_token"], "cost_usd": "2"}).ok()
+    with acme.bound():
+        pk = Transaction.objects.get().pk
+    for change, refused in {
+        "amount_usd = 5": "",
+        "amount_usd = 3": "transaction_stands",
+        "metered_usd = 3": "",
+        "metered_usd = 1": "transaction_stands",
+        "metered_usd = 4.000001": "transaction_metered_within_hold",
+        f"amount_usd = 5, status = 'captured', {FITTING['captured']}": "transaction_stands",
+    }.items():
+        sql = f"UPDATE commerce_transaction SET version = version + 1, {change} WHERE id = %s"
+        assert attempt(acme, sql, pk) == refused, change
+    unmetered = (
+        "UPDATE commerce_transaction SET version = version + 1, metered_usd = NULL, metered_lease = NULL WHERE id = %s"
+    )
+    assert as_owner(acme, unmetered, pk) == "transaction_stands"
+
+
+@every
 def test_a_change_is_the_next_version_and_no_other(acme: Stage, ledger: dict[str, str], attempt: Attempt) -> None:
     for version in ("version", "version + 2", "version - 1"):
         sql = f"UPDATE commerce_transaction SET version = {version}, changed_by = 'nobody' WHERE id = %s"
