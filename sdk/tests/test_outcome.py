@@ -10,8 +10,8 @@ import pytest
 
 from chimera_sdk import Away, BudgetExceeded, Fatal, ProblemError, Retry
 from chimera_sdk.backoff import Backoff
+from chimera_sdk.encoding import amount_text
 from chimera_sdk.outcome import FRAMES_MAX, encoded, failed, of_answer, of_exception, succeeded
-from chimera_sdk.spending import amount_text
 from chimera_sdk.threads import Ended
 from chimera_sdk.work import Work
 from speaking import claim

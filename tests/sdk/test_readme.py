@@ -62,6 +62,23 @@ def test_the_agent_of_ten_lines_and_the_client_work_together(
     assert (spent["status"], spent["captured_usd"], spent["payee"]) == ("captured", "0.04", "render.example")
 
 
+def test_the_metered_agent_pays_for_its_pages_and_is_stopped_where_the_money_ends(
+    acme: Stage, house: House, tmp_path: Path
+) -> None:
+    acme.budget(total_usd="0.05")
+    session = acme.session()
+    with program("README.md", 2, house, acme.ada, tmp_path / "agent.log"):
+        small = acme.task(session, type="translate", input_payload={"pages": [1, 2, 3]})
+        until(lambda: ended(acme, small), SECONDS)
+        big = acme.task(session, type="translate", input_payload={"pages": list(range(100))})
+        until(lambda: ended(acme, big), SECONDS)
+    assert [ended(acme, task) for task in (small, big)] == ["completed", "blocked"]
+    (spent,) = acme.otto.get("transactions", task=small["id"])["results"]
+    assert (spent["status"], spent["captured_usd"]) == ("captured", "0.006")
+    (card,) = acme.rita.get("reviews", status="pending").ok()["results"]
+    assert (card["task"], card["reasons"][0]["code"]) == (big["id"], "budget_exceeded")
+
+
 def test_whoever_forgets_the_budget_is_told_so_where_the_agent_runs(acme: Stage, house: House, tmp_path: Path) -> None:
     told = tmp_path / "agent.log"
     with program("README.md", 0, house, acme.ada, told):

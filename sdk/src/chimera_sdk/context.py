@@ -8,7 +8,7 @@ from chimera_sdk import encoding, outcome
 from chimera_sdk.client import AsyncClient
 from chimera_sdk.errors import Json
 from chimera_sdk.outcome import Result
-from chimera_sdk.spending import Hold, Spend, amount_text
+from chimera_sdk.spending import Hold, Spend
 from chimera_sdk.work import Task, Work
 
 
@@ -27,10 +27,13 @@ class Resume:
 class Context:
     """Every call but `result`, `failed` and `artifact` raises StaleLease once the lease is over."""
 
-    __slots__ = ("_note", "_work", "api", "artifacts")
+    __slots__ = ("_meter", "_note", "_work", "api", "artifacts")
 
-    def __init__(self, work: Work, note: Callable[[Work, Json], None], api: AsyncClient) -> None:
-        self._work, self._note = work, note
+    def __init__(
+        self, work: Work, note: Callable[[Work, Json], None], meter: Callable[[Work], object], api: AsyncClient
+    ) -> None:
+        """`meter` is told, from any thread, that the work's cost has grown."""
+        self._work, self._note, self._meter = work, note, meter
         self.api = api  # the rest of the API
         self.artifacts: list[Json] = []
 
@@ -129,7 +132,7 @@ class Context:
         body: Json = {
             "task": self.task.id,
             "lease_token": self._work.token,
-            "amount_usd": amount_text(amount_usd),
+            "amount_usd": encoding.amount_text(amount_usd),
             "asset_symbol": asset,
             "payee": payee,
             "category": category,
@@ -139,6 +142,19 @@ class Context:
         if metadata:
             body["metadata"] = dict(metadata)
         return Spend(self.api, self._work, body, once=once or self._work.call_name("spend", body))
+
+    def cost(self, amount_usd: str | Decimal | int) -> None:
+        """Add to what this lease has cost: plain, from any thread, and not waited for.
+
+        Told with the next beat, at once when it is more than Chimera holds ahead, and all of it before the result. Once the
+        budgets permit no more, this and every other call raises OutOfMoney, and a person decides whether the task goes on.
+        ProblemError where costs cannot be counted, as in a dry run.
+        """
+        self.check()
+        if self._work.meter.refusal:
+            raise self._work.meter.refusal
+        self._work.meter.add(amount_usd)
+        self._meter(self._work)
 
     def artifact(self, type: str, *, content: Any = None, uri: str | None = None) -> None:
         """Add one to the result: its `content`, or the `uri` where it lies."""

@@ -42,6 +42,13 @@ def encoded_sorted(value: object) -> str:
     return _encode_sorted(value)
 
 
+def amount_text(amount: str | Decimal | int) -> str:
+    """Money as it is said; TypeError for a float."""
+    if isinstance(amount, float | bool):
+        raise TypeError(f"Money is a decimal string such as '0.04' or a Decimal, not {amount!r}.")
+    return str(amount)
+
+
 def query(params: dict[str, Any]) -> dict[str, Any]:
     """The parameters of an address."""
     return {name: plain(value) if isinstance(value, date | UUID | Decimal) else value for name, value in params.items()}

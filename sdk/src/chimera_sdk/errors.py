@@ -49,6 +49,20 @@ class Stopped(StaleLease):
     """The task was cancelled, its session stopped, or this agent is shutting down and its patience is over."""
 
 
+class OutOfMoney(Stopped, BudgetExceeded):
+    """What this lease has cost is all that its budgets permit (`ctx.cost`). `code` says why, `review` which card decides whether
+    the task goes on; then it comes back, with a new lease. Nothing is reported for this one.
+    """
+
+    def __init__(self, said: Json) -> None:
+        """`said` is the answer to a heartbeat: {reason, detail, review}."""
+        super().__init__(402, said | {"code": said.get("reason")})
+
+    @property
+    def review(self) -> str | None:
+        return self.body.get("review")
+
+
 class UnderReview(ChimeraError):
     """A person decides about this spend. The task is blocked and its lease is over; it comes back with `ctx.resume`.
 

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 from chimera_sdk.encoding import encoded
@@ -12,9 +13,10 @@ ROOM = 60  # bytes around an item: its kind, its ref, a comma
 
 
 class Beat(NamedTuple):
-    """The works that a heartbeat is about, by task."""
+    """The works that a heartbeat is about, by task; and what it says of their costs."""
 
     works: dict[str, Work]
+    costs: dict[str, Decimal]
 
 
 About = Work | Beat | None
@@ -61,8 +63,13 @@ class Outbox:
         work.note = note
 
     def beat(self, works: Sequence[Work]) -> None:
-        leases = [{"task": work.task.id, "lease_token": work.token} for work in works]
-        about = Beat({work.task.id: work for work in works})
+        about = Beat({work.task.id: work for work in works}, {})
+        leases: list[Json] = []
+        for work in works:
+            leases.append({"task": work.task.id, "lease_token": work.token})
+            if (cost := work.meter.tell()) is not None:
+                about.costs[work.task.id] = cost
+                leases[-1]["cost_usd"] = f"{cost:f}"
         self._queue.append(Item("heartbeat", encoded({"leases": leases}), about))
 
     def frame(self) -> str:

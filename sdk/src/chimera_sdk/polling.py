@@ -1,6 +1,7 @@
 """HTTP instead of the socket: claims by long poll, results in bulk, a heartbeat per lease."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Sequence
 
@@ -157,26 +158,38 @@ class PollingLine:
             task.add_done_callback(self._beats.discard)
 
     async def _beaten(self, work: Work) -> None:
-        """One heartbeat, and soon another for progress that was noted meanwhile."""
+        """One heartbeat, and soon another for progress that was noted meanwhile, or a cost that presses."""
         try:
             while True:
                 note, work.note = work.note, None
                 await self._call(work, note)
-                await asyncio.sleep(NOTE_SECONDS)
-                if work.note is None or work.lost or work.said:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(NOTE_SECONDS):
+                        await work.meter.pressing.wait()
+                if (work.note is None and not work.meter.presses) or work.lost or work.said:
                     return
         finally:
             work.beating = False
 
     async def _call(self, work: Work, note: Json | None) -> None:
+        cost = work.meter.tell()
         body = {"lease_token": work.token} | ({"progress": note} if note else {})
+        body |= {} if cost is None else {"cost_usd": f"{cost:f}"}
         path = f"tasks/{work.task.id}/heartbeat"
         patience = self.workshop.beat_seconds
         try:
             said = await self.api.send(Call("POST", path, body=body, harmless=True, patience_seconds=patience))
         except StaleLease as error:
-            self.workshop.beaten(work, {"error": {"detail": error.detail}})
+            self.workshop.beaten(work, {"error": {"code": error.code, "detail": error.detail}}, cost)
         except ChimeraError as error:
             log.warning("%r: no heartbeat: %s", work.task, error)  # the lease decides, not we
+            if cost is not None:
+                self._not_counted(work, error)
         else:
-            self.workshop.beaten(work, said)
+            self.workshop.beaten(work, said, cost)
+
+    def _not_counted(self, work: Work, error: ChimeraError) -> None:
+        if isinstance(error, ProblemError) and not passes(error.code, error.status):
+            work.meter.refuse(error)
+        else:
+            work.meter.answer(None)

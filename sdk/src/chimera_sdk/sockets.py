@@ -180,10 +180,10 @@ class SocketLine:
         match item:
             case Item(kind="result", about=Work() as work):
                 self.workshop.answered(work, str(frame.get("outcome")))
-            case Item(about=Beat(works)):
+            case Item(about=Beat(works, costs)):
                 for said in frame.get("leases") or []:
                     if beaten := works.get(said.get("task")):
-                        self.workshop.beaten(beaten, said)
+                        self.workshop.beaten(beaten, said, costs.get(said.get("task")))
                 self._met(works.values())
 
     def _refused(self, frame: Json) -> None:
@@ -198,6 +198,10 @@ class SocketLine:
                 self.workshop.beaten(work, {"error": {"code": code, "detail": detail}})
             case Item(about=Beat(works)) if passes(code):
                 self._besides(self._beat_later(list(works.values())))
+            case Item(about=Beat(works, costs)) if costs:
+                for task in costs:
+                    works[task].meter.refuse(ProblemError(422, frame))
+                self.beat([work for work in works.values() if work.held])
             case _:
                 log.warning("refused: %s: %s: %s", item.kind if item else "a frame", code, detail)
 

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from chimera_sdk.client import AsyncClient
+from chimera_sdk.encoding import amount_text
 from chimera_sdk.errors import ChimeraError, Json, UnderReview
 from chimera_sdk.work import Work
 
@@ -98,9 +99,3 @@ async def _void(hold: Hold, exc: BaseException) -> None:
         await hold.void(type(exc).__name__)
     except ChimeraError as error:
         log.warning("hold %s not voided: %s", hold.id, error)
-
-
-def amount_text(amount: str | Decimal | int) -> str:
-    if isinstance(amount, float | bool):
-        raise TypeError(f"Money is a decimal string such as '0.04' or a Decimal, not {amount!r}.")
-    return str(amount)

@@ -71,6 +71,7 @@ class ThreadContext:
         self._inner, self._loop = inner, loop
         self.api = api  # the rest of the API
         self.check, self.result, self.failed, self.artifact = inner.check, inner.result, inner.failed, inner.artifact
+        self.cost = inner.cost
 
     def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()

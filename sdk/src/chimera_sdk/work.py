@@ -9,6 +9,7 @@ from typing import Any
 
 from chimera_sdk.encoding import encoded_sorted
 from chimera_sdk.errors import Json, StaleLease
+from chimera_sdk.metering import Meter
 
 
 class Task:
@@ -48,7 +49,7 @@ class Work:
     """One lease, from its claim until the server has answered its result."""
 
     __slots__ = (
-        "_calls", "_ends_at", "_expires", "attempt", "beating", "lost", "note", "paused", "received", "refused", "resume",
+        "_calls", "_ends_at", "_expires", "attempt", "beating", "lost", "meter", "note", "paused", "received", "refused", "resume",
         "running", "said", "task", "token", "under_review",
     )  # fmt: skip
 
@@ -64,6 +65,7 @@ class Work:
         self.refused = False  # a result of this work was refused, and replaced by a failure
         self.note: Json | None = None  # progress that was not sent yet
         self.paused = False
+        self.meter = Meter()
         self.beating = False  # a heartbeat of its own is under way (HTTP)
         self._calls = 0
         self.received = time.monotonic()

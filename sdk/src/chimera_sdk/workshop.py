@@ -1,17 +1,19 @@
 """The works in hand: begun, lost, reported, and brought to an end at shutdown. It knows nothing of how they came."""
 
 import asyncio
+import contextlib
 import inspect
 import logging
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from chimera_sdk import outcome
 from chimera_sdk.client import AsyncClient, Client
 from chimera_sdk.context import Context
-from chimera_sdk.errors import Json, StaleLease, Stopped, UnderReview
-from chimera_sdk.lines import Line
+from chimera_sdk.errors import Json, OutOfMoney, ProblemError, StaleLease, Stopped, UnderReview
+from chimera_sdk.lines import Line, passes
 from chimera_sdk.threaded import ThreadContext
 from chimera_sdk.threads import Threads
 from chimera_sdk.work import Work
@@ -115,6 +117,8 @@ class Workshop:
 
     def settled(self, work: Work) -> None:
         """Nothing more is to be said about it."""
+        if work.meter.waits:
+            log.warning("%r: %s USD of its cost were not counted", work.task, work.meter.uncounted)
         if self.works.pop(work.token, None) is not None:
             self.changed.set()
 
@@ -159,16 +163,50 @@ class Workshop:
         if works := [work for work in self.works.values() if work.held]:
             self.line.beat(works)
 
-    def beaten(self, work: Work, said: Json) -> None:
-        """The answer to a heartbeat: {lease_expires_at, commands} or {error}."""
+    def beaten(self, work: Work, said: Json, cost: Decimal | None = None) -> None:
+        """The answer to a heartbeat, which may have told the work's cost: {lease_expires_at, commands}, of which a `reason`
+        says that the money is used up, or {error}."""
         if error := said.get("error"):
-            self.lose(work, StaleLease(detail=str(error.get("detail") or error.get("code"))))
+            self._not_beaten(work, error, cost)
             return
+        work.meter.answer(cost)
+        if said.get("reason"):
+            self.lose(work, OutOfMoney(said))
+            return
+        self._meter(work)
         work.renewed(said["lease_expires_at"], self.lease_seconds)
         commands = said.get("commands") or []
         work.paused = "pause" in commands
         if "stop" in commands:
             self.command("stop", work)
+
+    def _not_beaten(self, work: Work, error: Json, cost: Decimal | None) -> None:
+        code = str(error.get("code"))
+        if cost is not None and passes(code):
+            work.meter.answer(None)
+            log.warning("%r: its cost is not counted yet: %s", work.task, error.get("detail"))
+        elif cost is not None and code != "stale_lease":
+            work.meter.refuse(ProblemError(422, error))
+            log.error("%r: its cost was refused: %s: %s", work.task, code, error.get("detail"))
+            self.line.beat([work])  # its lease was not renewed
+        else:
+            self.lose(work, StaleLease(detail=str(error.get("detail") or code)))
+
+    def _meter(self, work: Work) -> None:
+        """Tell what presses of its cost."""
+        if work.held and work.meter.press():
+            self.line.beat([work])
+
+    async def _metered(self, work: Work) -> None:
+        """Until all that it has cost is counted. A lease that ends meanwhile is lost, which cancels this."""
+        meter = work.meter
+        meter.closing = True
+        while work.held and meter.waits:
+            meter.answered.clear()
+            self._meter(work)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.beat_seconds):
+                    await meter.answered.wait()
 
     def command(self, name: str, work: Work) -> None:
         if name == "stop":
@@ -189,6 +227,7 @@ class Workshop:
             self.settled(work)
             self.line.let_go(work)
             return
+        await self._metered(work)
         try:
             work.said = outcome.encoded(work, result)
         except (TypeError, ValueError) as error:
@@ -212,7 +251,8 @@ class Workshop:
 
     async def _outcome(self, work: Work) -> outcome.Result | None:
         """None when there is nothing to report: the lease is over, or a person decides."""
-        ctx = Context(work, self.note, self.api)
+        loop = asyncio.get_running_loop()
+        ctx = Context(work, self.note, lambda grown: loop.call_soon_threadsafe(self._meter, grown), self.api)
         try:
             answer = await self._handled(work, ctx)
             if work.under_review:

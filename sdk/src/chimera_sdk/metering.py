@@ -1,0 +1,84 @@
+"""What a lease has cost, as its handler says it, and how much of that Chimera has counted."""
+
+import asyncio
+import threading
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
+
+from chimera_sdk.encoding import amount_text
+from chimera_sdk.errors import ProblemError
+
+MILLIONTH = Decimal("0.000001")  # as finely as Chimera counts
+COST_USD_MAX = Decimal(1_000_000_000)  # as the API has it
+
+
+class Meter:
+    """`add` and `total` are for any thread, the rest for the event loop.
+
+    What is told is the whole sum, so that telling it again counts nothing twice. Chimera keeps as much ahead as the last report
+    added: a cost within that has time until the next beat, more than that `presses`.
+    """
+
+    def __init__(self) -> None:
+        self.counted = Decimal(0)  # by Chimera
+        self.asked = False  # a report is on its way
+        self.closing = False  # the work is done; its result waits for what is not counted
+        self.refusal: ProblemError | None = None  # its costs cannot be counted at all
+        self.pressing = asyncio.Event()
+        self.answered = asyncio.Event()
+        self._ahead = Decimal(0)
+        self._total = Decimal(0)
+        self._guard = threading.Lock()
+
+    def add(self, amount_usd: str | Decimal | int) -> None:
+        """Raises TypeError for a float, ValueError for what is no amount, or more than any budget."""
+        try:
+            amount = Decimal(amount_text(amount_usd))
+        except InvalidOperation:
+            raise ValueError(f"{amount_usd!r} is no amount in US dollars.") from None
+        with self._guard:
+            if not (amount.is_finite() and amount >= 0 and self._total + amount <= COST_USD_MAX):
+                raise ValueError(f"A cost is from zero to {COST_USD_MAX} US dollars in all, not {amount_usd!r}.")
+            self._total += amount
+
+    @property
+    def total(self) -> Decimal:
+        """Rounded up to a millionth."""
+        with self._guard:
+            return self._total.quantize(MILLIONTH, ROUND_CEILING)
+
+    @property
+    def uncounted(self) -> Decimal:
+        return self.total - self.counted
+
+    @property
+    def waits(self) -> bool:
+        """There is something to tell."""
+        return self.refusal is None and self.uncounted > 0
+
+    @property
+    def presses(self) -> bool:
+        """It cannot wait for the next beat."""
+        return self.waits and (self.closing or self.uncounted > self._ahead)
+
+    def press(self) -> bool:
+        """Whether it is to be told now: it presses, and nothing is on its way."""
+        if self.presses:
+            self.pressing.set()
+        return self.presses and not self.asked
+
+    def tell(self) -> Decimal | None:
+        """The sum, to be sent now; None when all of it is counted."""
+        self.pressing.clear()
+        self.asked = self.waits
+        return self.total if self.asked else None
+
+    def answer(self, cost: Decimal | None) -> None:
+        """Of a report of `cost`; None: it was not counted, and is told again."""
+        self.asked = False
+        if cost is not None and cost > self.counted:
+            self._ahead, self.counted = cost - self.counted, cost
+        self.answered.set()
+
+    def refuse(self, refusal: ProblemError) -> None:
+        self.refusal = refusal
+        self.answer(None)
