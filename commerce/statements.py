@@ -31,7 +31,8 @@ class Figures:
 
     `opening` is what was held or in review when the line's time began, from earlier days. The rest is about what was asked
     for since: asked = held + captured + released + voided + expired + denied, where held is what still is, in review too,
-    and released is what captures left over of their holds.
+    and released is what captures left over of their holds. `overshot` stands beside it: what metered leases have cost, by their
+    own word, beyond what was captured of them; no window counts it.
     """
 
     opening_count: int = 0
@@ -49,6 +50,8 @@ class Figures:
     expired_usd: Decimal = ZERO
     denied_count: int = 0
     denied_usd: Decimal = ZERO
+    overshot_count: int = 0
+    overshot_usd: Decimal = ZERO
 
     def __add__(self, other: "Figures") -> "Figures":
         return Figures(*(getattr(self, name) + getattr(other, name) for name in FIGURES))

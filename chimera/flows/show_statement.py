@@ -31,7 +31,9 @@ _ASKED = """
     coalesce(sum(t.amount_usd - t.captured_usd), 0),
     count(*) FILTER (WHERE t.status = 'voided'), coalesce(sum(t.amount_usd) FILTER (WHERE t.status = 'voided'), 0),
     count(*) FILTER (WHERE t.status = 'expired'), coalesce(sum(t.amount_usd) FILTER (WHERE t.status = 'expired'), 0),
-    count(*) FILTER (WHERE t.status = 'denied'), coalesce(sum(t.amount_usd) FILTER (WHERE t.status = 'denied'), 0)
+    count(*) FILTER (WHERE t.status = 'denied'), coalesce(sum(t.amount_usd) FILTER (WHERE t.status = 'denied'), 0),
+    count(*) FILTER (WHERE t.settled_at IS NOT NULL AND t.metered_usd > coalesce(t.captured_usd, 0)),
+    coalesce(sum(t.metered_usd - coalesce(t.captured_usd, 0)) FILTER (WHERE t.settled_at IS NOT NULL), 0)
 """
 
 

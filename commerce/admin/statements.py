@@ -32,6 +32,7 @@ MONEY = (
     ("voided", "Voided"),
     ("expired", "Expired"),
     ("denied", "Denied"),
+    ("overshot", "Overshot"),
 )
 
 

@@ -109,6 +109,7 @@ class TransactionAdmin(RowsAdmin):
                 ("Standing", self.status_shown(spend)),
                 ("Amount", show.usd(spend.amount_usd)),
                 ("Captured", show.usd(spend.captured_usd) if spend.captured_usd is not None else ""),
+                ("Metered", _metered(spend)),
                 ("Asset", spend.asset_symbol),
                 ("Payee", spend.payee),
                 ("Category", spend.category),
@@ -123,6 +124,15 @@ class TransactionAdmin(RowsAdmin):
                 ("Settled", show.moment(spend.settled_at) if spend.settled_at else ""),
             ],
         )
+
+
+def _metered(spend: Transaction) -> str:
+    """What its lease has cost, by its own word; and how much of that was spent beyond every limit."""
+    if spend.metered_usd is None:
+        return ""
+    over = spend.metered_usd - (spend.captured_usd or 0)
+    beyond = f", {show.usd(over)} of it beyond what could be held" if spend.settled_at and over > 0 else ""
+    return f"{show.usd(spend.metered_usd)}{beyond}"
 
 
 def _names(spend: Transaction) -> Names:

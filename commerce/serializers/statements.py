@@ -29,6 +29,10 @@ class FiguresShape(serializers.Serializer[Any]):
     expired_usd = MoneyField()
     denied_count = serializers.IntegerField()
     denied_usd = MoneyField()
+    overshot_count = serializers.IntegerField()
+    overshot_usd = MoneyField(
+        help_text="What metered leases have cost beyond what was captured; beside the sums, and in no window."
+    )
 
 
 class StatementLine(FiguresShape):

@@ -55,6 +55,10 @@ class TransactionShape(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=values(MoneyStatus))
     amount_usd = MoneyField()
     captured_usd = MoneyField(allow_null=True)
+    metered_usd = MoneyField(
+        allow_null=True,
+        help_text="Of a metered hold: what its lease has cost so far. What lies above `captured_usd` was counted nowhere.",
+    )
     asset_symbol = serializers.CharField()
     payee = serializers.CharField()
     category = serializers.CharField()

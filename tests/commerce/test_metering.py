@@ -199,3 +199,57 @@ def test_a_dry_run_meters_nothing(acme: Stage) -> None:
     claim = at_work(acme, execution_mode="dry_run")
     beat(acme.ada, claim, "0.20").refused(422, "dry_run")
     assert ledger(acme) == []
+
+
+def test_a_cost_that_comes_after_the_result_is_refused(acme: Stage) -> None:
+    acme.budget(day_usd="1")
+    claim = at_work(acme)
+    beat(acme.ada, claim, "0.20").ok()
+    acme.ada.finish(claim).ok()
+    beat(acme.ada, claim, "0.25").refused(409, "stale_lease")
+    assert ledger(acme) == [("captured", "0.40", "0.20", "0.20")]
+
+
+def test_results_in_bulk_capture_what_was_metered(acme: Stage) -> None:
+    acme.budget(day_usd="10")
+    claims = [at_work(acme) for _ in range(2)]
+    beat(acme.ada, claims[0], "0.20").ok()
+    said = {"status": "succeeded", "output_payload": {}, "confidence_score": 0.95}
+    results = [said | {"task": claim["task"]["id"], "lease_token": claim["lease_token"]} for claim in claims]
+    outcomes = acme.ada.post("claims/results", {"results": results}).ok()["outcomes"]
+    assert [outcome["status"] for outcome in outcomes] == ["completed", "completed"]
+    assert ledger(acme) == [("captured", "0.40", "0.20", "0.20")]
+    check_books(acme)
+
+
+def test_no_approval_is_asked_for_a_meter_however_far_it_goes(acme: Stage) -> None:
+    acme.budget(day_usd="20", approval_threshold_usd="1")
+    claim = at_work(acme)
+    for cost in ("0.60", "3", "7"):
+        assert beat(acme.ada, claim, cost).ok()["commands"] == []
+    assert ledger(acme) == [("held", "11.00", "7.00", None)]
+    acme.ada.spend(claim, "2").ok(202)
+
+
+def test_rules_are_asked_when_a_meter_begins(acme: Stage) -> None:
+    budget = acme.budget(day_usd="20")
+    acme.fay.put(f"budgets/{budget['id']}/rules", {"rules": {"categories": {"denied": ["metered"]}}}).ok()
+    claim = at_work(acme)
+    said = beat(acme.ada, claim, "0.20").ok()
+    assert (said["commands"], said["reason"]) == (["stop"], "category_denied")
+    assert [row[0] for row in ledger(acme)] == ["denied"]
+
+
+def test_the_ledger_shows_what_was_metered(acme: Stage) -> None:
+    acme.budget(day_usd="1")
+    claim = at_work(acme)
+    beat(acme.ada, claim, "0.30").ok()
+    beat(acme.ada, claim, "1.40").ok()
+    (row,) = acme.fay.get("transactions").ok()["results"]
+    assert (row["status"], row["amount_usd"], row["metered_usd"], row["captured_usd"]) == (
+        "captured",
+        "1.00",
+        "1.40",
+        "1.00",
+    )
+    assert row["category"] == "metered"

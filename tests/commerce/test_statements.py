@@ -75,8 +75,17 @@ class Life:
         if said.status == 201:
             with clock.held(clock.now() + timedelta(seconds=self.chance.choice([0, 30]))):
                 self._settle(who, claim, said["id"], amount)
+                if self.chance.random() < 0.5:
+                    self._meter(who, claim, [2, 9, 40])
         if who is self.acme.bob or self.chance.random() < 0.8:  # the rest stays open; Ada has room for it
             self.acme.otto.post(f"tasks/{claim['task']['id']}/cancel", {}).ok()
+
+    def _meter(self, who: Caller, claim: dict[str, Any], costs: list[int]) -> None:
+        """Up to more than the day has."""
+        for cost in costs:
+            body = {"lease_token": claim["lease_token"], "cost_usd": f"{cost}.000001"}
+            if who.post(f"tasks/{claim['task']['id']}/heartbeat", body).ok()["commands"]:
+                return
 
     def _settle(self, who: Caller, claim: dict[str, Any], hold: str, amount: str) -> None:
         shown = {"lease_token": claim["lease_token"]}
@@ -113,6 +122,10 @@ def ledger(acme: Stage, *keys: str) -> dict[tuple[str, ...], dict[str, Any]]:
             line["asked_usd"] += row.amount_usd
             line[f"{state}_count"] += 1
             line[f"{state}_usd"] += row.captured_usd if state == "captured" else row.amount_usd
+            over = (row.metered_usd or Decimal(0)) - (row.captured_usd or 0)
+            if row.settled_at and over > 0:
+                line["overshot_count"] += 1
+                line["overshot_usd"] += over
             if state == "captured":
                 line["released_usd"] += row.amount_usd - row.captured_usd
     return found
@@ -145,6 +158,7 @@ def test_sums_equal_the_ledger_however_they_are_grouped(acme: Stage, seed: int) 
         for key, line in seen.items():
             _equal(line, expected.get(key, {}))
         _equal(said["total"], ledger(acme)[()])
+        assert said["total"]["overshot_count"] > 0
         assert Decimal(said["total"]["opening_usd"]) == opening(acme, days()[0]) == 0
     for line in statement(acme.fay, group="day", **between())["lines"]:
         assert Decimal(line["opening_usd"]) == opening(acme, date.fromisoformat(line["day"]))

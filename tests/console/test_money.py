@@ -102,6 +102,17 @@ def test_the_statement_adds_up_and_offers_its_files(acme: Stage, fay: Desk, budg
     assert told.html.splitlines()[0].startswith("day,agent,agent_name,opening_count")
 
 
+def test_what_a_lease_has_cost_beyond_its_hold_is_said(acme: Stage, fay: Desk, budget: str) -> None:
+    claim = at_work(acme)
+    path, token = f"tasks/{claim['task']['id']}/heartbeat", {"lease_token": claim["lease_token"]}
+    assert acme.ada.post(path, token | {"cost_usd": "4.00"}).ok()["commands"] == ["stop"]
+    row = acme.fay.get("transactions").ok()["results"][0]
+    assert "$4.00, $1.50 of it beyond what could be held" in fay.get(NOUNS["transaction"].one(row["id"])).ok().text
+    page = fay.get(STATEMENTS, group=["day"]).ok()
+    assert "Overshot" in page.text
+    assert "$1.50" in page.text
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [({"from": "soon"}, "is no day"), ({"from": "2026-05-02", "to": "2026-05-01"}, "later than")],
