@@ -96,7 +96,10 @@ class HoldRebound(TransactionFact):
 
 
 class HoldCaptured(TransactionFact):
+    """`reason` is told where it was to be given back, and what it had cost by its meter was spent already."""
+
     type: ClassVar[str] = "commerce.transaction.captured"
+    reason: str = ""
 
 
 class HoldVoided(TransactionFact):

@@ -37,7 +37,7 @@ MONEY = Machine(
             AGENT,
             HUMAN,
             SYSTEM,
-            why="given back: by its agent, or its task was lost",
+            why="given back: by its agent, by hand, or its task was lost",
         ),
         edge(MoneyStatus.HELD, MoneyStatus.EXPIRED, SYSTEM, why="approved, but nobody claimed its task in time"),
         edge(MoneyStatus.REVIEW, MoneyStatus.HELD, HUMAN, why="approved: it waits for its task's next claim"),

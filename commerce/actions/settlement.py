@@ -38,6 +38,7 @@ def capture(*, transaction: Transaction, amount_usd: Decimal | None, by: Actor) 
     if transaction.status == MoneyStatus.CAPTURED:
         _check_repeated(transaction, amount)
         return
+    _check_not_ended(transaction)
     if transaction.status == MoneyStatus.HELD and not 0 < amount <= transaction.amount_usd:
         held = money_text(transaction.amount_usd)
         raise invalid(
@@ -59,17 +60,37 @@ def _check_repeated(transaction: Transaction, amount: Decimal) -> None:
         )
 
 
-def capture_metered(*, transaction: Transaction, by: Actor, metered_usd: Decimal | None = None) -> None:
+def _check_not_ended(transaction: Transaction) -> None:
+    """409 that says what became of it and what is possible now."""
+    match MoneyStatus(transaction.status):
+        case MoneyStatus.CAPTURED:
+            spent = money_text(transaction.captured_usd or transaction.amount_usd)
+            sentence = f"This hold was captured with {spent} USD already, and what is spent is not given back."
+        case MoneyStatus.VOIDED:
+            sentence = "This hold was voided, and its money is free again; authorise anew what is still needed."
+        case MoneyStatus.EXPIRED:
+            sentence = "This hold has expired, and its money is free again; authorise anew what is still needed."
+        case MoneyStatus.DENIED:
+            sentence = "This spend was denied, so nothing is held for it; its `denied_reason` says why."
+        case MoneyStatus.HELD | MoneyStatus.REVIEW:
+            return
+    raise conflict(sentence, code=f"transaction_{transaction.status}", status_now=str(transaction.status))
+
+
+def capture_metered(
+    *, transaction: Transaction, by: Actor, metered_usd: Decimal | None = None, reason: str = ""
+) -> None:
     """The end of a metered hold, however its lease ends: what it has cost is spent, only what was ahead of that is free again.
 
-    `metered_usd` may lie above the hold, as its last report; the row says so, and no more is captured than was held.
+    `metered_usd` may lie above the hold, as its last report; the row says so, and no more is captured than was held. `reason`
+    is why it ended when it was to be given back.
     """
     metered = transaction.metered_usd if metered_usd is None else metered_usd
     assert metered is not None
     captured = min(metered, transaction.amount_usd)
     _settle(transaction, MoneyStatus.CAPTURED, by, captured_usd=captured, metered_usd=metered)
     windows.capture(transaction.windows, held=transaction.amount_usd, captured=captured)
-    tell(HoldCaptured.about(transaction), by=by)
+    tell(HoldCaptured.about(transaction, reason=reason), by=by)
 
 
 def void(*, transaction: Transaction, reason: str, by: Actor) -> None:
@@ -80,8 +101,9 @@ def void(*, transaction: Transaction, reason: str, by: Actor) -> None:
     if transaction.status == MoneyStatus.VOIDED:
         return
     if transaction.metered_usd is not None and transaction.status == MoneyStatus.HELD:
-        capture_metered(transaction=transaction, by=by)
+        capture_metered(transaction=transaction, reason=reason, by=by)
         return
+    _check_not_ended(transaction)
     _settle(transaction, MoneyStatus.VOIDED, by)
     windows.release(transaction.windows, transaction.amount_usd)
     tell(HoldVoided.about(transaction, reason=reason), by=by)

@@ -1,7 +1,8 @@
-"""The ledger, newest first: what was asked for, and what became of it. Nothing in it is changed here."""
+"""The ledger, newest first: what was asked for, and what became of it. Finance voids a hold that is not to be spent."""
 
 from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -10,14 +11,17 @@ from django.utils.safestring import SafeString
 from chimera.flows.show_card import usage_of
 from chimera.flows.show_history import tell_of
 from chimera.flows.show_ledger import Names, name_transactions
+from chimera.flows.void_by_hand import VOIDERS, void_by_hand
+from chimera.kernel.actors import Actor
 from chimera.kernel.console import panels, show
 from chimera.kernel.console.panels import Panel
 from chimera.kernel.console.rows import RowsAdmin
 from chimera.kernel.console.site import site
+from chimera.kernel.console.verbs import Verb, VerbForm
 from chimera.kernel.eventlog import Event
 from commerce.admin.budgets import VIEWERS
 from commerce.models import Transaction
-from commerce.states import MoneyStatus
+from commerce.states import Keeper, MoneyStatus
 
 TONES = {
     MoneyStatus.HELD: "info",
@@ -28,12 +32,50 @@ TONES = {
     MoneyStatus.EXPIRED: "plain",
 }
 FACTS_SHOWN_MAX = 50
+KEPT_BY = {
+    Keeper.LEASE: "the lease of its task",
+    Keeper.CARD: "a review",
+    Keeper.RESUME: "the wait for its task's next claim",
+}
+
+
+class Voiding(VerbForm):
+    reason = forms.CharField(
+        max_length=500,  # as over the API
+        widget=forms.Textarea(attrs={"rows": 2, "placeholder": "Why must this not be spent?"}),
+        error_messages={"required": "Say why: it is kept with the money's history."},
+    )
+
+
+def _void(spend: Transaction, said: dict[str, Any], by: Actor) -> None:
+    void_by_hand(transaction_id=spend.pk, reason=said["reason"], by=by)
+
+
+def _may_be_voided(spend: Transaction) -> bool:
+    return spend.status == MoneyStatus.HELD and spend.keeper != Keeper.CARD
+
+
+VERBS = (
+    Verb(
+        name="void",
+        label="Void this hold",
+        past="voided the hold of",
+        roles=VOIDERS,
+        run=_void,
+        offered=_may_be_voided,
+        form=Voiding,
+        confirm="Void it",
+        tone="danger",
+        hint="Its money is free at once, and its agent can no longer spend it. What a meter has counted is spent already.",
+    ),
+)
 
 
 @admin.register(Transaction, site=site)
 class TransactionAdmin(RowsAdmin):
     nouns = "Transactions"
     viewers = VIEWERS
+    verbs = VERBS
     empty_sentence = "No agent has asked for money yet."
     quick_links: ClassVar = (
         ("All", {}),
@@ -85,6 +127,12 @@ class TransactionAdmin(RowsAdmin):
     def heading(self, row: Transaction) -> str:
         return f"{show.usd(row.amount_usd)} for {row.payee or row.category or 'an unnamed payee'}"
 
+    def banner(self, request: HttpRequest, spend: Transaction) -> tuple[str, str] | None:
+        """Why it cannot be voided here."""
+        if spend.keeper != Keeper.CARD:
+            return None
+        return "warn", "A review keeps this money: whoever decides it decides what becomes of the money."
+
     def panels(self, request: HttpRequest, spend: Transaction) -> list[Panel]:
         told = tell_of(list(Event.objects.filter(aggregate_id=spend.pk).order_by("xid", "seq")[:FACTS_SHOWN_MAX]))
         return [
@@ -114,7 +162,7 @@ class TransactionAdmin(RowsAdmin):
                 ("Payee", spend.payee),
                 ("Category", spend.category),
                 ("Purpose", spend.purpose),
-                ("Kept by", spend.keeper),
+                ("Kept by", KEPT_BY[Keeper(spend.keeper)] if spend.keeper else ""),
                 ("Task", self.link(request, "swarm.task", spend.task_id, names.task)),
                 ("Session", self.link(request, "swarm.swarmsession", spend.session_id, names.session)),
                 ("Agent", self.link(request, "swarm.agentprofile", spend.agent_id, names.agent)),

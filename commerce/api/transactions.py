@@ -3,13 +3,14 @@
 from typing import Any, ClassVar
 from uuid import UUID
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from chimera.flows.authorise_spend import SPENDERS, authorise_spend
 from chimera.flows.capture_spend import capture_spend
 from chimera.flows.show_transactions import show_denial, show_transaction, show_transactions
+from chimera.flows.void_by_hand import VOIDERS, void_by_hand
 from chimera.flows.void_spend import void_spend
 from chimera.kernel.http import problem
 from chimera.kernel.http.door import Door
@@ -19,9 +20,12 @@ from chimera.kernel.http.schema import page_of, paged
 from commerce.actions import Outcome, Purchase
 from commerce.api import caller
 from commerce.models import Transaction as TransactionRow
-from commerce.serializers import Capture, DeniedShape, NewTransaction, TransactionShape, Void
+from commerce.serializers import Capture, DeniedShape, NewTransaction, TransactionShape, Void, VoidByHand
 from commerce.states import MoneyStatus
 
+AGENTS_OR_PEOPLES = PolymorphicProxySerializer(
+    component_name="VoidRequest", serializers=[Void, VoidByHand], resource_type_field_name=None
+)
 STATUS_OF = {MoneyStatus.HELD: 201, MoneyStatus.REVIEW: 202}
 
 
@@ -77,18 +81,21 @@ class TransactionCapture(Door):
 
 
 class TransactionVoid(Door):
-    allow: ClassVar = {"POST": SPENDERS}
+    """An agent shows its lease, a person says why."""
 
-    @extend_schema(operation_id="transactions_void", request=Void, responses=TransactionShape)
+    allow: ClassVar = {"POST": SPENDERS | VOIDERS}
+
+    @extend_schema(operation_id="transactions_void", request=AGENTS_OR_PEOPLES, responses=TransactionShape)
     def post(self, request: Request, transaction_id: UUID) -> Response:
-        said = Void(data=request.data)
+        who = caller(request)
+        said = (VoidByHand if who.is_person else Void)(data=request.data)
         said.is_valid(raise_exception=True)
-        voided = void_spend(
-            transaction_id=transaction_id,
-            agent_id=caller(request).agent_id,
-            by=caller(request).actor,
-            **said.validated_data,
-        )
+        if who.is_person:
+            voided = void_by_hand(transaction_id=transaction_id, by=who.actor, **said.validated_data)
+        else:
+            voided = void_spend(
+                transaction_id=transaction_id, agent_id=who.agent_id, by=who.actor, **said.validated_data
+            )
         return Response(show_transaction(voided))
 
 

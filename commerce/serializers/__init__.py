@@ -19,7 +19,14 @@ from commerce.serializers.rules import (
     RulesShape,
 )
 from commerce.serializers.statements import FiguresShape, StatementLine, StatementShape
-from commerce.serializers.transactions import Capture, DeniedShape, NewTransaction, TransactionShape, Void
+from commerce.serializers.transactions import (
+    Capture,
+    DeniedShape,
+    NewTransaction,
+    TransactionShape,
+    Void,
+    VoidByHand,
+)
 
 __all__ = [
     "BudgetChange",
@@ -43,5 +50,6 @@ __all__ = [
     "TransactionShape",
     "UsageShape",
     "Void",
+    "VoidByHand",
     "WindowShape",
 ]

@@ -47,6 +47,12 @@ class Void(StrictSerializer):
     reason = TextField(max_length=500, required=False, allow_blank=True, default="")
 
 
+class VoidByHand(StrictSerializer):
+    """What people say: they hold no lease, and it is kept why."""
+
+    reason = TextField(max_length=500)
+
+
 class TransactionShape(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     task = serializers.UUIDField(source="task_id")

@@ -64,6 +64,8 @@ def rows(acme: Stage, scene: Scene) -> dict[str, str]:
     schedule = acme.otto.post(f"campaigns/{scene.campaign}/schedules", night | {"task": template}).ok(201)
     with acme.bound():
         budget = BudgetConfig.objects.get(scope="tenant").pk
+    (claim,) = acme.ada.claim()
+    acme.ada.spend(claim, "0.02").ok(201)
     raised = {"window": "month", "amount_usd": "1", "reason": "high water", "expires_at": tomorrow()}
     increase = acme.fay.post(f"budgets/{budget}/increases", raised).ok(201)
     with acme.bound():
@@ -80,7 +82,7 @@ def rows(acme: Stage, scene: Scene) -> dict[str, str]:
             "memory": MemoryRecord.objects.first().pk,
             "budget": budget,
             "increase": increase["id"],
-            "transaction": Transaction.objects.first().pk,
+            "transaction": Transaction.objects.get(status="held", keeper="lease").pk,
             "event": Event.objects.order_by("-pk").first().pk,
             "parked": parked().pk,
             "member": Membership.objects.first().pk,

@@ -42,7 +42,7 @@ NOUNS = {
     "memory": _noun("memory/memoryrecord", "otto anna boss", "forget", "otto boss"),
     "budget": _noun("commerce/budgetconfig", "fay anna boss", "change raise", "fay boss"),
     "increase": _noun("commerce/limitincrease", "fay anna boss", "revoke", "fay boss"),
-    "transaction": _noun("commerce/transaction", "fay anna boss"),
+    "transaction": _noun("commerce/transaction", "fay anna boss", "void", "fay boss"),
     "event": _noun("kernel/event", "otto anna boss"),
     "parked": _noun("kernel/parkedevent", "otto anna boss", "retry", "otto boss"),
     "member": _noun("swarm/membership", "anna boss"),

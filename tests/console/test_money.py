@@ -16,7 +16,7 @@ from tests.commerce.books import at_work
 from tests.console.desk import Desk
 from tests.console.places import NOUNS
 
-BUDGET, INCREASE = NOUNS["budget"], NOUNS["increase"]
+BUDGET, INCREASE, TRANSACTION = NOUNS["budget"], NOUNS["increase"], NOUNS["transaction"]
 STATEMENTS = "/admin/commerce/statement/"
 
 
@@ -88,6 +88,36 @@ def test_a_raise_that_cannot_be_keeps_the_form_open(fay: Desk, budget: str, chan
 def test_a_limit_that_is_none_cannot_be_raised(fay: Desk, budget: str) -> None:
     said = {"window": "total", "amount_usd": "4", "hours": "4", "reason": "high water"}
     assert "This budget has no total limit" in fay.post(BUDGET.one(budget, "raise"), **said).ok().text
+
+
+def test_finance_voids_a_hold_with_a_reason(acme: Stage, fay: Desk) -> None:
+    acme.budget(day_usd="10")
+    hold = acme.ada.spend(at_work(acme), "2.50", purpose="a picture of the ferry").ok(201)
+    page = fay.get(TRANSACTION.one(hold["id"])).ok()
+    assert page.buttons == {"void"}
+    assert "a picture of the ferry" in page.text
+    assert "the lease of its task" in page.text
+    silent = fay.post(TRANSACTION.one(hold["id"], "void"), reason=" ")
+    assert silent.status == 422
+    assert "Say why: it is kept with the money's history." in silent.text
+    after = fay.post(TRANSACTION.one(hold["id"], "void"), reason="The ferry is cancelled.").ok()
+    assert "fay@acme voided the hold of" in after.text
+    assert "The ferry is cancelled." in after.text
+    assert after.buttons == set()
+    assert "a picture of the ferry" in fay.get(TRANSACTION.list).ok().text
+
+
+def test_what_a_card_keeps_says_so_and_offers_nothing(acme: Stage, fay: Desk) -> None:
+    acme.budget(day_usd="20", approval_threshold_usd="5")
+    claim = at_work(acme)
+    small = acme.ada.spend(claim, "1").ok(201)
+    card = acme.ada.spend(claim, "8").ok(202)["review"]
+    page = fay.get(TRANSACTION.one(small["id"])).ok()
+    assert page.buttons == set()
+    assert "A review keeps this money" in page.text
+    assert f"/admin/safety/reviewcard/{card}/" in page.html
+    refused = fay.post(TRANSACTION.one(small["id"], "void"), reason="The ferry is cancelled.").ok()
+    assert f"Review {card} keeps this money" in refused.text
 
 
 def test_the_statement_adds_up_and_offers_its_files(acme: Stage, fay: Desk, budget: str) -> None:

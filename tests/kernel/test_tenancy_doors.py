@@ -52,6 +52,8 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "POST memories/<uuid:memory_id>/supersede": lambda w: MEMORY,
     "POST memories/<uuid:memory_id>/forget": lambda w: {"reason": "wrong"},
 }
+# What people say where agents say something else.
+PEOPLES_BODIES = {"POST transactions/<uuid:transaction_id>/void": {"reason": "wrong"}}
 # Lists that name what they are about only when they are asked to.
 ASKED = {"statements": {"group": "campaign,agent"}}
 # Bodies that name what is others', for doors that make or do something; each must be refused. None: nothing can be named.
@@ -131,7 +133,9 @@ def call(caller: Caller, method: str, route: str, world: World) -> Said:
     for name, value in world.ids.items():
         path = path.replace(f"<uuid:{name}>", value)
     assert "<" not in path, f"{route} has a place that this test cannot fill"
-    body = BODIES.get(f"{method} {route}", lambda w: {})(world)
+    door = f"{method} {route}"
+    is_person = caller.secret.startswith("chp_")
+    body = PEOPLES_BODIES[door] if is_person and door in PEOPLES_BODIES else BODIES.get(door, lambda w: {})(world)
     match method:
         case "GET":
             return caller.get(path)

@@ -1,0 +1,97 @@
+"""Voiding by hand while its agent does something with the same hold: one of them is first, and the other is told what became of it."""
+
+from typing import Any
+
+import pytest
+
+from chimera.flows import authorise_spend, capture_spend, void_by_hand
+from commerce import actions as commerce
+from commerce.actions import settlement
+from commerce.models import Transaction
+from tests.cast import Caller, Said, Stage
+from tests.commerce.books import at_work, check_books, spent
+from tests.races.threads import Hold, InBackground, held_after, wait_for_waiters
+
+TASKS_LOCK = "swarm_task"
+
+
+def voided(stage: Stage, held: Said) -> Said:
+    return Caller(stage.fay.secret).post(f"transactions/{held['id']}/void", {"reason": "not needed"})
+
+
+def captured(stage: Stage, claim: dict[str, Any], held: Said) -> Said:
+    body = {"lease_token": claim["lease_token"]}
+    return Caller(stage.ada.secret).post(f"transactions/{held['id']}/capture", body)
+
+
+def test_the_agent_that_captures_first_has_spent_it(acme: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    budget = acme.budget(day_usd="10")
+    claim = at_work(acme)
+    held = acme.ada.spend(claim, "1").ok(201)
+    with held_after(monkeypatch, capture_spend, "locked_for_lease") as hold:
+        first = InBackground(lambda: captured(acme, claim, held))
+        hold.wait_reached()
+        second = InBackground(lambda: voided(acme, held))
+        wait_for_waiters(asking=TASKS_LOCK)
+    first.answer().ok()
+    second.answer().refused(409, "transaction_captured")
+    assert spent(acme, budget) == ("0.00", "1.00", "9.00")
+    check_books(acme)
+
+
+def test_the_person_who_voids_first_has_freed_it(acme: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    budget = acme.budget(day_usd="10")
+    claim = at_work(acme)
+    held = acme.ada.spend(claim, "1").ok(201)
+    with held_after(monkeypatch, void_by_hand.tasks, "lock_all") as hold:
+        first = InBackground(lambda: voided(acme, held))
+        hold.wait_reached()
+        second = InBackground(lambda: captured(acme, claim, held))
+        wait_for_waiters(asking=TASKS_LOCK)
+    first.answer().ok()
+    second.answer().refused(409, "transaction_voided")
+    assert spent(acme, budget) == ("0.00", "0.00", "10.00")
+    check_books(acme)
+
+
+def test_a_card_that_opens_meanwhile_keeps_the_hold(acme: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    acme.budget(day_usd="20", approval_threshold_usd="5")
+    claim = at_work(acme)
+    small = acme.ada.spend(claim, "1").ok(201)
+    with held_after(monkeypatch, authorise_spend.tasks, "lock") as hold:
+        first = InBackground(lambda: Caller(acme.ada.secret).spend(claim, "8"))
+        hold.wait_reached()
+        second = InBackground(lambda: voided(acme, small))
+        wait_for_waiters(asking=TASKS_LOCK)
+    card = first.answer().ok(202)["review"]
+    assert second.answer().refused(409, "kept_by_card")["review"] == card
+    check_books(acme)
+
+
+def test_control_without_its_locks_the_void_believes_a_hold_that_has_been_spent(
+    acme: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the compare-and-set stands then, and cannot say what became of it."""
+    acme.budget(day_usd="10")
+    claim = at_work(acme)
+    held = acme.ada.spend(claim, "1").ok(201)
+    hold, calls, believed = Hold(), list[int](), list[str]()
+
+    def unlocked(rows: Any) -> list[Transaction]:
+        calls.append(1)
+        if len(calls) > 1:
+            return settlement.locked(rows)
+        found = list(rows)
+        hold.stay()
+        believed.extend(row.status for row in found)
+        return found
+
+    monkeypatch.setattr(void_by_hand.tasks, "lock_all", lambda task_ids: [])
+    monkeypatch.setattr(commerce, "locked", unlocked)
+    late = InBackground(lambda: voided(acme, held))
+    hold.wait_reached()
+    captured(acme, claim, held).ok()
+    hold.release()
+    late.answer().refused(409, "stale")
+    assert believed == ["held"]
+    check_books(acme)
