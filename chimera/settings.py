@@ -204,6 +204,7 @@ LEASE = timedelta(
 ATTEMPTS_MAX = 3  # tries of one task before a person looks at it
 PAYLOAD_BYTES_MAX = 256 * 1024  # a task carries instructions, not files
 BATCH_MAX = 500  # tasks or results in one call: one transaction of well under a second
+TASK_DEPTH_MAX = 64  # from a root to what is lowest below it: a spend looks at the budgets of all of them
 DEPENDENCIES_MAX = 20_000  # waits of one task for another that one call makes: a join of ten thousand in a few seconds
 DEPENDENCIES_SHOWN_MAX = 1_000  # ids of them that a task shows; as many as one may name
 PAGE_MAX = 100  # rows of one page
@@ -238,6 +239,9 @@ PROGRESS_FLUSH_SECONDS = 5
 CONFIDENCE_PASS = env.ratio("CHIMERA_CONFIDENCE_PASS", "0.90")
 CONFIDENCE_REVIEW = env.ratio("CHIMERA_CONFIDENCE_REVIEW", "0.70")
 ASSETS = env.words("CHIMERA_ASSETS", "USD,USDC")
+ALLOTMENTS_MAX = (
+    10_000  # open tasks below one task that have budgets carved out of its own, and are added up for another
+)
 AMOUNT_USD_MAX = Decimal("1000000000")  # a typing error, not a purchase
 
 # --- Memory

@@ -121,6 +121,7 @@ class BudgetLimits(Fact):
     month_usd: Money | None
     total_usd: Money | None
     approval_threshold_usd: Money | None
+    is_carved: bool = False
 
     @classmethod
     def about(cls, budget: Any, **more: Any) -> Self:
@@ -137,6 +138,7 @@ class BudgetLimits(Fact):
             month_usd=budget.month_usd,
             total_usd=budget.total_usd,
             approval_threshold_usd=budget.approval_threshold_usd,
+            is_carved=budget.is_carved,
             **more,
         )
 

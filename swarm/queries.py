@@ -1,7 +1,7 @@
 """What can be asked about the swarm. Every QuerySet here is bound to the tenant by row-level security."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
@@ -213,6 +213,30 @@ def above(task_ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
     for asked, task_id in prepared.ask(_ABOVE, {"tasks": list(task_ids)}) if task_ids else ():
         found[asked].append(task_id)
     return found
+
+
+# By index, as `_BELOW`. What lies below an open task with a budget of its own is in that budget already.
+_ALLOTTED = """
+    WITH RECURSIVE below (id, allotted) AS (
+        SELECT %(task)s::uuid, false
+        UNION
+        SELECT next.id, next.allotted FROM below CROSS JOIN LATERAL (
+            SELECT id, budget_usd IS NOT NULL AND status = ANY(%(open)s::text[]) AS allotted
+            FROM swarm_task WHERE parent_task_id = below.id AND id IS DISTINCT FROM %(without)s::uuid OFFSET 0
+        ) next WHERE NOT below.allotted
+    )
+    SELECT id FROM below WHERE allotted AND NOT id = ANY(%(besides)s::uuid[]) LIMIT %(most)s::int
+"""
+
+
+def allotted_below(task_id: UUID, *, besides: Collection[UUID], without: UUID | None, most: int) -> list[UUID]:
+    """The open tasks with a budget of their own that are nearest below a task, each on its branch; up to `most`.
+
+    `besides` are not told, and `without` neither, nor what is below that one.
+    """
+    open_ = [str(status) for status in TASK_OPEN]
+    asked: dict[str, Any] = {"task": task_id, "besides": list(besides), "without": without, "open": open_, "most": most}
+    return [row[0] for row in prepared.ask(_ALLOTTED, asked)]
 
 
 # Hops from one session to the next in the index `task_open`, however many tasks each has.

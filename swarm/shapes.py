@@ -14,6 +14,7 @@ from django.db.models import Func, IntegerField, TextField
 from django.db.models.functions import Cast
 
 from chimera.kernel import prepared
+from chimera.kernel.http.parsing import money_text
 from chimera.kernel.prepared import Asked, Row
 from swarm import queries
 from swarm.actions import progress
@@ -181,6 +182,7 @@ def _shape(row: Task, around: Around) -> dict[str, Any]:
         "deadline_at": _moment(row.deadline_at),
         "concurrency_key": row.concurrency_key,
         "judged": row.judged,
+        "budget_usd": None if row.budget_usd is None else money_text(row.budget_usd),
         "input_payload": row.input_payload,
         "risk_tier": row.risk_tier,
         "state_version": row.version,

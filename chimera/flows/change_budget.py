@@ -1,7 +1,7 @@
 """Change a budget, its open windows, and the state_version of its campaign or session, at once.
 
-Locks: the campaign or the session, then the budget, then its windows by id. A spend that is being decided has
-locked the windows; it passes before, or meets the new limits. Dies anywhere: nothing, or all of it.
+Locks: the campaign or the session, or the task for which it was carved; then the budget, then its windows by id. A spend that
+is being decided has locked the windows; it passes before, or meets the new limits. Dies anywhere: nothing, or all of it.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from chimera.kernel.actors import Actor
 from commerce.actions import budgets
 from commerce.models import BudgetConfig
 from commerce.states import Scope
-from swarm.actions import campaigns, sessions
+from swarm.actions import campaigns, sessions, tasks
 
 
 def change_budget(*, budget_id: UUID, changes: dict[str, Any], expected_version: int | None, by: Actor) -> BudgetConfig:
@@ -27,4 +27,8 @@ def change_budget(*, budget_id: UUID, changes: dict[str, Any], expected_version:
         campaigns.bump(campaign_id=seen.scope_id, reason="budget", by=by)
     if seen.scope == Scope.SESSION and seen.scope_id:
         sessions.bump(session_id=seen.scope_id, reason="budget", by=by)
-    return budgets.change(budget_id=budget_id, changes=changes, expected_version=expected_version, by=by)
+    task = tasks.lock(seen.scope_id) if seen.is_carved and seen.scope_id and "total_usd" in changes else None
+    changed = budgets.change(budget_id=budget_id, changes=changes, expected_version=expected_version, by=by)
+    if task and changed.total_usd is not None:
+        tasks.allot(task=task, budget_usd=changed.total_usd)
+    return changed

@@ -1,18 +1,20 @@
 """Create tasks; a manual one is BLOCKED with a card before anybody can claim it.
 
-Locks: campaign's and session's rows through the session (FOR SHARE), then nothing: the tasks are new.
+Locks: campaign's and session's rows through the session (FOR SHARE), then nothing: the tasks are new. For budgets that are
+carved for them: the windows of what is above them, by id (carve_budgets).
 Dies anywhere: all of it or nothing; the client repeats with the same Idempotency-Key.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
+from chimera.flows.carve_budgets import carve_budgets
 from chimera.kernel import prepared
 from chimera.kernel.actors import SYSTEM, Actor
 from safety import actions as safety
 from safety.models import CardKind
 from swarm import shapes
-from swarm.actions import creating, sessions, tasks
+from swarm.actions import creating, references, sessions, tasks
 from swarm.actions.creating import NewTask
 from swarm.models import Task
 from swarm.models.task import ExecutionMode
@@ -20,6 +22,7 @@ from swarm.models.task import ExecutionMode
 
 def create_tasks(*, new: Sequence[NewTask], by: Actor) -> list[Task]:
     """All or none. Tasks of several sessions are locked in the order of the sessions' ids."""
+    references.check_depth({n.parent_task_id for n in new if n.parent_task_id})
     created: dict[int, Task] = {}
     for session_id in sorted({n.session_id for n in new}):
         session = sessions.lock_for_tasks(session_id, by=by)
@@ -29,6 +32,7 @@ def create_tasks(*, new: Sequence[NewTask], by: Actor) -> list[Task]:
     for task in created.values():
         if task.execution_mode == ExecutionMode.MANUAL:
             wait_for_a_person(task)
+    carve_budgets(list(created.values()), by=by)
     return [created[number] for number in range(len(new))]
 
 

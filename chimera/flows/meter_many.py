@@ -15,8 +15,8 @@ from uuid import UUID
 import structlog
 from django.db import DatabaseError, transaction
 
-from chimera.flows.authorise_spend import place_of
 from chimera.flows.meter_lease import Beaten, meter_lease
+from chimera.flows.placing import places_of
 from chimera.flows.read_usage import tenant_time_zone
 from chimera.flows.spend_many import AT_ONCE_MAX
 from chimera.kernel import tenancy
@@ -73,7 +73,7 @@ def _lock(costs: Sequence[Cost]) -> None:
     """All tasks by id, then all windows by id. What each locks again afterwards is ours already."""
     locked = {task.pk: task for task in tasks.lock_all({one.task_id for one in costs})}
     tasks.read_sessions(locked.values())
-    places = [place_of(locked[one.task_id], one.agent_id) for one in costs if one.task_id in locked]
+    places = places_of([(locked[one.task_id], one.agent_id) for one in costs if one.task_id in locked])
     commerce.lock_ahead(places, settling=commerce.metered_of(locked), time_zone=tenant_time_zone())
 
 

@@ -65,6 +65,9 @@ def change(*, budget_id: UUID, changes: dict[str, Any], expected_version: int | 
     fresh = differences(budget, changes)
     if not fresh:
         return budget
+    if budget.is_carved and fresh.get("total_usd", budget.total_usd) is None:
+        detail = "This budget was carved for its task, and is nothing without `total_usd`; set another total."
+        raise invalid(detail, field_name="total_usd", code="carved_needs_total")
     before = {name: _plain(getattr(budget, name)) for name in fresh}
     at = clock.now()
     BudgetConfig.objects.filter(pk=budget.pk).update(version=F("version") + 1, updated_at=at, **fresh)

@@ -75,13 +75,13 @@ def decide(books: Books, purchase: Purchase, at: datetime) -> Verdict:
 
 
 def standing_of(budgets: Sequence[BudgetConfig]) -> Refusal | None:
-    """Refusals that have nothing to do with the amount."""
-    if not budgets:
+    """Refusals that have nothing to do with the amount. A carved budget is no leave to spend, and stands for no other."""
+    if all(budget.is_carved for budget in budgets):
         return refused(
             DeniedCode.NO_BUDGET,
             "No budget applies to this task, and without one nothing may be spent; ask finance for one.",
         )
-    served = {(budget.scope, budget.scope_id) for budget in budgets if budget.is_active}
+    served = {(budget.scope, budget.scope_id) for budget in budgets if budget.is_active and not budget.is_carved}
     for budget in budgets:
         if not budget.is_active and (budget.scope, budget.scope_id) not in served:
             return refused(

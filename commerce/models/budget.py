@@ -19,6 +19,7 @@ class BudgetConfig(Versioned, TenantOwned):
     """Limits for everything inside a scope. A limit of null is no limit; several budgets may apply, and all
     must permit.
 
+    A carved one was made with its task, by whoever made that: a part of what is above it, and no leave to spend.
     Its days and months are those of the tenant's time zone. Above `approval_threshold_usd` a person decides.
     """
 
@@ -35,6 +36,7 @@ class BudgetConfig(Versioned, TenantOwned):
     total_usd = usd_or_none(blank=True)
     approval_threshold_usd = usd_or_none(blank=True)
     raised_until = models.DateTimeField(null=True, editable=False)  # no increase of its limits acts later than this
+    is_carved = models.BooleanField(default=False, editable=False)  # by whoever made its task: it only narrows
     rules_version = models.PositiveIntegerField(default=0, editable=False)  # of the BudgetRules that act; 0: none
     created_by = models.CharField(max_length=120, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)
@@ -52,6 +54,14 @@ class BudgetConfig(Versioned, TenantOwned):
                 | (~Q(scope=Scope.TENANT.value) & Q(scope_id__isnull=False)),
             ),
             models.CheckConstraint(name="budget_currency", condition=Q(currency__in=[c.value for c in Currency])),
+            models.CheckConstraint(
+                name="budget_carved_for_a_task",
+                condition=Q(is_carved=False)
+                | Q(scope=Scope.TASK.value, total_usd__isnull=False, currency=Currency.USD.value),
+            ),
+            models.UniqueConstraint(
+                fields=["tenant_id", "scope_id"], condition=Q(is_carved=True), name="budget_carved_once"
+            ),
             models.CheckConstraint(name="budget_limits", condition=not_negative(*LIMITS)),
         ]
         indexes = [models.Index(fields=["tenant_id", "scope", "scope_id"], name="budget_by_scope")]

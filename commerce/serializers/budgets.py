@@ -58,6 +58,9 @@ class BudgetShape(serializers.Serializer[Any]):
     month_usd = MoneyField(allow_null=True)
     total_usd = MoneyField(allow_null=True)
     approval_threshold_usd = MoneyField(allow_null=True)
+    is_carved = serializers.BooleanField(
+        help_text="Made with its task, by whoever made that: it narrows what others permit, and permits nothing itself."
+    )
     version = serializers.IntegerField()
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()

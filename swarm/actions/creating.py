@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -44,12 +45,14 @@ class NewTask:
     execution_mode: str = "auto"
     concurrency_key: str = ""
     judged: bool = False
+    budget_usd: Decimal | None = None
 
     @property
     def is_plain(self) -> bool:
         """Whether nothing about it needs a look at the database, but for its session."""
         refers = self.parent_task_id or self.depends_on or self.depends_on_children_of or self.external_id
-        return not (refers or self.not_before or self.deadline_at or self.execution_mode == ExecutionMode.MANUAL)
+        timed = self.not_before or self.deadline_at
+        return not (refers or timed or self.budget_usd or self.execution_mode == ExecutionMode.MANUAL)
 
 
 def create(*, session: SwarmSession, tasks: Sequence[NewTask], by: Actor) -> list[Task]:
@@ -101,6 +104,7 @@ def row(new: NewTask, by: Actor) -> Task:
         execution_mode=new.execution_mode,
         concurrency_key=new.concurrency_key,
         judged=new.judged,
+        budget_usd=new.budget_usd,
         created_by=str(by),
         created_at=clock.now(),
     )
@@ -131,6 +135,7 @@ _FIELDS = {
     "execution_mode": "text",
     "concurrency_key": "text",
     "judged": "boolean",
+    "budget_usd": "numeric",
     "created_by": "text",
     "created_at": "timestamptz",
 }
@@ -156,6 +161,7 @@ _INSERT = f"""
 def _said(one: Task, awaits: int) -> dict[str, Any]:
     """The row as JSON; what is text already goes as it is."""
     said = {name: getattr(one, name) for name in _FIELDS}
+    said["budget_usd"] = str(one.budget_usd) if one.budget_usd else None
     for name in ("not_before", "deadline_at", "created_at"):
         said[name] = said[name].isoformat() if said[name] else None
     ours = {name: str(value) if (value := getattr(one, name)) else None for name in _REFERS}

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.conf import settings
 
 from chimera.kernel.errors import conflict, invalid
+from swarm import queries
 from swarm.models import ExternalId, SwarmSession, Task
 from swarm.states import TaskStatus
 
@@ -32,6 +33,18 @@ def awaited(session: SwarmSession, new: "Sequence[NewTask]") -> list[list[UUID]]
         )
         raise invalid(detail, field_name="depends_on_children_of", code="too_many_dependencies")
     return found
+
+
+def check_depth(parents: Collection[UUID]) -> None:
+    """422 where a child of one of these would lie too deep below its root."""
+    found = queries.above(sorted(parents))
+    for parent in parents:
+        if (depth := len(found.get(parent, ())) + 2) > settings.TASK_DEPTH_MAX:
+            detail = (
+                f"A child of {parent} would be the {depth}th from its root, and a tree of tasks is at most "
+                f"{settings.TASK_DEPTH_MAX} deep; give it a parent further up, or begin a new tree."
+            )
+            raise invalid(detail, field_name="parent_task", code="tree_too_deep")
 
 
 def _children(parent: UUID) -> list[UUID]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from random import random
 from typing import Any
 from uuid import UUID
@@ -211,6 +212,11 @@ def retry_all(retried: Sequence[Task], *, by: Actor) -> None:
         again: dict[str, Any] = {"completed_at": None, "attempt_count": 0, "error": None, "resume": None}
         TASK.advance_each(group, to=target, queued_at=queued_at, **again)
     tell(*(TaskRequeued.about(task, code="retried", reason=f"retried by {by.name}") for task in retried), by=by)
+
+
+def allot(*, task: Task, budget_usd: Decimal) -> None:
+    """What its carved budget says from now on; the task is locked, and the budget tells of it."""
+    Task.objects.filter(pk=task.pk).update(budget_usd=budget_usd)
 
 
 def never_started(task: Task) -> bool:

@@ -56,6 +56,8 @@ class Task(Versioned, TenantOwned):
     risk_tier = models.PositiveSmallIntegerField(default=2)
     execution_mode = models.CharField(max_length=8, choices=ExecutionMode.choices, default=ExecutionMode.AUTO)
     judged = models.BooleanField(default=False)  # its result waits for a judge's score
+    # What it and those below it may spend at most, carved out of what is above it: a budget says and keeps it.
+    budget_usd = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True)
 
     status = models.CharField(
         max_length=16, choices=[(s.value, s.value) for s in TaskStatus], default=TaskStatus.PENDING
@@ -99,6 +101,9 @@ class Task(Versioned, TenantOwned):
             ),
             models.CheckConstraint(name="task_priority", condition=Q(priority__lte=100)),
             models.CheckConstraint(name="task_risk_tier", condition=Q(risk_tier__gte=1, risk_tier__lte=3)),
+            models.CheckConstraint(
+                name="task_budget", condition=Q(budget_usd__isnull=True) | Q(budget_usd__gte=0, budget_usd__lte=10**13)
+            ),
             models.CheckConstraint(name="task_attempts", condition=Q(max_attempts__gte=1, max_attempts__lte=20)),
             models.CheckConstraint(
                 name="task_end_iff_ended",

@@ -20,7 +20,15 @@ from swarm.serializers.tasks import NewTaskShape
 Fits = Callable[[Any], bool]
 _ID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 # What a plain task has none of (`NewTask.is_plain`).
-_NONE_OF = ("external_id", "parent_task", "depends_on", "depends_on_children_of", "not_before", "deadline_at")
+_NONE_OF = (
+    "external_id",
+    "parent_task",
+    "depends_on",
+    "depends_on_children_of",
+    "not_before",
+    "deadline_at",
+    "budget_usd",
+)
 
 
 def read_plain(said: Any) -> NewTask | None:

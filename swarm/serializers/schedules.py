@@ -24,7 +24,7 @@ _ZONE_HELP = "IANA; the tenant's unless told. Kept: a later change of the tenant
 
 
 class ScheduledTask(NewTaskShape):
-    """A new task without what can be said only of one: its session, relations, external id and fixed times."""
+    """A new task without what can be said only of one: its session, relations, external id, fixed times and budget."""
 
     session = None
     external_id = None
@@ -33,6 +33,7 @@ class ScheduledTask(NewTaskShape):
     depends_on_children_of = None
     not_before = None
     deadline_at = None
+    budget_usd = None
     deadline_seconds = StrictIntegerField(
         min_value=1, max_value=31_536_000, required=False, allow_null=True, default=None, help_text="From its creation."
     )

@@ -8,6 +8,7 @@ from rest_framework import serializers
 from chimera.kernel.http.parsing import (
     JSONField,
     MomentField,
+    MoneyField,
     ScoreField,
     StrictBooleanField,
     StrictIntegerField,
@@ -59,6 +60,16 @@ class NewTaskShape(StrictSerializer):
         ),
     )
     judged = StrictBooleanField(required=False, default=False, help_text="Its result waits for a judge's score.")
+    budget_usd = MoneyField(
+        positive=True,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text=(
+            "What it and all tasks below it may spend at most, carved out of what the tasks above it have left. It only narrows:"
+            " without a budget of finance's nothing may be spent."
+        ),
+    )
 
 
 class NewTasks(StrictSerializer):
@@ -134,6 +145,7 @@ class TaskShape(serializers.Serializer[Any]):
     deadline_at = serializers.DateTimeField(allow_null=True)
     concurrency_key = serializers.CharField()
     judged = serializers.BooleanField()
+    budget_usd = MoneyField(allow_null=True, help_text="The total of the budget that was carved for it.")
     input_payload = serializers.DictField()
     risk_tier = serializers.IntegerField()
     state_version = serializers.IntegerField(source="version")
