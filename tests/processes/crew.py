@@ -27,6 +27,7 @@ class Crew:
         self.go = house.folder / "go"
         self._effects, self._answers = house.folder / "effects", house.folder / "answers"
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.keys: dict[str, str] = {}
         self.session: str = acme.session()["id"]
 
     # ------------------------------------------------------------------ agents
@@ -36,6 +37,7 @@ class Crew:
             _, key = agents.register(
                 name=name, role="worker", capabilities=[], tools_config={}, max_slots=slots, by=SYSTEM
             )
+        self.keys[name] = key
         told = {
             "NAME": name,
             "TRANSPORT": transport,

@@ -1,7 +1,8 @@
 """An agent of the SDK in a process of its own: `python -m tests.processes.sdk_agent`. Nothing of Django is imported here.
 
-Its effect on the world is a line in EFFECTS for each attempt: task, attempt, NAME. A task that `waits` ends when the file GO
-is there; a `stubborn` one then hands its result in itself, whatever became of its lease, and ANSWERS tells what was answered.
+Its effect on the world is a line in EFFECTS for each attempt: task, attempt, NAME. A task may hold what it `spends` and say what
+it `costs`. One that `waits` ends when the file GO is there; a `stubborn` one then hands its result in itself, whatever became of its
+lease, and ANSWERS tells what was answered.
 """
 
 import os
@@ -18,6 +19,10 @@ NAME, GO = os.environ["NAME"], Path(os.environ["GO"])
 @agent.task("research")
 def research(task: Any, ctx: Any) -> Any:
     write("EFFECTS", task.id, str(ctx.attempt), NAME)
+    if amount := task.input.get("spends"):
+        ctx.spend(amount, payee="render.example").hold()
+    if amount := task.input.get("costs"):
+        ctx.cost(amount)
     while task.input.get("waits") and not GO.exists():
         time.sleep(0.02)  # the other end of this is a file
     if task.input.get("stubborn"):
