@@ -12,12 +12,16 @@ from chimera.kernel import serving  # noqa: E402  (needs a Django that is set up
 from chimera.kernel.http import frugal, wire  # noqa: E402
 from chimera.kernel.http.quick import QuickInFront  # noqa: E402
 from chimera.kernel.http.static import StaticInFront  # noqa: E402
-from swarm.api.quick import WAYS  # noqa: E402
+from commerce.api import quick as money  # noqa: E402
+from swarm.api import quick as work  # noqa: E402
 from swarm.routing import websocket_urlpatterns  # noqa: E402
 
 serving.wait_and_refuse_unsafe_login()
 wire.install()
 frugal.install()
 application = ProtocolTypeRouter(
-    {"http": QuickInFront(StaticInFront(django_application), WAYS), "websocket": URLRouter(websocket_urlpatterns)}
+    {
+        "http": QuickInFront(StaticInFront(django_application), [*work.WAYS, *money.WAYS]),
+        "websocket": URLRouter(websocket_urlpatterns),
+    }
 )

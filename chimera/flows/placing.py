@@ -3,7 +3,7 @@
 A task's ancestors never change, so what is read here needs no lock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from commerce.actions import Place
@@ -18,8 +18,7 @@ def place_of(task: Task, agent_id: UUID) -> Place:
 
 def places_of(spending: Sequence[tuple[Task, UUID]]) -> list[Place]:
     """Of (task, agent), in this order; at most two queries, and none where no task has a parent."""
-    below = {task.pk for task, _ in spending if task.parent_task_id}
-    above = queries.above(sorted(below)) if below and BudgetConfig.objects.of_tasks().exists() else {}
+    above = above_of({task.pk for task, _ in spending if task.parent_task_id})
     return [
         Place(
             task_id=task.pk,
@@ -30,3 +29,8 @@ def places_of(spending: Sequence[tuple[Task, UUID]]) -> list[Place]:
         )
         for task, agent_id in spending
     ]
+
+
+def above_of(below: Collection[UUID]) -> dict[UUID, list[UUID]]:
+    """The tasks above those that have a parent, where any task has a budget; nothing where none has."""
+    return queries.above(sorted(below)) if below and BudgetConfig.objects.of_tasks().exists() else {}

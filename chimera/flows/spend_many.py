@@ -70,6 +70,7 @@ class Asked:
     agent_id: UUID
     by: Actor
     once: Once | None = None
+    trace: str = ""  # of the call, where it is one of its own
 
 
 @dataclass(frozen=True)

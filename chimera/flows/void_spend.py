@@ -9,6 +9,7 @@ from uuid import UUID
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import StaleLease, conflict
 from commerce import actions as commerce
+from commerce.actions.desk import GIVEN_BACK
 from commerce.models import Transaction
 from commerce.states import Keeper
 from swarm.actions import tasks
@@ -17,7 +18,7 @@ from swarm.actions import tasks
 def void_spend(*, transaction_id: UUID, lease_token: UUID, agent_id: UUID, reason: str, by: Actor) -> Transaction:
     """409 `stale_lease` when the lease is over; 409 when the hold was captured, expired or denied."""
     transaction = locked_for_lease(transaction_id, lease_token, agent_id)
-    commerce.void(transaction=transaction, reason=reason or "given back by its agent", by=by)
+    commerce.void(transaction=transaction, reason=reason or GIVEN_BACK, by=by)
     return transaction
 
 

@@ -20,6 +20,7 @@ from chimera.kernel import clock, ids, tenancy
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import invalid
 from chimera.kernel.http.trace import current_trace
+from chimera.kernel.prepared import Asked
 
 
 class Fact(BaseModel):
@@ -195,6 +196,34 @@ def tell_all(facts: Sequence[tuple[Fact, Actor]]) -> None:
             f"INSERT INTO kernel_event ({TOLD}) VALUES {', '.join([row] * len(rows))}",
             [value for values in rows for value in values],
         )
+
+
+_TELL = f"""
+    INSERT INTO kernel_event ({TOLD})
+    SELECT id, %(tenant)s::uuid, session, task, aggregate, version, type, payload, actor, trace, %(at)s::timestamptz
+    FROM unnest(
+        %(ids)s::uuid[], %(sessions)s::uuid[], %(tasks)s::uuid[], %(aggregates)s::uuid[], %(versions)s::int[],
+        %(types)s::text[], %(payloads)s::jsonb[], %(actors)s::text[], %(traces)s::text[]
+    ) AS told (id, session, task, aggregate, version, type, payload, actor, trace)
+"""
+
+
+def telling(facts: Sequence[tuple[Fact, Actor, str]]) -> Asked:
+    """The statement of `tell_all`, each fact with the trace of whoever asked for it; "": the present one."""
+    trace = current_trace()
+    return _TELL, {
+        "tenant": tenancy.current(),
+        "at": clock.now(),
+        "ids": [ids.uuid7() for _ in facts],
+        "sessions": [fact.session_id for fact, _, _ in facts],
+        "tasks": [fact.task_id for fact, _, _ in facts],
+        "aggregates": [fact.aggregate_id for fact, _, _ in facts],
+        "versions": [fact.aggregate_version for fact, _, _ in facts],
+        "types": [fact.full_type() for fact, _, _ in facts],
+        "payloads": [fact.model_dump_json() for fact, _, _ in facts],
+        "actors": [str(by) for _, by, _ in facts],
+        "traces": [own or trace for _, _, own in facts],
+    }
 
 
 COLUMNS = "xid, seq, tenant_id, session_id, task_id, type, at, actor, trace_id, payload::text AS payload_text"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Hashable, Sequence
 from contextvars import Context
 from enum import Enum
 from typing import Any, Final, Generic, Literal, TypeVar
+from weakref import WeakKeyDictionary
 
 import structlog
 
@@ -109,6 +110,18 @@ class Group(Generic[Key, Item, Answer]):
         task = asyncio.get_running_loop().create_task(coroutine, context=Context())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+_shared: "WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Any, Group[Any, Any, Any]]]" = WeakKeyDictionary()
+
+
+def shared(write: Callable[[Key, Sequence[Item]], Written[Answer]], *, most: int) -> Group[Key, Item, Answer]:
+    """The running loop's own group of `write`, the same for every door that asks for it."""
+    groups = _shared.setdefault(asyncio.get_running_loop(), {})
+    if write not in groups:
+        groups[write] = Group(write, most=most)
+    found: Group[Key, Item, Answer] = groups[write]
+    return found
 
 
 def _answer(waiting: "asyncio.Future[Answer]", answer: Answer | Exception) -> None:

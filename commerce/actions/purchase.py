@@ -8,7 +8,7 @@ from uuid import UUID
 
 from commerce.limits import ZERO
 from commerce.models import Transaction
-from commerce.states import DeniedCode, WindowKind
+from commerce.states import DeniedCode, Scope, WindowKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,13 @@ class Place:
     session_id: UUID
     campaign_id: UUID | None
     agent_id: UUID
+
+    @property
+    def scopes(self) -> frozenset[tuple[str, UUID | None]]:
+        """What a budget that applies is of, as `BudgetQuerySet.applying_to` asks for it."""
+        found: set[tuple[str, UUID | None]] = {(Scope.TENANT, None), (Scope.SESSION, self.session_id)}
+        found |= {(Scope.AGENT, self.agent_id), *((Scope.TASK, task_id) for task_id in (self.task_id, *self.above))}
+        return frozenset(found | ({(Scope.CAMPAIGN, self.campaign_id)} if self.campaign_id else set()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,7 +46,7 @@ def reserve(
     Raises 422 for what is no purchase: an amount that is not positive, finite and of at most six places, an
     asset nobody knows.
     """
-    _check(purchase)
+    check(purchase)
     key = approval_key(place.task_id, purchase)
     if (kept := _kept_for(place.task_id, key, lease_token)) is not None:
         return Outcome(kept)
@@ -93,7 +93,8 @@ def approval_key(task_id: UUID, purchase: Purchase) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _check(purchase: Purchase) -> None:
+def check(purchase: Purchase) -> None:
+    """422 for what is no purchase."""
     amount = purchase.amount_usd
     if not amount.is_finite() or not ZERO < amount <= settings.AMOUNT_USD_MAX:
         raise invalid(
@@ -166,11 +167,25 @@ def _held_in(counted: Sequence[SpendWindow], amount: Decimal) -> bool:
 
 def denied(row: Transaction, refusal: Refusal, by: Actor) -> Outcome:
     """The refused spend as a row."""
+    fact = fill_denied(row, refusal, by)
+    row.save(force_insert=True)
+    tell(fact, by=by)
+    return Outcome(row, refusal)
+
+
+def fill_denied(row: Transaction, refusal: Refusal, by: Actor) -> SpendDenied:
+    """The same, not yet written: the row is filled in, and what is to be told of it."""
     row.status, row.settled_at = MoneyStatus.DENIED, row.created_at
     row.denied_code, row.denied_reason = refusal.code, refusal.detail[:500]
-    written(row, refusal.budget_id, by)
-    tell(SpendDenied.about(row, code=str(refusal.code), reason=refusal.detail), by=by)
-    return Outcome(row, refusal)
+    _name(row, refusal.budget_id, by)
+    return SpendDenied.about(row, code=str(refusal.code), reason=refusal.detail)
+
+
+def fill_hold(row: Transaction, verdict: Verdict, lease_token: UUID, by: Actor) -> HoldPlaced:
+    """A hold that is not yet written: the row is filled in, and what is to be told of it."""
+    row.status, row.keeper, row.lease_token = MoneyStatus.HELD, Keeper.LEASE, lease_token
+    _name(row, verdict.deciding, by)
+    return HoldPlaced.about(row)
 
 
 def _reviewed(row: Transaction, verdict: Verdict, card_id: UUID, by: Actor) -> Outcome:
@@ -181,14 +196,18 @@ def _reviewed(row: Transaction, verdict: Verdict, card_id: UUID, by: Actor) -> O
 
 
 def _placed(row: Transaction, verdict: Verdict, lease_token: UUID, by: Actor) -> Outcome:
-    row.status, row.keeper, row.lease_token = MoneyStatus.HELD, Keeper.LEASE, lease_token
-    written(row, verdict.deciding, by)
-    tell(HoldPlaced.about(row), by=by)
+    fact = fill_hold(row, verdict, lease_token, by)
+    row.save(force_insert=True)
+    tell(fact, by=by)
     return Outcome(row)
 
 
 def written(row: Transaction, deciding: UUID | None, by: Actor) -> None:
-    """The deciding budget is named first."""
+    _name(row, deciding, by)
+    row.save(force_insert=True)
+
+
+def _name(row: Transaction, deciding: UUID | None, by: Actor) -> None:
+    """The deciding budget first."""
     row.budgets = sorted(row.budgets, key=lambda budget: (budget != deciding, budget))
     row.changed_by = str(by)
-    row.save(force_insert=True)

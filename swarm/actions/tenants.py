@@ -12,10 +12,16 @@ from psycopg.errors import UniqueViolation
 from chimera.kernel import clock, ids, tenancy
 from chimera.kernel.errors import conflict, invalid
 from chimera.kernel.identity import Role, digest
+from chimera.kernel.prepared import Asked
 from swarm.models import Membership, PersonalToken, Tenant
 from swarm.models.tenant import check_time_zone
 
 TOKEN_LIFE = timedelta(days=365)  # a personal token that nobody renews ends within a year
+
+
+def zone() -> Asked:
+    """Answers the bound tenant's IANA time zone."""
+    return "SELECT time_zone FROM swarm_tenant WHERE id = %(tenant)s::uuid", {"tenant": tenancy.current()}
 
 
 def found(*, name: str, time_zone: str = "UTC") -> Tenant:

@@ -8,7 +8,7 @@ from chimera.kernel.errors import StaleLease
 from swarm.actions.progress import Note
 from swarm.actions.results import NewResult
 from swarm.consumers import frames, metering, money
-from swarm.consumers.committing import Beat, Beaten, committing
+from swarm.consumers.committing import Beat, Beaten, committing, pay
 from swarm.consumers.seat import Seat
 from swarm.consumers.working import Lease
 
@@ -130,7 +130,7 @@ async def _note_down(seat: Seat, task_id: UUID, said: frames.ProgressFields) -> 
 async def _pay(seat: Seat, said: money.Said, item: Fields) -> Fields:
     """A spend that a person decides about blocks its task, which ends the lease."""
     principal = seat.worker.principal
-    answered = await committing().money.add(principal.tenant_id, money.asked(seat.worker, said, item))
+    answered = await pay(principal.tenant_id, money.asked(seat.worker, said, item))
     if isinstance(said, frames.Spend) and answered.status == 202:
         seat.let_go(said.task, said.lease_token)
     return money.answer(said, answered)

@@ -11,9 +11,11 @@ from weakref import WeakKeyDictionary
 
 from django.conf import settings
 
+from chimera.flows import spend_together as spending
 from chimera.flows.spend_many import AT_ONCE_MAX, Answered, Asked, spend_many
+from chimera.flows.spend_together import spend_together
 from chimera.kernel import clock, redis, tenancy
-from chimera.kernel.group import Group
+from chimera.kernel.group import Group, shared
 from swarm import liveness
 from swarm.actions import claims, progress, tasks
 from swarm.actions.progress import Note
@@ -54,7 +56,8 @@ class Committing:
     def __init__(self) -> None:
         most = settings.BATCH_MAX
         self.results = groups().results  # those of plain HTTP calls too
-        self.money: Group[UUID, Asked, Answered] = Group(_spend, most=AT_ONCE_MAX)
+        self.money = shared(spend_together, most=spending.AT_ONCE_MAX)  # that of plain HTTP calls too
+        self.rest_of_money: Group[UUID, Asked, Answered] = Group(_spend, most=AT_ONCE_MAX)
         self.beats: Group[UUID, Beat, list[Beaten]] = Group(self._beat, most=most, gather_seconds=BEATS_GATHER_SECONDS)
         self.looks: Group[UUID, Seated, Looked] = Group(look_after, most=most, gather_seconds=LOOKS_GATHER_SECONDS)
         self.progress: Group[UUID, Note, None] = Group(_note, most=most)
@@ -99,6 +102,12 @@ class Committing:
             return False
         self._renewed[tenant_id] = time.monotonic()
         return True
+
+
+async def pay(tenant_id: UUID, asked: Asked) -> Answered:
+    """Together with what passes plainly, or else with the rest, for which nobody else waits."""
+    groups = committing()
+    return await groups.money.add(tenant_id, asked) or await groups.rest_of_money.add(tenant_id, asked)
 
 
 def _spend(tenant_id: UUID, asked: Sequence[Asked]) -> list[Answered | Exception]:

@@ -30,7 +30,6 @@ LEFT_TO_THE_DOOR = {b"traceparent", b"cookie", b"transfer-encoding", b"expect", 
 KEY = b"idempotency-key"
 ACCEPTED = {None, b"*/*", b"application/json"}
 _HEADERS = [
-    (b"content-type", b"application/json"),
     (b"x-frame-options", settings.X_FRAME_OPTIONS.encode()),
     (b"content-security-policy", STRICT.encode()),
     (b"x-content-type-options", b"nosniff"),
@@ -81,19 +80,30 @@ class QuickCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """What is answered, where it is not always what the way's `status` says."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Way:
     """POST to what matches `path`, by a caller with one of these roles. The answer is what the door's `status` says; bytes
     are JSON already.
 
     Calls that are done twice if they are repeated are `keyed`: those without an Idempotency-Key are left to the door. A way
-    that is not keyed leaves those with one.
+    that is not keyed leaves those with one; one for which that is None takes both, and itself sees to it that what has no key
+    is not left any more once it may have been done.
     """
 
     path: re.Pattern[str]
     allow: frozenset[Role]
     answer: Callable[[QuickCall], Awaitable[Any]]
     status: int = 200
-    keyed: bool = False
+    keyed: bool | None = False
 
 
 class QuickInFront:
@@ -114,7 +124,7 @@ class QuickInFront:
         except Leave:
             await self._application(scope, _again(read, receive), send)
             return
-        await _send(scope, send, way.status, said)
+        await _send(scope, send, said)
 
     def _way(self, scope: Scope) -> tuple[Way, dict[str, str]] | None:
         if scope["method"] != "POST" or scope["query_string"]:
@@ -126,7 +136,7 @@ class QuickInFront:
 
     async def _said(
         self, way: Way, named: dict[str, str], scope: Scope, receive: Receive, read: list[Message]
-    ) -> bytes:
+    ) -> Reply:
         body = await _body(receive, read)
         given = dict(scope["headers"])
         secret = callers.secret_of(given[b"authorization"].decode("latin1"))
@@ -141,7 +151,7 @@ class QuickInFront:
                 raise Leave
             key = given.get(KEY, b"").decode("latin1")
             answer = await way.answer(QuickCall(principal, secret, scope["path"], named, key, body, receive))
-            return answer if isinstance(answer, bytes) else _renderer.render(answer)
+            return _reply(way, answer)
         except (Leave, Gone):
             raise
         except Exception as fault:
@@ -156,14 +166,20 @@ def _bind(principal: Principal, named: dict[str, str]) -> None:
     structlog.contextvars.bind_contextvars(**said, **named)
 
 
-def _is_plain(headers: Sequence[tuple[bytes, bytes]], *, keyed: bool) -> bool:
+def _reply(way: Way, answer: Any) -> Reply:
+    if isinstance(answer, Reply):
+        return answer
+    return Reply(way.status, answer if isinstance(answer, bytes) else _renderer.render(answer))
+
+
+def _is_plain(headers: Sequence[tuple[bytes, bytes]], *, keyed: bool | None) -> bool:
     """Nothing about it could change the answer but who calls and what it says."""
     given = dict(headers)
     return (
         len(given) == len(headers)
         and given.keys() >= NEEDED
         and not given.keys() & LEFT_TO_THE_DOOR
-        and (KEY in given) == keyed
+        and keyed in (None, KEY in given)
         and given[b"content-type"] == b"application/json"
         and given.get(b"accept") in ACCEPTED
         and given[b"content-length"].isdigit()
@@ -202,14 +218,14 @@ async def _left(receive: Receive) -> None:
         """What still comes of the body is nobody's."""
 
 
-async def _send(scope: Scope, send: Send, status: int, body: bytes) -> None:
-    length = (b"content-length", str(len(body)).encode())
+async def _send(scope: Scope, send: Send, reply: Reply) -> None:
+    about = [(b"content-type", reply.content_type.encode()), (b"content-length", str(len(reply.body)).encode())]
     await send(
         {
             "type": "http.response.start",
-            "status": status,
-            "headers": [*_HEADERS, length, (b"x-trace-id", current_trace().encode())],
+            "status": reply.status,
+            "headers": [*about, *reply.headers, *_HEADERS, (b"x-trace-id", current_trace().encode())],
         }
     )
-    await send({"type": "http.response.body", "body": body})
-    log.info("request_finished", code=status, request=f"POST {scope['path']}")
+    await send({"type": "http.response.body", "body": reply.body})
+    log.info("request_finished", code=reply.status, request=f"POST {scope['path']}")

@@ -1,0 +1,197 @@
+"""Spends of many decided together: the same answers, rows, windows and facts as each would have had alone."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from chimera.asgi import django_application
+from chimera.kernel import ids
+from chimera.kernel.eventlog import Event
+from commerce import shapes
+from commerce.models import SpendWindow, Transaction, Transition
+from commerce.serializers import TransactionShape
+from tests.cast import Said, Stage
+from tests.commerce.books import at_work, check_books
+from tests.kernel.log import running
+from tests.live.watching import run
+from tests.swarm.at_wire import Wire
+
+JSON = {
+    "payee": "render.example",
+    "category": "pictures",
+    "purpose": "the ferry",
+    "metadata": {"of": ["ä", 1.5, None]},
+}
+
+
+@pytest.fixture(autouse=True)
+def relay(db: None) -> Iterator[None]:
+    with running("redis"):
+        yield
+
+
+def asking(claim: dict[str, Any], amount: str, **more: Any) -> dict[str, Any]:
+    said = {"task": claim["task"]["id"], "lease_token": claim["lease_token"], "amount_usd": amount}
+    return said | {"asset_symbol": "USD"} | JSON | more
+
+
+def plain(value: Any, names: dict[str, str]) -> Any:
+    """Without what differs for everybody: each id by what it is called, no moments, no traces."""
+    match value:
+        case dict():
+            return {
+                k: plain(v, names)
+                for k, v in value.items()
+                if k not in {"trace_id", "created_at", "settled_at", "expires_at"}
+            }
+        case list():
+            return [plain(one, names) for one in value]
+        case str():
+            for found, name in names.items():
+                value = value.replace(found, name)
+            return value
+        case _:
+            return value
+
+
+def left_behind(acme: Stage, claim: dict[str, Any], names: dict[str, str]) -> Any:
+    """Rows, transitions, facts of a task."""
+    task = claim["task"]["id"]
+    with acme.bound():
+        rows = list(Transaction.objects.filter(task_id=task).order_by("pk"))
+        names |= {str(row.pk): f"transaction {number}" for number, row in enumerate(rows)}
+        found = [{f.attname: getattr(row, f.attname) for f in row._meta.concrete_fields} for row in rows]
+        steps = [
+            [str(v) for v in step]
+            for row in rows
+            for step in Transition.objects.of(row.pk).values_list(
+                "from_status", "to_status", "held_usd", "captured_usd", "keeper", "actor"
+            )
+        ]
+        facts = list(
+            Event.objects.filter(task_id=task, type__startswith="commerce")
+            .order_by("seq")
+            .values("type", "payload", "actor", "aggregate_version")
+        )
+    shown = [
+        {k: v if isinstance(v, dict | list) else str(v) for k, v in row.items() if k != "approval_key"} for row in found
+    ]
+    listed = [{k: [str(x) for x in v] if isinstance(v, list) else v for k, v in row.items()} for row in shown]
+    return plain([listed, steps, facts], names)
+
+
+STORY: list[tuple[str, dict[str, Any]]] = [
+    ("spend", {"amount_usd": "0.30"}),
+    ("spend", {"amount_usd": "0.250001", "payee": ""}),
+    ("spend", {"amount_usd": "0.60"}),  # more than is left
+    ("capture", {"of": 0, "amount_usd": "0.10"}),
+    ("spend", {"amount_usd": "0.60"}),  # now it fits
+    ("void", {"of": 1, "reason": "not needed"}),
+    ("spend", {"amount_usd": "0.60"}),  # more than one spend may be
+    ("capture", {"of": 4}),
+]
+
+
+async def told(wire: Wire, acme: Stage, claim: dict[str, Any], *, quick: bool) -> list[Said]:
+    said: list[Said] = []
+    at = None if quick else django_application
+    for verb, more in STORY:
+        if verb == "spend":
+            said.append(
+                await wire.call(
+                    acme.ada,
+                    "transactions",
+                    asking(
+                        claim, **{"amount": more["amount_usd"]}, **{k: v for k, v in more.items() if k != "amount_usd"}
+                    ),
+                    at=at,
+                )
+            )
+        else:
+            rest = {k: v for k, v in more.items() if k != "of"} | {"lease_token": claim["lease_token"]}
+            said.append(await wire.call(acme.ada, f"transactions/{said[more['of']]['id']}/{verb}", rest, at=at))
+    return said
+
+
+def left_by(acme: Stage, *, quick: bool) -> Any:
+    """What the story of one task and its session's budget leaves: answers, windows, rows, transitions, facts."""
+    session = acme.session()
+    limits = {"day_usd": "1", "per_transaction_usd": "0.61"}
+    budget = acme.fay.post("budgets", {"scope": "session", "scope_id": session["id"], **limits}).ok(201)
+    claim = at_work(acme, session=session)
+    acme.ada.spend(claim, "0.01").ok(201)  # makes the windows
+    wire = Wire(django_application)
+    said: list[Said] = []
+
+    async def main() -> None:
+        said.extend(await told(wire, acme, claim, quick=quick))
+
+    run(main)
+    assert wire.left == []
+    names = {
+        claim["task"]["id"]: "task",
+        session["id"]: "session",
+        budget["id"]: "budget",
+        claim["lease_token"]: "lease",
+    }
+    with acme.bound():
+        windows = list(SpendWindow.objects.filter(budget_id=budget["id"]).order_by("kind"))
+    names |= {str(row.pk): f"{row.kind} window" for row in windows}
+    figures = [(row.kind, row.held_usd, row.captured_usd) for row in windows]
+    behind = left_behind(acme, claim, names)
+    answers = [(one.status, one.headers["Content-Type"], plain(one.body, names)) for one in said]
+    return answers, figures, behind
+
+
+def test_both_ways_leave_the_same(acme: Stage) -> None:
+    together, alone = left_by(acme, quick=True), left_by(acme, quick=False)
+    assert [status for status, _, _ in together[0]] == [201, 201, 402, 200, 201, 200, 402, 200]
+    for one, other in zip(together, alone, strict=True):
+        assert one == other
+    check_books(acme)
+
+
+def test_a_key_is_answered_as_the_first_time_by_either_way(acme: Stage) -> None:
+    acme.budget(day_usd="1")
+    claim = at_work(acme)
+    acme.ada.spend(claim, "0.01").ok(201)
+    wire = Wire(django_application)
+
+    async def main() -> None:
+        for amount, status in (("0.2", 201), ("2", 402)):
+            body, key = asking(claim, amount), ((b"idempotency-key", str(ids.uuid7()).encode()),)
+            first, second = await wire.both(acme.ada, "transactions", body, key)
+            third = await wire.call(acme.ada, "transactions", body, key)
+            assert (first.status, first.body) == (second.status, second.body) == (third.status, third.body)
+            assert first.status == status
+            assert (await wire.call(acme.ada, "transactions", body | {"amount_usd": "0.3"}, key)).body[
+                "code"
+            ] == "idempotency_key_reused"
+
+    run(main)
+    with acme.bound():
+        assert Transaction.objects.count() == 3
+    check_books(acme)
+
+
+def test_a_transaction_is_shown_field_by_field_as_its_serializer_says(acme: Stage) -> None:
+    acme.budget(day_usd="1", approval_threshold_usd="0.5")
+    claim = at_work(acme)
+    told = acme.ada.spend(claim, "0.2", metadata={"of": [1, {"a": None}]}).ok(201)
+    acme.ada.post(f"transactions/{told['id']}/capture", {"lease_token": claim["lease_token"]}).ok()
+    acme.ada.post(
+        f"tasks/{claim['task']['id']}/heartbeat", {"lease_token": claim["lease_token"], "cost_usd": "0.1"}
+    ).ok()
+    acme.ada.spend(claim, "2", payee="").refused(402, "budget_exceeded")
+    acme.ada.spend(claim, "0.55").ok(202)
+    with acme.bound():
+        rows = list(Transaction.objects.order_by("pk"))
+    assert {row.status for row in rows} == {"captured", "held", "denied", "review"}
+    for row in rows:
+        ends = row.created_at
+        row.expires_at = ends  # type: ignore[attr-defined]
+        said = dict(TransactionShape(row).data)
+        said |= {name: said[name] or None for name in ("denied_code", "denied_reason")}
+        assert json.dumps(shapes.transaction(row, ends)) == json.dumps(said)
