@@ -35,10 +35,11 @@ def address_of(budget: BudgetConfig) -> str:
 def panel(request: HttpRequest, budget: BudgetConfig) -> Panel:
     """What acts now, and for who may change it the way there."""
     rows = [(name, words) for name, words in in_words(actions.of(budget)) if words]
+    rows = rows or [("None", "Only the limits count.")]
     if may(request, FINANCE):
         rows.append(("", show.link(address_of(budget), "Change the rules")))
     note = f"version {budget.rules_version}" if budget.rules_version else ""
-    return panels.table("Rules", ("Rule", "Says"), rows, empty="None: only the limits count.", note=note)
+    return panels.table("Rules", ("Rule", "Says"), rows, note=note)
 
 
 def in_words(rules: Rules) -> list[tuple[str, str]]:

@@ -51,7 +51,7 @@ def rules_of(acme: Stage, budget: str) -> dict[str, Any]:
 
 def test_rules_are_previewed_then_put_in_place_and_shown(acme: Stage, fay: Desk, budget: str) -> None:
     path = f"{BUDGET.one(budget)}rules/"
-    assert "None: only the limits count." not in fay.get(BUDGET.one(budget)).ok().text
+    assert "Only the limits count." in fay.get(BUDGET.one(budget)).ok().text
     assert path in fay.get(BUDGET.one(budget)).html
     said = EMPTY | {"payees_denied": "evil.example\n*.bad.example", "approvals": "above 100: 2 of finance, admin"}
     seen = fay.post(path, **said, preview="1").ok()
@@ -60,6 +60,7 @@ def test_rules_are_previewed_then_put_in_place_and_shown(acme: Stage, fay: Desk,
     assert rules_of(acme, budget)["version"] == 0
     done = fay.post(path, **said, previewed=previewed(seen), save="1").ok()
     assert "fay@acme put version 1 of the rules in place" in done.text
+    assert "Only the limits count." not in done.text
     for words in (
         "budget rules changed version 1",
         "evil.example, *.bad.example",
