@@ -35,6 +35,7 @@ from commerce.states import Currency, Scope, WindowKind
 FINANCE = frozenset({Role.FINANCE, Role.ADMIN})
 VIEWERS = FINANCE | {Role.AUDITOR}
 CHANGES_SHOWN_MAX = 50
+_CARVED = "Given to its task by whoever made that, out of what is above it; it narrows, and permits nothing by itself"
 
 
 def _change(budget: BudgetConfig, said: dict[str, Any], by: Actor) -> None:
@@ -82,7 +83,7 @@ class BudgetAdmin(RowsAdmin):
         ("Of agents", {"scope__exact": "agent"}),
     )
     list_display = ("is_for", "per_transaction", "today", "this_month", "in_total", "threshold", "active")
-    list_filter = ("scope", "is_active")
+    list_filter = ("scope", "is_active", "is_carved")
     search_fields = ("scope",)  # makes unfold show the field; an id is what it finds
     search_help_text = "Id of a budget"
     ordering = ("pk",)
@@ -131,9 +132,9 @@ class BudgetAdmin(RowsAdmin):
 
     @admin.display(description="")
     def active(self, budget: BudgetConfig) -> SafeString:
-        return (
-            show.label("active", "good") if budget.is_active else show.label("inactive", "warn", "It permits nothing")
-        )
+        if not budget.is_active:
+            return show.label("inactive", "warn", "It permits nothing")
+        return show.label("carved", "plain", _CARVED) if budget.is_carved else show.label("active", "good")
 
     def heading(self, row: BudgetConfig) -> str:
         return f"Budget for {_usage(row).name}"
@@ -150,6 +151,7 @@ class BudgetAdmin(RowsAdmin):
                 [
                     ("For", _usage(budget).name),
                     ("Standing", self.active(budget)),
+                    ("Carved", _CARVED if budget.is_carved else ""),
                     ("Currency", budget.currency),
                     ("Each", show.usd(budget.per_transaction_usd)),
                     ("A person decides above", show.usd(budget.approval_threshold_usd)),

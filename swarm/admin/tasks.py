@@ -202,6 +202,7 @@ class TaskAdmin(RowsAdmin):
                 ("Priority", f"{task.priority} ({task.priority_band})"),
                 ("Risk tier", str(task.risk_tier)),
                 ("Mode", task.get_execution_mode_display()),
+                ("Budget", f"{show.usd(task.budget_usd)}, with all below it" if task.budget_usd is not None else ""),
                 ("Judged", "yes, before it completes" if task.judged else ""),
             ],
         )

@@ -1,10 +1,13 @@
 """Budgets of tasks that have tasks below them: what is below spends from what is above."""
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from tests.cast import Caller, Stage
 from tests.commerce.books import at_work, check_books, spent
 from tests.commerce.forest import at_work_below, mia_of
+from tests.commerce.woods import Woods
 
 
 @pytest.fixture
@@ -62,3 +65,39 @@ def test_velocity_of_a_tasks_budget_counts_what_is_below_it(acme: Stage, mia: Ca
     acme.fay.put(f"budgets/{budget['id']}/rules", {"rules": rules, "version": 0})
     mia.spend(below, "1").ok(201)
     acme.ada.spend(top, "1").refused(402, "velocity_exceeded")
+
+
+STEPS = ("fork",) * 4 + ("grow", "capture", "void", "cancel", "finish", "fail", "retry") + ("spend",) * 4
+AMOUNTS = ("0.000001", "0.5", "1", "2.25", "3", "4.999999")
+GROWN = settings(
+    max_examples=8,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def test_whatever_grows_and_spends_no_tree_holds_more_than_its_root_may(acme: Stage, mia: Caller) -> None:
+    acme.budget(day_usd="1000")
+    decided: list[bool] = []
+
+    @GROWN
+    @given(
+        root_total=st.sampled_from(("3", "10", "12.5")),
+        steps=st.lists(
+            st.tuples(st.sampled_from(STEPS), st.integers(0, 40), st.sampled_from(AMOUNTS)), min_size=20, max_size=30
+        ),
+    )
+    def grow(root_total: str, steps: list[tuple[str, int, str]]) -> None:
+        woods = Woods(acme, mia, root_total=root_total)
+        for step, number, amount in steps:
+            getattr(woods, step)(number, amount)
+            woods.check()
+        decided.extend(woods.carvings)
+        woods.close()
+
+    grow()
+    check_books(acme)
+    assert {True, False} == set(decided), "parts were given and refused"

@@ -185,3 +185,12 @@ def test_no_page_of_money_asks_anybody_else_for_anything(fay: Desk, budget: str,
     for path in (BUDGET.one(budget), STATEMENTS):
         sources = re.findall(r'(?:src|href)="([^"]+)"', fay.get(path).ok().html)
         assert [source for source in sources if source.startswith(("http", "//"))] == []
+
+
+def test_a_carved_budget_is_shown_as_what_it_is(acme: Stage, boss: Desk) -> None:
+    claim = at_work(acme, budget_usd="5")
+    (carved,) = acme.anna.get("budgets", scope="task", scope_id=claim["task"]["id"]).ok()["results"]
+    assert "Given to its task by whoever made that" in boss.get(BUDGET.one(carved["id"])).ok().text
+    assert carved["id"] in boss.get(f"{BUDGET.list}?is_carved__exact=1").ok().html
+    assert carved["id"] not in boss.get(f"{BUDGET.list}?is_carved__exact=0").ok().html
+    assert "$5.00, with all below it" in boss.get(NOUNS["task"].one(claim["task"]["id"])).ok().text

@@ -71,6 +71,8 @@ class Tasks(Noun[R, P]):
     path = "tasks"
 
     def create(self, *, session: Id, type: str, input: Json, once: str | None = None, **fields: Any) -> R:
+        """With `budget_usd` ("0.50") it gets a part of what the tasks above it (`parent_task`) may spend; ProblemError
+        `allotment_exceeded` has what is left of that in `body["remaining_usd"]`."""
         return self._create({"session": session, "type": type, "input_payload": input} | fields, once)
 
     def batch(self, tasks: "list[Json]", *, once: str | None = None) -> R:
