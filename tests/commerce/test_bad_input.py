@@ -3,9 +3,8 @@ a refusal where it is one."""
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
-from uuid import uuid4
 
 import pytest
 from django.db.models import Sum
@@ -17,7 +16,9 @@ from commerce.models import BudgetConfig, SpendWindow, Transaction, Transition
 from safety.models import ReviewCard
 from swarm.models import Task
 from tests.cast import Caller, Stage
-from tests.commerce.books import at_work, check_books, claimed_again
+from tests.commerce import ground as before
+from tests.commerce.books import at_work, check_books
+from tests.commerce.ground import Fields, Ground
 from tests.kernel.world import tomorrow
 from tests.lanes import settle
 from tests.live.watching import run, until
@@ -27,7 +28,6 @@ KEPT = (Transaction, Transition, SpendWindow, BudgetConfig, ReviewCard, Event, A
 REFUSAL_ROW = {Transaction: 1, Transition: 1, Event: 1}
 LONG = "x" * 10_000
 GONE = object()
-Fields = dict[str, Any]
 
 
 # ------------------------------------------------------------------ the doors
@@ -81,27 +81,6 @@ doors = pytest.mark.parametrize("door", [over_http, over_socket], ids=["http", "
 # ------------------------------------------------------------------ the scene
 
 
-@dataclass
-class Ground:
-    """A running task with a hold of one dollar, so that its windows are there; what is said about it, unless something else is."""
-
-    acme: Stage
-    zenith: Stage
-    claim: dict[str, Any]
-    held: str
-    budget: str
-    who: Caller = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.who = self.acme.ada
-
-    def fields(self, kind: str) -> Fields:
-        lease = {"lease_token": self.claim["lease_token"]}
-        if kind != "spend":
-            return lease | {"transaction": self.held}
-        return lease | {"task": self.claim["task"]["id"], "amount_usd": "1", "asset_symbol": "USD"}
-
-
 @pytest.fixture
 def ground(acme: Stage, zenith: Stage) -> Ground:
     budget = acme.budget(day_usd="10")
@@ -120,83 +99,6 @@ def sums(ground: Ground) -> dict[str, Any]:
         return SpendWindow.objects.aggregate(held=Sum("held_usd"), captured=Sum("captured_usd"))
 
 
-def captured(ground: Ground) -> None:
-    path = f"transactions/{ground.held}/capture"
-    ground.who.post(path, {"lease_token": ground.claim["lease_token"], "amount_usd": "0.50"}).ok()
-
-
-def voided(ground: Ground) -> None:
-    ground.who.post(f"transactions/{ground.held}/void", {"lease_token": ground.claim["lease_token"]}).ok()
-
-
-def finished(ground: Ground) -> None:
-    ground.who.finish(ground.claim).ok()
-
-
-def blocked(ground: Ground) -> None:
-    ground.who.finish(ground.claim, confidence=0.75).ok()
-
-
-def given_back(ground: Ground) -> None:
-    """Failed once, and pending or queued again."""
-    error = {"code": "broken", "message": "no", "retryable": True}
-    body = {"lease_token": ground.claim["lease_token"], "status": "failed", "error": error}
-    ground.who.post(f"tasks/{ground.claim['task']['id']}/result", body).ok()
-
-
-def claimed_by_the_next(ground: Ground) -> None:
-    given_back(ground)
-    claimed_again(ground.acme, ground.claim)
-
-
-def pending(ground: Ground) -> None:
-    """A task that nobody was ever handed."""
-    made = ground.acme.task(ground.claim["task"]["session"])
-    ground.claim = {"task": made, "lease_token": str(uuid4())}
-
-
-def by_another_agent(ground: Ground) -> None:
-    ground.who = ground.acme.bob
-
-
-def of_another_tenant(ground: Ground) -> None:
-    ground.who = ground.zenith.ada
-
-
-def of_nobody(ground: Ground) -> None:
-    ground.claim = ground.claim | {"task": {"id": str(uuid4())}}
-    ground.held = str(uuid4())
-
-
-def stopped(ground: Ground) -> None:
-    ground.acme.otto.post(f"sessions/{ground.claim['task']['session']}/stop", {"reason": "enough"}).ok()
-
-
-def switched_off(ground: Ground) -> None:
-    ground.acme.fay.patch(f"budgets/{ground.budget}", {"is_active": False}).ok()
-
-
-def in_euros(ground: Ground) -> None:
-    """Refused once before: its windows are there, empty."""
-    ground.acme.budget(currency="EUR", day_usd="100")
-    ground.who.spend(ground.claim, "1").refused(402, "currency_mismatch")
-
-
-def by_a_dry_run(ground: Ground) -> None:
-    ground.claim = at_work(ground.acme, execution_mode="dry_run")
-
-
-def without_a_budget(ground: Ground) -> None:
-    ground.zenith.task(ground.zenith.session())
-    settle()
-    ground.who = ground.zenith.ada
-    (ground.claim,) = ground.who.claim()
-
-
-def as_it_is(ground: Ground) -> None:
-    pass
-
-
 # ------------------------------------------------------------------ the table
 
 
@@ -211,7 +113,7 @@ class Bad:
     code: str
     words: str
     faults: tuple[tuple[str, str], ...] = ()
-    scene: Callable[[Ground], None] = as_it_is
+    scene: Callable[[Ground], None] = before.as_it_is
 
 
 def no_amount(name: str, amount: Any, fault: str, words: str) -> list[Bad]:
@@ -258,28 +160,28 @@ TABLE = [
     *(field_of(kind, "tip", "1", "unknown_field", "the fields are:", "unknown_field") for kind in ("spend", "capture", "void")),
     *(field_of(kind, "lease_token", "mine", "invalid", "valid UUID") for kind in ("spend", "capture", "void")),
     # another lease, another state of the task
-    *of_each("stale lease", claimed_by_the_next, 409, "stale_lease", "claim again"),
-    *of_each("a task given back", given_back, 409, "stale_lease", "claim again"),
-    *of_each("a blocked task", blocked, 409, "stale_lease", "claim again"),
-    *of_each("a completed task", finished, 409, "stale_lease", "claim again"),
-    *of_each("a stopped session", stopped, 409, "stale_lease", "drop the work"),
-    *of_each("another agent", by_another_agent, 409, "stale_lease", "claim again"),
-    Bad("spend: a pending task", "spend", {}, 409, "stale_lease", "claim again", (), pending),
+    *of_each("stale lease", before.claimed_by_the_next, 409, "stale_lease", "claim again"),
+    *of_each("a task given back", before.given_back, 409, "stale_lease", "claim again"),
+    *of_each("a blocked task", before.blocked, 409, "stale_lease", "claim again"),
+    *of_each("a completed task", before.finished, 409, "stale_lease", "claim again"),
+    *of_each("a stopped session", before.stopped, 409, "stale_lease", "drop the work"),
+    *of_each("another agent", before.by_another_agent, 409, "stale_lease", "claim again"),
+    Bad("spend: a pending task", "spend", {}, 409, "stale_lease", "claim again", (), before.pending),
     # what does not exist, or not for us
-    *of_each("another tenant's", of_another_tenant, 404, "not_found", "belongs to your tenant"),
-    *of_each("nobody's", of_nobody, 404, "not_found", "check its id"),
+    *of_each("another tenant's", before.of_another_tenant, 404, "not_found", "belongs to your tenant"),
+    *of_each("nobody's", before.of_nobody, 404, "not_found", "check its id"),
     # ends that are ends
     Bad("capture: above the hold", "capture", {"amount_usd": "1.000001"}, 422, "capture_above_hold", "at most the hold of 1.00", (("amount_usd", "capture_above_hold"),)),
-    Bad("capture: another amount", "capture", {"amount_usd": "0.40"}, 409, "already_captured", "Authorise the rest anew", (), captured),
-    Bad("capture: all, after a part", "capture", {}, 409, "already_captured", "captured with 0.50 already", (), captured),
-    Bad("capture: after a void", "capture", {}, 409, "transaction_voided", "authorise anew", (), voided),
-    Bad("void: after a capture", "void", {}, 409, "transaction_captured", "captured with 0.50 USD", (), captured),
+    Bad("capture: another amount", "capture", {"amount_usd": "0.40"}, 409, "already_captured", "Authorise the rest anew", (), before.captured),
+    Bad("capture: all, after a part", "capture", {}, 409, "already_captured", "captured with 0.50 already", (), before.captured),
+    Bad("capture: after a void", "capture", {}, 409, "transaction_voided", "authorise anew", (), before.voided),
+    Bad("void: after a capture", "void", {}, 409, "transaction_captured", "captured with 0.50 USD", (), before.captured),
     # refusals that are rows
-    Bad("spend: an inactive budget", "spend", {}, 402, "budget_inactive", "switched off; ask finance", (), switched_off),
-    Bad("spend: another currency", "spend", {}, 402, "currency_mismatch", "kept in EUR, spends are in USD", (), in_euros),
+    Bad("spend: an inactive budget", "spend", {}, 402, "budget_inactive", "switched off; ask finance", (), before.switched_off),
+    Bad("spend: another currency", "spend", {}, 402, "currency_mismatch", "kept in EUR, spends are in USD", (), before.in_euros),
     Bad("spend: above the limit", "spend", {"amount_usd": "9.01"}, 402, "budget_exceeded", "has left: 9.00 USD until"),
-    Bad("spend: no budget", "spend", {}, 402, "no_budget", "ask finance for one", (), without_a_budget),
-    Bad("spend: a dry run", "spend", {}, 402, "dry_run", "a dry run never spends", (), by_a_dry_run),
+    Bad("spend: no budget", "spend", {}, 402, "no_budget", "ask finance for one", (), before.without_a_budget),
+    Bad("spend: a dry run", "spend", {}, 402, "dry_run", "a dry run never spends", (), before.by_a_dry_run),
 ]  # fmt: skip
 
 
@@ -333,7 +235,7 @@ def test_the_same_once_more_is_the_same_answer_and_writes_nothing(ground: Ground
             for _ in range(2):
                 answers.append((await at.ask(kind, **said))["transaction"])
 
-    (captured if kind == "capture" else voided)(ground)
+    (before.captured if kind == "capture" else before.voided)(ground)
     rows, money = counted(), sums(ground)
     if door is over_socket:
         run(main)
