@@ -86,7 +86,8 @@ def _purchase(amount: Decimal) -> Purchase:
 def _room(place: Place, draft: Transaction, running: Transaction | None, time_zone: str) -> _Room:
     periods = periods_at(draft.created_at, time_zone)
     applying = list(spending.applying_to(place))
-    windows.lock_ahead(applying, periods, running.windows if running else ())
+    if running is not None and periods_at(running.created_at, time_zone) != periods:
+        windows.lock_ahead(applying, periods, running.windows)  # those of then and of now, in one order for everybody
     locked = windows.lock_open(applying, periods)
     budgets = list(spending.applying_to(place).filter(pk__in=[b.pk for b in applying]))
     if (refusal := deciding.standing_of(budgets)) is not None:

@@ -65,7 +65,7 @@ class Heartbeat(StrictSerializer):
         required=False,
         allow_null=True,
         default=None,
-        help_text="What this lease has cost so far, in all: a beat that is repeated counts nothing twice.",
+        help_text="What this lease has cost so far, in all: a beat that is repeated counts nothing twice. Workers only.",
     )
 
 

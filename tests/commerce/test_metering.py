@@ -8,7 +8,7 @@ import pytest
 from chimera.flows.lapse_leases import lapse_leases
 from chimera.kernel import clock
 from chimera.kernel.http.parsing import money_text
-from commerce.models import Transaction
+from commerce.models import SpendWindow, Transaction
 from swarm.models import Task
 from tests.cast import Caller, Said, Stage
 from tests.commerce.books import at_work, check_books, claimed_again, spent, task_row
@@ -173,11 +173,27 @@ def test_a_hold_that_a_card_kept_ends_its_meter_when_the_next_lease_begins(acme:
     check_books(acme)
 
 
-def test_another_days_cost_is_counted_in_that_day(acme: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_days_cost_is_counted_in_that_day(acme: Stage) -> None:
+    acme.budget(day_usd="1")
+    midnight, _ = clock.day_bounds("Europe/Lisbon", clock.day_in("Europe/Lisbon"))
+    with clock.held(midnight - timedelta(seconds=10)):
+        claim = at_work(acme)
+        beat(acme.ada, claim, "0.40").ok()
+    with clock.held(midnight + timedelta(seconds=10)):
+        beat(acme.ada, claim, "0.50").ok()
+    assert ledger(acme) == [("captured", "0.80", "0.40", "0.40"), ("held", "0.20", "0.10", None)]
+    with acme.bound():
+        days = SpendWindow.objects.filter(kind="day").order_by("starts_on")
+        seen = [(money_text(day.held_usd), money_text(day.captured_usd)) for day in days]
+    assert seen == [("0.00", "0.40"), ("0.20", "0.00")]
+    check_books(acme)
+
+
+def test_a_budget_that_comes_while_a_meter_runs_counts_what_comes_after_it(acme: Stage) -> None:
     acme.budget(day_usd="1")
     claim = at_work(acme)
     beat(acme.ada, claim, "0.40").ok()
-    acme.budget(scope="agent", scope_id=acme.ada.id, day_usd="1")  # other windows, as another day has
+    acme.budget(scope="agent", scope_id=acme.ada.id, day_usd="1")
     beat(acme.ada, claim, "0.50").ok()
     assert ledger(acme) == [("captured", "0.80", "0.40", "0.40"), ("held", "0.20", "0.10", None)]
     check_books(acme)

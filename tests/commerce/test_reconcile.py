@@ -311,3 +311,25 @@ def test_what_is_found_is_sent_in_pieces(acme: Stage, ledger: dict[str, str], mo
     seen: list[Drift] = []
     done = reconcile(tenant_id=UUID(str(acme.tenant_id)), repair=False, tell=seen.append)
     assert (len(seen), done.drifts) == (3, 3)
+
+
+def test_metered_holds_agree_however_they_are_or_ended(acme: Stage) -> None:
+    """Running, captured with its task, used up beyond its limit, refused at once, and kept by a card."""
+    acme.budget(day_usd="100", approval_threshold_usd="50")
+    _, finished, used_up, refused, kept = claims = [at_work(acme) for _ in range(5)]
+    acme.budget(scope="task", scope_id=used_up["task"]["id"], total_usd="1")
+    acme.budget(scope="task", scope_id=refused["task"]["id"], total_usd="0")
+    for cost in ("0.20", "0.70", "0.75"):
+        for claim in claims:
+            body = {"lease_token": claim["lease_token"], "cost_usd": cost}
+            acme.ada.post(f"tasks/{claim['task']['id']}/heartbeat", body)
+    over = {"lease_token": used_up["lease_token"], "cost_usd": "3.00"}
+    assert acme.ada.post(f"tasks/{used_up['task']['id']}/heartbeat", over).ok()["commands"] == ["stop"]
+    acme.ada.finish(finished).ok()
+    acme.ada.spend(kept, "60").ok(202)
+    settle()
+    Mirror().write()
+    plant(LONG_AGO)
+    statuses = [row["status"] for row in acme.fay.get("transactions").ok()["results"]]
+    assert sorted(statuses) == ["captured", "captured", "denied", "held", "held", "review"]
+    assert found()[:2] == (0, [])

@@ -14,12 +14,13 @@ from chimera.flows.meter_lease import Beaten, meter_lease
 from chimera.flows.meter_many import Cost, meter_many
 from chimera.kernel import tenancy
 from chimera.kernel.actors import SYSTEM
+from chimera.kernel.errors import StaleLease
 from commerce.actions import windows
 from commerce.models import BudgetConfig, SpendWindow, Transaction
 from commerce.periods import Period
 from swarm.actions import agents
 from tests.cast import Caller, Stage
-from tests.commerce.books import check_books
+from tests.commerce.books import at_work, check_books
 from tests.lanes import settle
 from tests.races.test_spend import watched, without_the_databases_rule
 from tests.races.threads import at_once
@@ -118,6 +119,22 @@ def test_groups_of_reports_race_alike(acme: Stage, claims: list[dict[str, Any]])
         told = at_once([partial(_together_until_stopped, acme.tenant_id, group, STEP) for group in groups])
     assert over == []
     _judge(acme, [cost for costs in told for cost in costs])
+
+
+def test_of_a_cost_and_a_result_at_the_same_moment_the_cost_counts_or_is_stale(acme: Stage) -> None:
+    acme.budget(day_usd="100")
+    for _ in range(8):
+        claim = at_work(acme)
+        meter_many(acme.tenant_id, [_cost(claim, Decimal("0.10"))])
+        finish = partial(Caller(acme.ada.secret).finish, claim)
+        ((said,), finished) = at_once([partial(meter_many, acme.tenant_id, [_cost(claim, Decimal("0.25"))]), finish])
+        assert finished["outcome"] == "completed"
+        with acme.bound():
+            row = Transaction.objects.get(task_id=claim["task"]["id"])
+        counted = Decimal("0.10") if isinstance(said, StaleLease) else Decimal("0.25")
+        assert isinstance(said, StaleLease | Beaten), said
+        assert (row.status, row.metered_usd, row.captured_usd) == ("captured", counted, counted)
+    check_books(acme)
 
 
 def test_control_check_then_add_overshoots_by_more_and_the_watch_sees_it(
