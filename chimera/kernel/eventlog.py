@@ -198,32 +198,31 @@ def tell_all(facts: Sequence[tuple[Fact, Actor]]) -> None:
         )
 
 
+# As one JSON array: psycopg would look through each payload for what an array's text must escape.
 _TELL = f"""
     INSERT INTO kernel_event ({TOLD})
-    SELECT id, %(tenant)s::uuid, session, task, aggregate, version, type, payload, actor, trace, %(at)s::timestamptz
-    FROM unnest(
-        %(ids)s::uuid[], %(sessions)s::uuid[], %(tasks)s::uuid[], %(aggregates)s::uuid[], %(versions)s::int[],
-        %(types)s::text[], %(payloads)s::jsonb[], %(actors)s::text[], %(traces)s::text[]
-    ) AS told (id, session, task, aggregate, version, type, payload, actor, trace)
+    SELECT id, %(tenant)s::uuid, session_id, task_id, aggregate_id, aggregate_version, type, payload, actor, trace,
+           %(at)s::timestamptz
+    FROM jsonb_to_recordset(%(facts)s::jsonb) AS told (
+        id uuid, session_id uuid, task_id uuid, aggregate_id uuid, aggregate_version int, type text, payload jsonb, actor text,
+        trace text
+    )
 """
 
 
 def telling(facts: Sequence[tuple[Fact, Actor, str]]) -> Asked:
     """The statement of `tell_all`, each fact with the trace of whoever asked for it; "": the present one."""
     trace = current_trace()
-    return _TELL, {
-        "tenant": tenancy.current(),
-        "at": clock.now(),
-        "ids": [ids.uuid7() for _ in facts],
-        "sessions": [fact.session_id for fact, _, _ in facts],
-        "tasks": [fact.task_id for fact, _, _ in facts],
-        "aggregates": [fact.aggregate_id for fact, _, _ in facts],
-        "versions": [fact.aggregate_version for fact, _, _ in facts],
-        "types": [fact.full_type() for fact, _, _ in facts],
-        "payloads": [fact.model_dump_json() for fact, _, _ in facts],
-        "actors": [str(by) for _, by, _ in facts],
-        "traces": [own or trace for _, _, own in facts],
-    }
+    said = ",".join(_said(fact, by, own or trace) for fact, by, own in facts)
+    return _TELL, {"tenant": tenancy.current(), "at": clock.now(), "facts": f"[{said}]"}
+
+
+def _said(fact: Fact, by: Actor, trace: str) -> str:
+    return (
+        f'{{"id":"{ids.uuid7()}","session_id":{_id_text(fact.session_id)},"task_id":{_id_text(fact.task_id)},'
+        f'"aggregate_id":"{fact.aggregate_id}","aggregate_version":{fact.aggregate_version},"type":"{fact.full_type()}",'
+        f'"payload":{fact.model_dump_json()},"actor":{encode_basestring(str(by))},"trace":"{trace}"}}'
+    )
 
 
 COLUMNS = "xid, seq, tenant_id, session_id, task_id, type, at, actor, trace_id, payload::text AS payload_text"

@@ -112,14 +112,15 @@ def moving(moves: Mapping[UUID, tuple[Decimal, Decimal]], at: datetime) -> Asked
     }
 
 
-_MOVE = """
+_PERMITS = """
+    said.held + said.captured <= 0
+    OR (w.limit_usd IS NULL OR w.held_usd + w.captured_usd + said.held + said.captured <= w.limit_usd)
+    AND (w.limit_until IS NULL OR w.limit_until > %(now)s)
+"""
+_MOVE = f"""
     UPDATE commerce_spendwindow w SET held_usd = w.held_usd + said.held, captured_usd = w.captured_usd + said.captured
     FROM unnest(%(ids)s::uuid[], %(held)s::numeric[], %(captured)s::numeric[]) AS said (id, held, captured)
-    WHERE w.id = said.id AND (
-        said.held + said.captured <= 0
-        OR (w.limit_usd IS NULL OR w.held_usd + w.captured_usd + said.held + said.captured <= w.limit_usd)
-        AND (w.limit_until IS NULL OR w.limit_until > %(now)s)
-    )
+    WHERE w.id = said.id AND ({_PERMITS})
     RETURNING w.id
 """
 
@@ -153,7 +154,7 @@ _SETTLE = f"""
 def inserting(rows: Sequence[Transaction]) -> Asked:
     """New rows, every column as it stands in memory."""
     statement, names = _insertion()
-    said = [{name: getattr(row, name) for name in names} for row in rows]
+    said = [{name: value for name in names if (value := row.__dict__[name]) is not None} for row in rows]
     return statement, {"rows": json.dumps(said, default=str)}
 
 

@@ -57,7 +57,7 @@ class Desk:
         self._raises = windows.raising(self._budgets, self._at)
         self._approved = {task_id for (task_id,) in approved}
         self._holds = {row.pk: row for row in (prepared.instance(Transaction, row) for row in holds)}
-        self._books: dict[Place, Books | None] = {}
+        self._books: dict[tuple[int, ...], Books | None] = {}  # by the places of the budgets that apply
         self._written = _Written()
 
     def spend(
@@ -135,13 +135,13 @@ class Desk:
 
     def _books_of(self, place: Place) -> Books | None:
         """None while a window is missing or its limit is to be copied anew, and where an hour is to be counted."""
-        if place not in self._books:
-            self._books[place] = self._open(place)
-        return self._books[place]
-
-    def _open(self, place: Place) -> Books | None:
         scopes = place.scopes
-        budgets = [budget for budget in self._budgets if (budget.scope, budget.scope_id) in scopes]
+        theirs = tuple(n for n, budget in enumerate(self._budgets) if (budget.scope, budget.scope_id) in scopes)
+        if theirs not in self._books:
+            self._books[theirs] = self._open([self._budgets[n] for n in theirs])
+        return self._books[theirs]
+
+    def _open(self, budgets: list[BudgetConfig]) -> Books | None:
         known = {budget.pk for budget in budgets}
         theirs = [w for w in self._windows.values() if w.budget_id in known and self._is_of_now(w)]
         acting = {budget_id: row for budget_id, row in self._rules.items() if budget_id in known}
