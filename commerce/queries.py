@@ -12,7 +12,7 @@ from chimera.kernel import ids
 from chimera.kernel.errors import not_found
 from chimera.kernel.partitions import ByTime
 from commerce.periods import Period
-from commerce.states import MONEY_COUNTED, MONEY_OPEN, IncreaseStatus, Keeper, MoneyStatus, Scope, WindowKind
+from commerce.states import MONEY_COUNTED, MONEY_OPEN, IncreaseStatus, Keeper, MoneyStatus, Scope
 
 CLOCK_SLACK = timedelta(minutes=1)  # two processes' clocks differ by less; a transaction is never older than its task
 
@@ -64,14 +64,6 @@ class SpendWindowQuerySet(QuerySet[Any]):
                 else Q(kind=period.kind, starts_on__isnull=True)
             )
         return self.filter(within, budget_id__in=list(budget_ids))
-
-    def used_in_total(self, budget_ids: Collection[UUID]) -> dict[UUID, Decimal]:
-        """Held and captured by budget, of those that were spent from."""
-        rows = self.filter(kind=WindowKind.TOTAL, budget_id__in=budget_ids)
-        return {
-            budget: held + captured
-            for budget, held, captured in rows.values_list("budget_id", "held_usd", "captured_usd")
-        }
 
     def not_over(self, at: datetime) -> Self:
         """Windows that may still be spent from at `at` or later."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from uuid import UUID
 
-from chimera.kernel import clock
+from chimera.kernel import clock, prepared
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import Refused
 from chimera.kernel.eventlog import tell
@@ -17,7 +17,7 @@ from commerce.actions import windows
 from commerce.actions.spending import limits_now
 from commerce.events import BudgetCreated
 from commerce.limits import ZERO
-from commerce.models import BudgetConfig, SpendWindow
+from commerce.models import BudgetConfig
 from commerce.periods import periods_at
 from commerce.states import Currency, Scope, WindowKind
 
@@ -47,9 +47,23 @@ def unused(task_ids: Sequence[UUID]) -> Decimal:
     """What these tasks were given and have not used. The windows above them are locked, and so nothing moves in theirs."""
     if not task_ids:
         return ZERO
-    carved = list(BudgetConfig.objects.of_tasks().filter(is_carved=True, scope_id__in=task_ids))
-    used = SpendWindow.objects.used_in_total([budget.pk for budget in carved])
-    return sum((max(ZERO, (budget.total_usd or ZERO) - used.get(budget.pk, ZERO)) for budget in carved), ZERO)
+    ((found,),) = prepared.ask(_UNUSED, {"tasks": list(task_ids)})
+    return Decimal(str(found))
+
+
+# By index for each, whatever the statistics say.
+_UNUSED = f"""
+    SELECT coalesce(sum(greatest(b.total_usd - coalesce(w.used, 0), 0)), 0)
+    FROM unnest(%(tasks)s::uuid[]) AS given (id)
+    CROSS JOIN LATERAL (
+        SELECT id, total_usd FROM commerce_budgetconfig
+        WHERE scope = '{Scope.TASK}' AND scope_id = given.id AND is_carved OFFSET 0
+    ) b
+    LEFT JOIN LATERAL (
+        SELECT held_usd + captured_usd AS used FROM commerce_spendwindow
+        WHERE budget_id = b.id AND kind = '{WindowKind.TOTAL}' OFFSET 0
+    ) w ON true
+"""
 
 
 def check_left(asked: Decimal, left: Decimal, task_id: UUID) -> None:

@@ -1,9 +1,14 @@
 """Budgets of tasks that have tasks below them: what is below spends from what is above."""
 
+from decimal import Decimal
+from uuid import UUID
+
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from chimera.flows.spend_many import Asked, Spend
+from chimera.flows.spend_together import spend_together
 from tests.cast import Caller, Stage
 from tests.commerce.books import at_work, check_books, spent
 from tests.commerce.forest import at_work_below, mia_of
@@ -42,6 +47,27 @@ def test_what_is_beside_a_task_spends_nothing_of_its_budget(acme: Stage, mia: Ca
     assert spent(acme, budget, "total") == ("0.00", "0.00", "1.00")
 
 
+def test_spends_that_are_decided_together_are_counted_in_what_is_above_each(acme: Stage, mia: Caller) -> None:
+    acme.budget(day_usd="100")
+    top = at_work(acme)
+    budget = acme.budget(scope="task", scope_id=top["task"]["id"], total_usd="1")
+    below = [at_work_below(acme, mia, top["task"]) for _ in range(4)]
+    acme.ada.spend(top, "0.10").ok(201)  # windows are there: what follows is plain
+    asked = [
+        Asked(
+            what=Spend(task_id=UUID(claim["task"]["id"]), amount_usd=Decimal("0.40"), asset_symbol="USD"),
+            lease_token=UUID(claim["lease_token"]),
+            agent_id=UUID(mia.id),
+            by=mia.actor,
+        )
+        for claim in below
+    ]
+    answers = spend_together(acme.tenant_id, asked)
+    assert [answer and answer.status for answer in answers] == [201, 201, 402, 402]
+    assert spent(acme, budget, "total") == ("0.90", "0.00", "0.10")
+    check_books(acme)
+
+
 def test_a_metered_child_stops_where_its_parents_budget_ends(acme: Stage, mia: Caller) -> None:
     acme.budget(day_usd="100")
     top = at_work(acme)
@@ -62,7 +88,7 @@ def test_velocity_of_a_tasks_budget_counts_what_is_below_it(acme: Stage, mia: Ca
     below = at_work_below(acme, mia, top["task"])
     budget = acme.budget(scope="task", scope_id=top["task"]["id"])
     rules = {"velocity": {"count_per_hour": 1}}
-    acme.fay.put(f"budgets/{budget['id']}/rules", {"rules": rules, "version": 0})
+    acme.fay.put(f"budgets/{budget['id']}/rules", {"rules": rules, "version": 0}).ok()
     mia.spend(below, "1").ok(201)
     acme.ada.spend(top, "1").refused(402, "velocity_exceeded")
 

@@ -96,7 +96,17 @@ class Woods:
             self.mia.post(f"tasks/{claim['task']['id']}/result", body)
 
     def retry(self, number: int, _: str) -> None:
-        self.stage.otto.post(f"tasks/{self._chosen(number)}/retry")
+        """What it gave back must be there again; the model says whether it is."""
+        task = self._chosen(number)
+        nodes, failed = self.nodes(), self._status(task) == "failed"
+        me = nodes[UUID(task)]
+        said = self.stage.otto.post(f"tasks/{task}/retry")
+        if failed and me.carved is not None and me.parent is not None:
+            asked = me.carved - used_below(nodes, me.task_id)
+            if all(asked <= left for left in lefts(nodes, me.parent, without=me.task_id)):
+                said.ok()
+            else:
+                said.refused(422, "allotment_exceeded")
 
     def _settle(self, verb: str, number: int, more: dict[str, str]) -> Said | None:
         if not self.holds:
@@ -157,17 +167,19 @@ def used_below(nodes: dict[UUID, Node], task_id: UUID) -> Decimal:
     return nodes[task_id].own + sum((used_below(nodes, child.task_id) for child in children(nodes, task_id)), ZERO)
 
 
-def parts_of(nodes: dict[UUID, Node], task_id: UUID) -> Iterator[UUID]:
-    """The open tasks nearest below it that were given something."""
+def parts_of(nodes: dict[UUID, Node], task_id: UUID, without: UUID | None = None) -> Iterator[UUID]:
+    """The open tasks nearest below it that were given something; not `without`, nor what is below that."""
     for child in children(nodes, task_id):
+        if child.task_id == without:
+            continue
         if child.carved is not None and child.is_open:
             yield child.task_id
         else:
-            yield from parts_of(nodes, child.task_id)
+            yield from parts_of(nodes, child.task_id, without)
 
 
-def lefts(nodes: dict[UUID, Node], parent: UUID) -> Iterator[Decimal]:
-    """What a task and each above it have left to give to a new child of it."""
+def lefts(nodes: dict[UUID, Node], parent: UUID, without: UUID | None = None) -> Iterator[Decimal]:
+    """What a task and each above it have left to give to a new child of it, or to one that is to go on."""
     path: list[UUID] = []
     at: UUID | None = parent
     while at is not None:
@@ -177,7 +189,7 @@ def lefts(nodes: dict[UUID, Node], parent: UUID) -> Iterator[Decimal]:
         if nodes[task_id].totals:
             given = [
                 (nodes[part].carved or ZERO) - used_below(nodes, part)
-                for part in parts_of(nodes, task_id)
+                for part in parts_of(nodes, task_id, without)
                 if part not in path
             ]
-            yield min(nodes[task_id].totals) - used_below(nodes, task_id) - sum(given, ZERO)
+            yield max(ZERO, min(nodes[task_id].totals) - used_below(nodes, task_id) - sum(given, ZERO))
