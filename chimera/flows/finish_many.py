@@ -60,7 +60,7 @@ def _passing(handed: Sequence[Handed]) -> dict[UUID, "_Placed"]:
     """Those whose words and score let them pass in some tier, the first of each task."""
     found: dict[UUID, _Placed] = {}
     for place, one in enumerate(handed):
-        if one.task_id in found or one.new.status != "succeeded":
+        if one.task_id in found or one.new.status != "succeeded" or one.new.cost_usd:
             continue
         tier = triggers.passes_from(text=words_of(one.new), score=one.new.confidence_score, bands=bands())
         if tier is not None:

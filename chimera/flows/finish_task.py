@@ -12,6 +12,7 @@ from uuid import UUID
 from django.conf import settings
 
 from chimera.flows import judge_results
+from chimera.flows.meter_lease import meter_last
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import StaleLease, invalid
 from commerce import actions as commerce
@@ -64,6 +65,8 @@ def _settled(one: Handed) -> Finished:
     if earlier := results.earlier(task.pk, lease_token):
         return _again(task, earlier, one.agent_id)
     tasks.check_lease(task, lease_token, agent_id=one.agent_id)
+    if new.cost_usd:
+        meter_last(task=task, lease_token=lease_token, agent_id=one.agent_id, cost_usd=new.cost_usd, by=by)
     if tasks.is_stale(task):
         return _stale(task, lease_token, new, by)
     if new.status == "failed":

@@ -11,10 +11,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from chimera.flows.authorise_spend import SPENDERS
 from chimera.flows.placing import place_of
 from chimera.flows.read_usage import tenant_time_zone
 from chimera.kernel.actors import Actor
-from chimera.kernel.errors import Refused
+from chimera.kernel.errors import Refused, forbidden
 from commerce import actions as commerce
 from commerce.actions import Metered
 from safety import actions as safety
@@ -51,19 +52,38 @@ def meter_lease(*, task_id: UUID, lease_token: UUID, agent_id: UUID, cost_usd: D
     """
     task = tasks.lock(task_id)
     tasks.check_lease(task, lease_token, agent_id=agent_id)
+    metered = _metered(task, lease_token, agent_id, cost_usd, by)
+    if metered.refusal is not None:
+        return _stopped(task, metered, by)
+    claims.renew(task=task)
+    return Beaten(task.lease_expires_at, liveness.commands(task))
+
+
+def meter_last(*, task: Task, lease_token: UUID, agent_id: UUID, cost_usd: Decimal, by: Actor) -> None:
+    """What a lease has cost in the end, said with its result: counted, and never a reason to stop what is done.
+
+    The caller holds the task, and has checked its lease. Raises 422 `dry_run`, and 403 `role` for what no spender works on.
+    """
+    if task.role not in SPENDERS:
+        raise forbidden(f"A task for a {task.role} costs nothing; leave `cost_usd` out.", code="role")
+    _metered(task, lease_token, agent_id, cost_usd, by, is_last=True)
+
+
+def _metered(
+    task: Task, lease_token: UUID, agent_id: UUID, cost_usd: Decimal, by: Actor, *, is_last: bool = False
+) -> Metered:
     if task.execution_mode == ExecutionMode.DRY_RUN:
-        raise Refused("This task is a dry run, and a dry run never spends.", code="dry_run", status=422)
-    metered = commerce.meter(
+        raise Refused(
+            "This task is a dry run, and a dry run never spends; leave `cost_usd` out.", code="dry_run", status=422
+        )
+    return commerce.meter(
         place=place_of(task, agent_id),
         lease_token=lease_token,
         cost_usd=cost_usd,
         time_zone=tenant_time_zone(),
         by=by,
+        is_last=is_last,
     )
-    if metered.refusal is not None:
-        return _stopped(task, metered, by)
-    claims.renew(task=task)
-    return Beaten(task.lease_expires_at, liveness.commands(task))
 
 
 def _stopped(task: Task, metered: Metered, by: Actor) -> Beaten:

@@ -3,7 +3,8 @@
 A lease says what it has cost so far. Its hold is kept one step ahead, a step being what the last report added: so what is
 reported next is reserved already, as long as every window permits it. Where nothing more can be reserved ahead the meter ends,
 and what was reported beyond the hold, at most one report, is written in the row and counted in no window: limits hold, and the
-ledger does not hide what was spent.
+ledger does not hide what was spent. With a result it says it for the last time: then nothing is kept ahead, and where the money ends
+nobody need be asked.
 """
 
 from collections.abc import Collection, Sequence
@@ -51,10 +52,13 @@ class _Room:
     refusal: Refusal | None = None
 
 
-def meter(*, place: Place, lease_token: UUID, cost_usd: Decimal, time_zone: str, by: Actor) -> Metered:
+def meter(
+    *, place: Place, lease_token: UUID, cost_usd: Decimal, time_zone: str, by: Actor, is_last: bool = False
+) -> Metered:
     """Count what a lease has cost so far; the same, or less, once more changes nothing. The task is locked.
 
     A refusal settles the lease's hold: captured as far as it was reserved. Where nothing was, the row is a denied one.
+    With `is_last` nothing is reserved ahead, and so the hold is always settled.
     """
     rows = Transaction.objects.of_task(place.task_id).filter(metered_lease=lease_token)
     known = rows.order_by().aggregate(known=Sum("metered_usd", default=ZERO))["known"]
@@ -70,8 +74,8 @@ def meter(*, place: Place, lease_token: UUID, cost_usd: Decimal, time_zone: str,
         capture_metered(transaction=running, by=by)
         running, room = None, _room(place, draft, None, time_zone)
     if running is not None:
-        return _grown(running, step, room, by)
-    return _begun(draft, step, room, lease_token, by)
+        return _grown(running, step, ZERO if is_last else step, room, by)
+    return _begun(draft, step, ZERO if is_last else step, room, lease_token, by)
 
 
 def metered_of(task_ids: Collection[UUID]) -> list[Transaction]:
@@ -107,8 +111,8 @@ def _same_windows(running: Transaction, room: _Room) -> bool:
     return not room.counted or set(running.windows) == {window.pk for window in room.counted}
 
 
-def _begun(draft: Transaction, step: Decimal, room: _Room, lease_token: UUID, by: Actor) -> Metered:
-    held = _reserve(room, wanted=step * 2, held=ZERO)
+def _begun(draft: Transaction, step: Decimal, ahead: Decimal, room: _Room, lease_token: UUID, by: Actor) -> Metered:
+    held = _reserve(room, wanted=step + ahead, held=ZERO)
     draft.budgets = room.budgets
     if not held:
         refusal = room.refusal or _used_up(step, room)
@@ -123,14 +127,14 @@ def _begun(draft: Transaction, step: Decimal, room: _Room, lease_token: UUID, by
     return _ended(draft, step, room, by) if held <= step else Metered()
 
 
-def _grown(running: Transaction, step: Decimal, room: _Room, by: Actor) -> Metered:
+def _grown(running: Transaction, step: Decimal, ahead: Decimal, room: _Room, by: Actor) -> Metered:
     assert running.metered_usd is not None
     total = running.metered_usd + step
     held = running.amount_usd
-    if held < total + step:
-        held += _reserve(room, wanted=total + step - held, held=held)
+    if held < total + ahead:
+        held += _reserve(room, wanted=total + ahead - held, held=held)
     _keep(running, held, min(total, held), by)
-    return _ended(running, total, room, by) if held <= total else Metered()
+    return _ended(running, total, room, by) if held <= total or not ahead else Metered()
 
 
 def _reserve(room: _Room, *, wanted: Decimal, held: Decimal) -> Decimal:

@@ -1,4 +1,4 @@
-"""`ctx.cost`: told at once or with the next beat, always before the result; and obeyed when Chimera says stop."""
+"""`ctx.cost`: told at once, with the next beat or with the result; and obeyed when Chimera says stop."""
 
 import asyncio
 import threading
@@ -91,7 +91,7 @@ def test_what_is_no_cost_is_refused_where_it_is_said(amount, error):
     assert meter.total == 0
 
 
-def test_the_last_cost_is_counted_before_the_result_is_sent():
+def test_the_last_cost_goes_with_the_result():
     async def handler(task, ctx):
         ctx.cost("0.0020001")
         return ctx.result({}, confidence=0.9)
@@ -99,11 +99,10 @@ def test_the_last_cost_is_counted_before_the_result_is_sent():
     async def script(peer: Peer) -> None:
         await peer.hello()
         await peer.say(claim(1))
-        beat = await peer.hear("heartbeat")
-        assert cost_of(beat) == "0.002001"
-        assert "result" not in peer.kinds()
-        await peer.ack(beat, leases=[{"task": "t1"} | RENEWED])
-        await peer.ack(await peer.hear("result"), task="t1", outcome="completed")
+        result = await peer.hear("result")
+        assert result["cost_usd"] == "0.002001"
+        assert "heartbeat" not in peer.kinds()
+        await peer.ack(result, task="t1", outcome="completed")
 
     converse(agent_of(handler), script)
 
@@ -122,9 +121,8 @@ def test_a_cost_within_what_is_held_waits_for_the_beat_or_the_end():
         await peer.say(claim(1))
         await counted(peer, "0.200000")
         go_on.set()
-        await counted(peer, "0.400000")
-        await peer.hear("result")
-        assert peer.kinds() == ["ready", "heartbeat", "heartbeat", "result"]
+        assert (await peer.hear("result"))["cost_usd"] == "0.400000"
+        assert peer.kinds() == ["ready", "heartbeat", "result"]
 
     converse(agent_of(handler), script)
 
@@ -146,7 +144,7 @@ def test_beats_say_the_sum_until_it_is_counted():
     converse(agent_of(handler), script)
 
 
-def test_a_cost_whose_answer_was_lost_is_told_again_and_then_the_result():
+def test_a_result_whose_answer_was_lost_says_its_cost_again():
     async def handler(task, ctx):
         ctx.cost("0.20")
         return ctx.result({}, confidence=0.9)
@@ -154,21 +152,23 @@ def test_a_cost_whose_answer_was_lost_is_told_again_and_then_the_result():
     async def first(peer: Peer) -> None:
         await peer.hello()
         await peer.say(claim(1))
-        await peer.hear("heartbeat")
+        await peer.hear("result")
         peer.socket.transport.abort()
 
     async def second(peer: Peer) -> None:
         await peer.say(HELLO)
-        await counted(peer, "0.200000")
-        await peer.hear("result")
+        assert (await peer.hear("result"))["cost_usd"] == "0.200000"
 
     converse(agent_of(handler), first, second)
 
 
 @pytest.mark.parametrize("busy", [{"kind": "error", "code": "busy", "detail": "A lock."}, {"kind": "ack"}])
 def test_a_cost_that_could_not_be_counted_now_is_told_again(busy):
+    counted = asyncio.Event()
+
     async def handler(task, ctx):
         ctx.cost("0.20")
+        await counted.wait()
         return ctx.result({}, confidence=0.9)
 
     async def script(peer: Peer) -> None:
@@ -179,9 +179,10 @@ def test_a_cost_that_could_not_be_counted_now_is_told_again(busy):
         await peer.say(busy | {"ref": beat["ref"]} | more)
         again = await peer.hear("heartbeat")
         assert cost_of(again) == "0.200000"
-        assert "result" not in peer.kinds()
         await peer.ack(again, leases=[{"task": "t1"} | RENEWED])
-        await peer.hear("result")
+        assert cost_of(await peer.hear("heartbeat")) is None
+        counted.set()
+        assert "cost_usd" not in await peer.hear("result")
 
     converse(agent_of(handler), script)
 
@@ -243,18 +244,19 @@ def test_a_thread_is_stopped_at_its_next_call():
     assert [type(stop) for stop in seen] == [OutOfMoney]
 
 
-def test_where_the_last_cost_is_too_much_there_is_no_result():
+def test_a_result_whose_cost_is_refused_goes_without_it():
     async def handler(task, ctx):
         ctx.cost("0.20")
-        return ctx.result({}, confidence=0.9)
+        return ctx.result({"note": "done"}, confidence=0.9)
 
     async def script(peer: Peer) -> None:
         await peer.hello()
         await peer.say(claim(1))
-        await peer.ack(await peer.hear("heartbeat"), leases=[{"task": "t1"} | STOP])
-        await peer.say(claim(2))
-        await peer.hear("heartbeat")
-        assert "result" not in peer.kinds()
+        first = await peer.hear("result")
+        await peer.say({"kind": "error", "ref": first["ref"], "code": "dry_run", "detail": "A dry run never spends."})
+        again = await peer.hear("result")
+        assert "cost_usd" not in again
+        assert again["output_payload"] == first["output_payload"] == {"note": "done"}
 
     converse(agent_of(handler), script)
 
@@ -286,20 +288,19 @@ def test_a_cost_that_is_refused_fails_the_next_one_and_the_lease_goes_on(whole):
     converse(agent_of(handler), script)
 
 
-def test_over_http_the_last_cost_is_counted_before_the_result_too():
+def test_over_http_the_last_cost_goes_with_the_result_too():
     async def handler(task, ctx):
         ctx.cost("0.20")
         await asyncio.sleep(0)
         ctx.cost("0.30")
         return ctx.result({}, confidence=0.9)
 
-    beaten, done = Answer(200, RENEWED), outcomes({"status": "completed"})
-    with answering(claims=[claims(1), NOTHING], heartbeat=[Answer(lost=True), beaten], results=[done]) as server:
-        work(http_agent_of(handler), server, lambda: server.bodies("results"))
-        beats = [body["cost_usd"] for body in server.bodies("heartbeat")]
-        assert beats[-1] == "0.500000"
-        paths = [asked.path.rpartition("/")[2] for asked in server.asked]
-        assert paths.index("results") > len(paths) - 1 - paths[::-1].index("heartbeat")
+    with answering(
+        claims=[claims(1), NOTHING], results=[Answer(lost=True), outcomes({"status": "completed"})]
+    ) as server:
+        work(http_agent_of(handler), server, lambda: len(server.bodies("results")) == 2)
+        said = [result["cost_usd"] for body in server.bodies("results") for result in body["results"]]
+        assert (said, server.bodies("heartbeat")) == (["0.500000"] * 2, [])
 
 
 def test_over_http_a_stop_is_obeyed():

@@ -23,6 +23,7 @@ class NewResult:
     artifacts: Sequence[dict[str, Any]] = ()
     metrics: dict[str, Any] = field(default_factory=dict)
     error: dict[str, Any] | None = None  # {code, message, retryable, retry_after_seconds}
+    cost_usd: Decimal | None = None  # what its lease has cost in all, as heartbeats say it
 
 
 def earlier(task_id: UUID, lease_token: UUID) -> TaskResult | None:

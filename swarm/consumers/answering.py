@@ -64,6 +64,7 @@ def _new(said: frames.Result) -> NewResult:
         artifacts=[a.model_dump(exclude_none=True) for a in said.artifacts],
         metrics=said.metrics,
         error=said.error.model_dump(exclude_none=True) if said.error else None,
+        cost_usd=said.cost_usd,
     )
 
 

@@ -104,6 +104,7 @@ class Result(Frame):
     evidence: Annotated[list[Any], Field(max_length=200), AfterValidator(listed)] = []
     artifacts: Annotated[list[Artifact], Field(max_length=100)] = []
     metrics: Metadata = {}
+    cost_usd: Cost | None = None  # what its lease has cost, in all
     error: Fault | None = None
 
     @check_together(mode="after")

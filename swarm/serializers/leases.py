@@ -114,6 +114,12 @@ class ResultFields(StrictSerializer):
     evidence = serializers.ListField(child=serializers.JSONField(), required=False, default=list, max_length=200)
     artifacts = serializers.ListField(child=Artifact(), required=False, default=list, max_length=100)
     metrics = JSONField(required=False, default=dict, bytes_max=16_384)
+    cost_usd = MoneyField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="What this lease has cost in all, said for the last time: counted, and no reason to stop what is done.",
+    )
     error = ErrorShape(required=False, allow_null=True, default=None)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -146,7 +146,7 @@ class Context:
     def cost(self, amount_usd: str | Decimal | int) -> None:
         """Add to what this lease has cost: plain, from any thread, and not waited for.
 
-        Told with the next beat, at once when it is more than Chimera holds ahead, and all of it before the result. Once the
+        Told with the next beat, at once when it is more than Chimera holds ahead, and the rest with the result. Once the
         budgets permit no more, this and every other call raises OutOfMoney, and a person decides whether the task goes on.
         ProblemError where costs cannot be counted, as in a dry run.
         """

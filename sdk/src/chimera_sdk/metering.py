@@ -21,10 +21,9 @@ class Meter:
     def __init__(self) -> None:
         self.counted = Decimal(0)  # by Chimera
         self.asked = False  # a report is on its way
-        self.closing = False  # the work is done; its result waits for what is not counted
+        self.last: Decimal | None = None  # the sum that goes with the result
         self.refusal: ProblemError | None = None  # its costs cannot be counted at all
         self.pressing = asyncio.Event()
-        self.answered = asyncio.Event()
         self._ahead = Decimal(0)
         self._total = Decimal(0)
         self._guard = threading.Lock()
@@ -58,7 +57,7 @@ class Meter:
     @property
     def presses(self) -> bool:
         """It cannot wait for the next beat."""
-        return self.waits and (self.closing or self.uncounted > self._ahead)
+        return self.waits and self.uncounted > self._ahead
 
     def press(self) -> bool:
         """Whether it is to be told now: it presses, and nothing is on its way."""
@@ -67,9 +66,9 @@ class Meter:
         return self.presses and not self.asked
 
     def tell(self) -> Decimal | None:
-        """The sum, to be sent now; None when all of it is counted."""
+        """The sum, to be sent now; None when all of it is counted, or goes with the result."""
         self.pressing.clear()
-        self.asked = self.waits
+        self.asked = self.waits and self.last is None
         return self.total if self.asked else None
 
     def answer(self, cost: Decimal | None) -> None:
@@ -77,7 +76,11 @@ class Meter:
         self.asked = False
         if cost is not None and cost > self.counted:
             self._ahead, self.counted = cost - self.counted, cost
-        self.answered.set()
+
+    def close(self) -> Decimal | None:
+        """The sum that goes with the result; None when all of it is counted, or cannot be."""
+        self.last = self.total if self.waits else None
+        return self.last
 
     def refuse(self, refusal: ProblemError) -> None:
         self.refusal = refusal

@@ -108,8 +108,11 @@ def of_exception(exc: BaseException) -> Result:
 
 
 def encoded(work: Work, result: Result) -> str:
-    """The result as JSON, with its task and lease. ValueError or TypeError for what JSON cannot say (NaN, objects)."""
-    return encoding.encoded({"task": work.task.fields["id"], "lease_token": work.token} | result.fields)
+    """The result as JSON, with its task, its lease and the cost that was not counted yet. ValueError or TypeError for what
+    JSON cannot say (NaN, objects)."""
+    cost = work.meter.close()
+    said = {"task": work.task.fields["id"], "lease_token": work.token} | result.fields
+    return encoding.encoded(said if cost is None else said | {"cost_usd": f"{cost:f}"})
 
 
 def _told(exc: BaseException) -> str:

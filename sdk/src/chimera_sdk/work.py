@@ -5,11 +5,14 @@ import hashlib
 import time
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chimera_sdk.encoding import encoded_sorted
 from chimera_sdk.errors import Json, StaleLease
 from chimera_sdk.metering import Meter
+
+if TYPE_CHECKING:
+    from chimera_sdk.outcome import Result
 
 
 class Task:
@@ -49,8 +52,8 @@ class Work:
     """One lease, from its claim until the server has answered its result."""
 
     __slots__ = (
-        "_calls", "_ends_at", "_expires", "attempt", "beating", "lost", "meter", "note", "paused", "received", "refused", "resume",
-        "running", "said", "task", "token", "under_review",
+        "_calls", "_ends_at", "_expires", "attempt", "beating", "lost", "meter", "note", "paused", "pressed", "received", "refused",
+        "result", "resume", "running", "said", "task", "token", "under_review",
     )  # fmt: skip
 
     def __init__(self, claim: Json) -> None:
@@ -61,11 +64,13 @@ class Work:
         self.running: asyncio.Task[None] | None = None
         self.lost: StaleLease | None = None  # why nothing that is still done counts
         self.under_review = False  # a person has it: the lease is over, and nothing is to be reported
-        self.said: str | None = None  # the result as JSON, once there is one
+        self.result: Result | None = None  # once there is one
+        self.said: str | None = None  # the same as JSON
         self.refused = False  # a result of this work was refused, and replaced by a failure
         self.note: Json | None = None  # progress that was not sent yet
         self.paused = False
         self.meter = Meter()
+        self.pressed = False  # a cost that presses is told in a moment
         self.beating = False  # a heartbeat of its own is under way (HTTP)
         self._calls = 0
         self.received = time.monotonic()

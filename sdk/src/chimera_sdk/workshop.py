@@ -1,7 +1,6 @@
 """The works in hand: begun, lost, reported, and brought to an end at shutdown. It knows nothing of how they came."""
 
 import asyncio
-import contextlib
 import inspect
 import logging
 import time
@@ -25,6 +24,10 @@ ANY = "*"  # the handler of types that have none of their own
 LEASE_SECONDS = 60.0  # until the server says otherwise
 BEAT_SECONDS_MAX = 10.0
 BEATS_PER_LEASE = 3
+PRESS_SECONDS = (
+    0.05  # a cost that cannot wait for the next beat waits that long for its work to end, and goes with the result
+)
+OF_COSTS = frozenset({"dry_run", "role"})  # why a result's cost is refused, and not the result
 
 
 class Workshop:
@@ -125,18 +128,26 @@ class Workshop:
     def answered(self, work: Work, status: str) -> None:
         waits = ", a person or a judge decides," if status == "blocked" else ""
         log.info("%r: %s%s in %.1f s", work.task, status, waits, time.monotonic() - work.received)
+        work.meter.answer(work.meter.last)
         self.settled(work)
 
     def refused(self, work: Work, code: str, detail: str) -> None:
-        """The result cannot be taken as it is. Once, a failure that says so takes its place; a stale lease ends it."""
+        """The result cannot be taken as it is. One whose cost cannot be counted goes without it; else, once, a failure that says
+        so takes its place; a stale lease ends it."""
+        if code in OF_COSTS and work.meter.waits and work.result is not None:
+            log.error("%r: its cost was refused: %s: %s", work.task, code, detail)
+            work.meter.refuse(ProblemError(422, {"code": code, "detail": detail}))
+            work.said = outcome.encoded(work, work.result)
+            self.line.report(work)
+            return
         if code in {"stale_lease", "stale"} or work.refused:
             log.warning("%r: its result was not taken: %s: %s", work.task, code, detail)
             self.settled(work)
             return
         log.error("%r: its result was refused: %s: %s", work.task, code, detail)
         work.refused = True
-        failure = outcome.failed(detail, code=f"result_{code}", retryable=False)
-        work.said = outcome.encoded(work, failure)
+        work.result = outcome.failed(detail, code=f"result_{code}", retryable=False)
+        work.said = outcome.encoded(work, work.result)
         self.line.report(work)
 
     def unanswered(self) -> list[Work]:
@@ -192,21 +203,20 @@ class Workshop:
         else:
             self.lose(work, StaleLease(detail=str(error.get("detail") or code)))
 
+    def _grown(self, work: Work) -> None:
+        """Its cost has."""
+        if work.meter.presses and not work.pressed:
+            work.pressed = True
+            asyncio.get_running_loop().call_later(PRESS_SECONDS, self._pressed, work)
+
+    def _pressed(self, work: Work) -> None:
+        work.pressed = False
+        self._meter(work)
+
     def _meter(self, work: Work) -> None:
         """Tell what presses of its cost."""
-        if work.held and work.meter.press():
+        if work.held and work.said is None and work.meter.press():
             self.line.beat([work])
-
-    async def _metered(self, work: Work) -> None:
-        """Until all that it has cost is counted. A lease that ends meanwhile is lost, which cancels this."""
-        meter = work.meter
-        meter.closing = True
-        while work.held and meter.waits:
-            meter.answered.clear()
-            self._meter(work)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self.beat_seconds):
-                    await meter.answered.wait()
 
     def command(self, name: str, work: Work) -> None:
         if name == "stop":
@@ -227,12 +237,12 @@ class Workshop:
             self.settled(work)
             self.line.let_go(work)
             return
-        await self._metered(work)
         try:
             work.said = outcome.encoded(work, result)
         except (TypeError, ValueError) as error:
-            failure = outcome.failed(f"The output is no JSON: {error}", code="output_not_json", retryable=False)
-            work.said, result = outcome.encoded(work, failure), failure
+            result = outcome.failed(f"The output is no JSON: {error}", code="output_not_json", retryable=False)
+            work.said = outcome.encoded(work, result)
+        work.result = result
         self._tell(work, result)
         self.line.report(work)
 
@@ -252,7 +262,7 @@ class Workshop:
     async def _outcome(self, work: Work) -> outcome.Result | None:
         """None when there is nothing to report: the lease is over, or a person decides."""
         loop = asyncio.get_running_loop()
-        ctx = Context(work, self.note, lambda grown: loop.call_soon_threadsafe(self._meter, grown), self.api)
+        ctx = Context(work, self.note, lambda grown: loop.call_soon_threadsafe(self._grown, grown), self.api)
         try:
             answer = await self._handled(work, ctx)
             if work.under_review:
