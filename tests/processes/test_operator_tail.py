@@ -21,6 +21,7 @@ from tests.processes import proc
 
 Settle = Callable[[], None]
 PATIENCE_SECONDS = 60
+NOBODY_THERE = "postgresql://somebody:secret@127.0.0.1:9/chimera"
 
 
 def _heed_ctrl_c() -> None:
@@ -149,15 +150,16 @@ def test_a_reader_who_has_enough_ends_it_quietly(acme: Stage) -> None:
 
 
 @pytest.mark.slow
-def test_without_servers_it_names_the_variable_and_the_way_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", [["chimera", "queue"], ["reconcile"], ["statement"]])
+def test_without_servers_it_names_the_variable_and_the_way_out(tmp_path: Path, command: list[str]) -> None:
     own = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL")
     environment = {name: value for name, value in os.environ.items() if name not in own}
     for more, sentence in (
         ({}, "DATABASE_URL is not set: run `make up` first"),
-        ({"DATABASE_URL": "postgresql://somebody:secret@127.0.0.1:9/chimera"}, "PostgreSQL (DATABASE_URL) says:"),
+        ({"DATABASE_URL": NOBODY_THERE, "REDIS_URL": "redis://127.0.0.1:9"}, "PostgreSQL (DATABASE_URL) says:"),
     ):
         done = subprocess.run(
-            [sys.executable, "manage.py", "chimera", "queue"],
+            [sys.executable, "manage.py", *command],
             cwd=proc.ROOT,
             env=environment | {"CHIMERA_HOME": str(tmp_path)} | more,
             capture_output=True,

@@ -4,19 +4,16 @@ Exit codes: 0 done, 1 refused or not all of it done, 2 not understood.
 """
 
 import argparse
-import logging
 import os
 import sys
 from types import ModuleType
 from typing import Any
 
-from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import OperationalError
 
 from chimera.kernel.errors import Refused
-from chimera.management.desk import acting, agents, dead, queue, retry, tail, tasks
+from chimera.management.desk import acting, agents, dead, queue, reaching, retry, tail, tasks
 from chimera.management.desk.paper import Paper
 
 VERBS: dict[str, tuple[ModuleType, str]] = {
@@ -48,16 +45,11 @@ class Command(BaseCommand):
         if options["verb"] == "doctor":
             call_command("doctor", sql=options["sql"], stdout=self.stdout)
             return
-        logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # our sentence says it once
-        if not settings.SERVERS["DATABASE_URL"]:
-            raise CommandError("DATABASE_URL is not set: run `make up` first, or name your own PostgreSQL by it.")
         try:
-            code = self._run(options)
+            with reaching.postgresql():
+                code = self._run(options)
         except Refused as refusal:
             raise CommandError(refusal.detail) from None
-        except OperationalError as away:
-            why = str(away).strip().splitlines()[0]
-            raise CommandError(f"PostgreSQL (DATABASE_URL) says: {why}; is it up?") from None
         except BrokenPipeError:
             # Whoever read has enough; Python would complain once more when it closes what nobody reads.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

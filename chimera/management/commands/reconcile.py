@@ -9,11 +9,11 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import OperationalError
 
 from chimera.flows.reconcile import Reconciled, reconcile
-from chimera.management.desk import acting
+from chimera.management.desk import acting, reaching
 from chimera.management.desk.paper import Paper
 from commerce.drift import Drift, Place
 
@@ -31,13 +31,11 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="one JSON object per line")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # our sentence says it once
         paper = Paper(self.stdout, as_json=options["json"], colours=not options["no_color"])
         try:
-            clean = self._run(options, paper)
-        except OperationalError as away:
-            why = str(away).strip().splitlines()[0]
-            raise CommandError(f"PostgreSQL (DATABASE_URL) says: {why}; is it up?") from None
+            with reaching.postgresql():
+                _check_redis_is_named()
+                clean = self._run(options, paper)
         except BrokenPipeError:
             # Whoever read has enough; Python would complain once more when it closes what nobody reads.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -86,6 +84,12 @@ class Command(BaseCommand):
             paper.line(f"{done.drifts} do not agree. Nothing of the ledger was changed.", "red")
         else:
             paper.line("They agree.", "green")
+
+
+def _check_redis_is_named() -> None:
+    logging.getLogger("chimera.kernel.redis").setLevel(logging.ERROR)  # that it is away, our own sentence says
+    if not settings.SERVERS["REDIS_URL"]:
+        raise CommandError("REDIS_URL is not set: name the Redis whose mirror is to be compared.")
 
 
 def _words(place: Place) -> str:

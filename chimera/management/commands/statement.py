@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import OperationalError
 
 from chimera.flows.show_statement import show_statement, snapshot
 from chimera.kernel.errors import Refused
-from chimera.management.desk import acting
+from chimera.management.desk import acting, reaching
 from commerce import sheets
 from commerce.statements import Grouping
 
@@ -43,13 +42,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            with self._read(options) as kept:
+            with reaching.postgresql(), self._read(options) as kept:
                 self._write(kept, options["out"])
         except Refused as refusal:
             raise CommandError(refusal.detail) from None
-        except OperationalError as away:
-            why = str(away).strip().splitlines()[0]
-            raise CommandError(f"PostgreSQL (DATABASE_URL) says: {why}; is it up?") from None
         except BrokenPipeError:
             # Whoever read has enough; Python would complain once more when it closes what nobody reads.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
