@@ -144,3 +144,31 @@ def test_the_process_that_meters_many_dies(make: Make) -> None:
 
     deaths = at_every_line(metered, meter, metered_once, mark=log_and_cursors)
     assert deaths > 30, deaths
+
+
+# ------------------------------------------------------------------ a result that says its last cost
+
+
+def hand_in(scene: Scene) -> Said:
+    return scene.acme.ada.finish(scene.claims[0], cost_usd="0.70").ok()
+
+
+def cost_once(scene: Scene) -> None:
+    """However often it is handed in, and whoever died: the task is done, and has cost what it says."""
+    check_books(scene.acme)
+    assert [hand_in(scene)["outcome"] for _ in range(2)] == ["completed"] * 2
+    (row,) = scene.rows()
+    assert (row.status, row.metered_usd, row.captured_usd) == ("captured", Decimal("0.7"), Decimal("0.7"))
+    check_books(scene.acme)
+
+
+def test_the_process_that_takes_a_result_with_its_cost_dies(make: Make) -> None:
+    def metered() -> Scene:
+        scene = make(1)
+        (claim,) = scene.claims
+        beat = {"lease_token": claim["lease_token"], "cost_usd": "0.20"}
+        scene.acme.ada.post(f"tasks/{claim['task']['id']}/heartbeat", beat).ok()
+        return scene
+
+    deaths = at_every_line(metered, hand_in, cost_once, mark=log_and_cursors)
+    assert deaths > 10, deaths
