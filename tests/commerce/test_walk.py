@@ -43,6 +43,7 @@ class Walk:
                 self.spend,
                 self.capture,
                 self.void,
+                self.void_by_hand,
                 self.decide,
                 self.lapse,
                 self.expire,
@@ -75,6 +76,12 @@ class Walk:
 
     def void(self) -> Said | None:
         return self._settle("void", {})
+
+    def void_by_hand(self) -> Said | None:
+        known = [held for found in self.open.values() for held in found]
+        if not known:
+            return None
+        return self.stage.fay.post(f"transactions/{self.chance.choice(known)}/void", {"reason": "by chance"})
 
     def _settle(self, verb: str, more: dict[str, str]) -> Said | None:
         with_money = [task for task, found in self.open.items() if found]

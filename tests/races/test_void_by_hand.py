@@ -5,11 +5,14 @@ from typing import Any
 import pytest
 
 from chimera.flows import authorise_spend, capture_spend, void_by_hand
+from chimera.kernel.eventlog import Event
 from commerce import actions as commerce
 from commerce.actions import settlement
 from commerce.models import Transaction
 from tests.cast import Caller, Said, Stage
 from tests.commerce.books import at_work, check_books, spent
+from tests.races.aftermath import log_and_cursors
+from tests.races.dying import at_every_line
 from tests.races.threads import Hold, InBackground, held_after, wait_for_waiters
 
 TASKS_LOCK = "swarm_task"
@@ -66,6 +69,27 @@ def test_a_card_that_opens_meanwhile_keeps_the_hold(acme: Stage, monkeypatch: py
     card = first.answer().ok(202)["review"]
     assert second.answer().refused(409, "kept_by_card")["review"] == card
     check_books(acme)
+
+
+@pytest.mark.slow
+def test_the_process_that_voids_dies_at_any_line(acme: Stage) -> None:
+    """Nothing is done, or all of it; who voids once more is answered the same."""
+    budget = acme.budget(day_usd="10")
+
+    def scene() -> Said:
+        return acme.ada.spend(at_work(acme), "1").ok(201)
+
+    def judged(held: Said) -> None:
+        check_books(acme)
+        assert voided(acme, held).ok()["status"] == "voided"
+        assert spent(acme, budget) == ("0.00", "0.00", "10.00")
+        with acme.bound():
+            told = Event.objects.filter(aggregate_id=held["id"]).order_by("xid", "seq")
+            assert [event.type.split(".")[2] for event in told] == ["held", "voided"]
+        acme.otto.post(f"tasks/{held['task']}/cancel", {"reason": "seen"}).ok()
+
+    deaths = at_every_line(scene, lambda held: voided(acme, held), judged, mark=log_and_cursors)
+    assert deaths > 10
 
 
 def test_control_without_its_locks_the_void_believes_a_hold_that_has_been_spent(
