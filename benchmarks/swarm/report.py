@@ -18,10 +18,10 @@ from chimera.kernel.embedded import redis
 QUIET_LOAD = 0.5
 
 
-def heading(words: Sequence[str]) -> str:
+def heading(words: Sequence[str], make: str = "make bench-swarm") -> str:
     """How to have it again, where, of what, and when."""
     load = os.getloadavg()[0]
-    command = "make bench-swarm" + (f" ARGS={shlex.quote(' '.join(words))}" if words else "")
+    command = make + (f" ARGS={shlex.quote(' '.join(words))}" if words else "")
     revision = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
     ).stdout.strip()

@@ -8,9 +8,9 @@ from benchmarks.lifecycle import ROOT
 PAGE = ROOT / "docs" / "benchmarks.md"
 
 
-def write(part: str, text: str, page: Path = PAGE) -> None:
+def write(part: str, text: str, page: Path = PAGE, *, of: str = "bench-swarm") -> None:
     """SystemExit where the page has no place for this part."""
-    begin, end = f"<!-- bench-swarm {part} -->", f"<!-- end of bench-swarm {part} -->"
+    begin, end = f"<!-- {of} {part} -->", f"<!-- end of {of} {part} -->"
     said = page.read_text()
     place = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
     if not place.search(said):

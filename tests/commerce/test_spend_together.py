@@ -1,10 +1,7 @@
 """Spends of many decided together: the same answers, rows, windows and facts as each would have had alone."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
-
-import pytest
 
 from chimera.asgi import django_application
 from chimera.kernel import ids
@@ -14,7 +11,6 @@ from commerce.models import SpendWindow, Transaction, Transition
 from commerce.serializers import TransactionShape
 from tests.cast import Said, Stage
 from tests.commerce.books import at_work, check_books
-from tests.kernel.log import running
 from tests.live.watching import run
 from tests.swarm.at_wire import Wire
 
@@ -24,12 +20,6 @@ JSON = {
     "purpose": "the ferry",
     "metadata": {"of": ["ä", 1.5, None]},
 }
-
-
-@pytest.fixture(autouse=True)
-def relay(db: None) -> Iterator[None]:
-    with running("redis"):
-        yield
 
 
 def asking(claim: dict[str, Any], amount: str, **more: Any) -> dict[str, Any]:
