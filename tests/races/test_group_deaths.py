@@ -13,6 +13,7 @@ import pytest
 
 from chimera.flows.lapse_leases import lapse_leases
 from chimera.flows.spend_many import Answered, Asked, Capture, Spend, Void, spend_many
+from chimera.flows.spend_together import spend_together
 from chimera.kernel import clock, ids
 from chimera.kernel.eventlog import Event
 from chimera.kernel.idempotency import Once
@@ -141,10 +142,11 @@ def money_moved_once(scene: Scene) -> None:
     check_books(scene.acme)
 
 
-def test_the_process_that_moves_money_for_many_dies(claimed: Callable[[], Scene]) -> None:
-    """A hold, a spend for a person, a capture and a void in one transaction, each under a key of its own."""
+@pytest.fixture
+def asking(claimed: Callable[[], Scene]) -> Callable[[], Scene]:
+    """A hold, a spend for a person, a capture and a void, each under a key of its own."""
 
-    def asking() -> Scene:
+    def make() -> Scene:
         scene = claimed()
         third = scene.claims[2]
         holds = [UUID(scene.acme.ada.spend(third, amount).ok(201)["id"]) for amount in ("1", "2")]
@@ -156,8 +158,30 @@ def test_the_process_that_moves_money_for_many_dies(claimed: Callable[[], Scene]
         ]
         return scene
 
+    return make
+
+
+def test_the_process_that_moves_money_for_many_dies(asking: Callable[[], Scene]) -> None:
+    """All of it in one transaction."""
     deaths = at_every_line(asking, spend, money_moved_once, mark=log_and_cursors)
     assert deaths > 40, deaths
+
+
+def spend_in_a_group(scene: Scene) -> None:
+    answered = spend_together(scene.acme.tenant_id, scene.asked)
+    assert [one.status if one else None for one in answered] == [201, None, 200, 200]
+
+
+def test_the_process_that_decides_for_many_dies(asking: Callable[[], Scene]) -> None:
+    """Three of them are decided together and written in few statements; the one for a person is left to the way above."""
+
+    def moved_once(scene: Scene) -> None:
+        money_moved_once(scene)
+        for claim in (scene.claims[0], scene.claims[2]):
+            scene.acme.ada.finish(claim).ok()  # a slot for the next scene
+
+    deaths = at_every_line(asking, spend_in_a_group, moved_once, mark=log_and_cursors)
+    assert deaths > 5, deaths
 
 
 def asked(scene: Scene, place: int, what: Spend | Capture | Void) -> Asked:
