@@ -1,16 +1,24 @@
 """Spends of many decided together: the same answers, rows, windows and facts as each would have had alone."""
 
 import json
+from collections.abc import Callable
 from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import OperationalError
+from psycopg.errors import AdminShutdown
 
 from chimera.asgi import django_application
 from chimera.kernel import ids
 from chimera.kernel.eventlog import Event
 from commerce import shapes
+from commerce.api import quick
 from commerce.models import SpendWindow, Transaction, Transition
 from commerce.serializers import TransactionShape
 from tests.cast import Said, Stage
 from tests.commerce.books import at_work, check_books
+from tests.commerce.test_increases import granted
 from tests.live.watching import run
 from tests.swarm.at_wire import Wire
 
@@ -85,6 +93,7 @@ STORY: list[tuple[str, dict[str, Any]]] = [
 
 
 async def told(wire: Wire, acme: Stage, claim: dict[str, Any], *, quick: bool) -> list[Said]:
+    """What follows a refusal is left out."""
     said: list[Said] = []
     at = None if quick else django_application
     for verb, more in STORY:
@@ -99,19 +108,25 @@ async def told(wire: Wire, acme: Stage, claim: dict[str, Any], *, quick: bool) -
                     at=at,
                 )
             )
-        else:
+        elif "id" in said[more["of"]].body:
             rest = {k: v for k, v in more.items() if k != "of"} | {"lease_token": claim["lease_token"]}
             said.append(await wire.call(acme.ada, f"transactions/{said[more['of']]['id']}/{verb}", rest, at=at))
     return said
 
 
-def left_by(acme: Stage, *, quick: bool) -> Any:
+Change = Callable[[Stage, Said], object]
+
+
+def left_by(
+    acme: Stage, *, quick: bool, change: Change = lambda acme, budget: None, currency: str = "USD", **task: Any
+) -> Any:
     """What the story of one task and its session's budget leaves: answers, windows, rows, transitions, facts."""
     session = acme.session()
-    limits = {"day_usd": "1", "per_transaction_usd": "0.61"}
+    limits = {"day_usd": "1", "per_transaction_usd": "0.61", "currency": currency}
     budget = acme.fay.post("budgets", {"scope": "session", "scope_id": session["id"], **limits}).ok(201)
-    claim = at_work(acme, session=session)
-    acme.ada.spend(claim, "0.01").ok(201)  # makes the windows
+    claim = at_work(acme, session=session, **task)
+    acme.ada.spend(claim, "0.01")  # makes the windows
+    change(acme, budget)
     wire = Wire(django_application)
     said: list[Said] = []
 
@@ -141,6 +156,110 @@ def test_both_ways_leave_the_same(acme: Stage) -> None:
     for one, other in zip(together, alone, strict=True):
         assert one == other
     check_books(acme)
+
+
+def switched_off(acme: Stage, budget: Said) -> None:
+    acme.fay.patch(f"budgets/{budget['id']}", {"is_active": False}).ok()
+
+
+def nobody_but_a_printer(acme: Stage, budget: Said) -> None:
+    acme.fay.put(f"budgets/{budget['id']}/rules", {"rules": {"payees": {"allowed": ["printer.example"]}}}).ok()
+
+
+def raised(acme: Stage, budget: Said) -> None:
+    granted(acme, budget.body, "0.05")
+
+
+def lowered(acme: Stage, budget: Said) -> None:
+    acme.fay.patch(f"budgets/{budget['id']}", {"day_usd": "0.5"}).ok()
+
+
+@pytest.mark.parametrize("change", [switched_off, nobody_but_a_printer, raised, lowered])
+def test_both_ways_leave_the_same_whatever_became_of_the_budget(acme: Stage, change: Change) -> None:
+    for one, other in zip(
+        left_by(acme, quick=True, change=change), left_by(acme, quick=False, change=change), strict=True
+    ):
+        assert one == other
+    check_books(acme)
+
+
+@pytest.mark.parametrize("more", [{"execution_mode": "dry_run"}, {"currency": "EUR"}], ids=["dry_run", "currency"])
+def test_both_ways_refuse_alike_with_a_row(acme: Stage, more: dict[str, str]) -> None:
+    together, alone = left_by(acme, quick=True, **more), left_by(acme, quick=False, **more)
+    assert {status for status, _, _ in together[0]} == {402}
+    for one, other in zip(together, alone, strict=True):
+        assert one == other
+
+
+# ------------------------------------------------------------------ what is left
+
+
+def test_what_is_not_plain_is_left_to_the_door_and_answered_by_it(acme: Stage) -> None:
+    acme.budget(day_usd="10", approval_threshold_usd="5")
+    claim = at_work(acme)
+    token = {"lease_token": claim["lease_token"]}
+    first = asking(claim, "0.01")  # whose windows are missing
+    wire = Wire(django_application)
+
+    async def main() -> None:
+        assert (await wire.call(acme.ada, "transactions", first)).status == 201
+        assert len(wire.left) == 1
+        hold = await wire.call(acme.ada, "transactions", first)
+        assert (hold.status, len(wire.left)) == (201, 1)
+        unknown, path = str(ids.uuid7()), f"transactions/{hold['id']}"
+        left: list[tuple[str, dict[str, Any], int, str]] = [
+            ("transactions", asking(claim, "0.01", lease_token=unknown), 409, "stale_lease"),
+            ("transactions", asking(claim, "0.01", task=unknown), 404, "not_found"),
+            ("transactions", asking(claim, "0.01", asset_symbol="PEBBLES"), 422, "unknown_asset"),
+            ("transactions", asking(claim, "0"), 422, "invalid"),
+            (f"{path}/capture", token | {"amount_usd": "0.02"}, 422, "capture_above_hold"),
+            (f"{path}/capture", {"lease_token": unknown}, 409, "stale_lease"),
+            (f"transactions/{unknown}/void", token, 404, "not_found"),
+        ]
+        for number, (where, said, status, code) in enumerate(left):
+            answered = await wire.call(acme.ada, where, said)
+            assert (answered.status, answered["code"]) == (status, code), answered
+            assert len(wire.left) == number + 2
+        number = len(wire.left)
+        captured = await wire.call(acme.ada, f"{path}/capture", token)
+        assert (captured.status, captured["status"], len(wire.left)) == (200, "captured", number)
+        again = await wire.call(acme.ada, f"{path}/capture", token)
+        assert (again.body, len(wire.left)) == (captured.body, number + 1)
+        review = await wire.call(acme.ada, "transactions", asking(claim, "6"))
+        assert (review.status, len(wire.left)) == (202, number + 2)
+
+    run(main)
+    check_books(acme)
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+def test_when_postgresql_goes_away_only_who_has_a_key_is_left_to_the_door(
+    acme: Stage, monkeypatch: pytest.MonkeyPatch, keyed: bool
+) -> None:
+    """Perhaps it went away after the commit: without a key the door would hold once more."""
+    acme.budget(day_usd="1")
+    claim = at_work(acme)
+
+    def away(tenant_id: UUID, asked: object) -> None:
+        raise OperationalError("gone") from AdminShutdown("gone")
+
+    monkeypatch.setattr(quick, "spend_together", away)
+    wire = Wire(django_application)
+    said: list[Said] = []
+
+    async def main() -> None:
+        key = ((b"idempotency-key", b"one"),) if keyed else ()
+        said.append(await wire.call(acme.ada, "transactions", asking(claim, "0.01"), key))
+
+    run(main)
+    if keyed:
+        assert (said[0].status, len(wire.left)) == (201, 1)
+    else:
+        said[0].refused(503, "busy")
+        assert (said[0].headers["Retry-After"], wire.left) == ("2", [])
+
+
+# ------------------------------------------------------------------ keys and shapes
 
 
 def test_a_key_is_answered_as_the_first_time_by_either_way(acme: Stage) -> None:
