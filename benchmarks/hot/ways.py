@@ -12,6 +12,8 @@ import psycopg
 from benchmarks.hot.scene import AMOUNT, WARM_SECONDS, Lease, Measured, Scene, asking
 from benchmarks.swarm.metering import spent
 
+PATIENT = "-c lock_timeout=0 -c statement_timeout=0"  # it would be refused before its turn comes
+
 
 def grouped(scene: Scene, leases: Sequence[Lease], seconds: float) -> Measured:
     from chimera.flows.spend_together import AT_ONCE_MAX, spend_together
@@ -45,7 +47,7 @@ def naive(scene: Scene, leases: Sequence[Lease], seconds: float) -> Measured:
     until = time.perf_counter() + WARM_SECONDS + seconds
 
     def ask(lease: Lease) -> None:
-        with psycopg.connect(scene.url, prepare_threshold=1) as rows:
+        with psycopg.connect(scene.url, prepare_threshold=1, options=PATIENT) as rows:
             while (began := time.perf_counter()) < until:
                 _spend_naively(rows, scene, lease)
                 if began >= until - seconds:
