@@ -1,7 +1,8 @@
 """The control: limits as many keep them, read first and added to afterwards. With this the drill must see an overshoot."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from uuid import UUID
 
 from django.db.models import F
 
@@ -14,8 +15,13 @@ _guarded = guard.lock_open
 
 def check_then_add() -> None:
     """From now on this process checks without a lock, and adds without a condition."""
+    guard.lock_ahead = _lock_nothing
     guard.lock_open = _read_open
     guard.hold = _hold
+
+
+def _lock_nothing(budgets: Sequence[BudgetConfig], periods: Sequence[Period], also: Iterable[UUID]) -> None:
+    pass
 
 
 def _read_open(budgets: Sequence[BudgetConfig], periods: Sequence[Period]) -> list[SpendWindow]:

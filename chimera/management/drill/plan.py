@@ -10,6 +10,7 @@ from chimera.management.drill.calendar import Moment, hard_moments
 ZONE = "Europe/Lisbon"  # its clocks change twice a year
 THREADS = 2  # of one process, each with a connection; more of them would mostly wait for one another
 TASKS = 2  # that a thread holds at once
+TOGETHER_MAX = 8  # spends, captures and voids that a thread asks for at once
 LEASE_SECONDS = 10  # what a killed process held is free again after this
 PAUSE_SECONDS = 0.1  # where there is nothing to claim, or somebody else is at the same thing
 ASSETS = ("USD", "USDC")  # before the switch and after it

@@ -1,7 +1,8 @@
 """A process that spends, as a web process does for its agents: a few threads, each with tasks, holds and a connection.
 
-It takes the doors' own steps and flows; only HTTP is left out, which would make the ten of them slower, and so less of a
-crowd. What ends a lease under its feet (a lapse, a leap of the clock) costs it the task, as it should.
+It takes the doors' own steps and flows, together where they are plain and alone where not; only HTTP is left out, which would
+make the ten of them slower, and so less of a crowd. What ends a lease under its feet (a lapse, a leap of the clock) costs it the
+task, as it should.
 """
 
 import os
@@ -9,6 +10,7 @@ import random
 import threading
 import time
 import traceback
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -17,22 +19,20 @@ from uuid import UUID
 
 from django.conf import settings
 
-from chimera.flows.authorise_spend import authorise_spend
-from chimera.flows.capture_spend import capture_spend
 from chimera.flows.claim_tasks import claim_tasks
-from chimera.flows.void_spend import void_spend
+from chimera.flows.spend_many import Answered, Asked, Capture, Spend, Void, spend_many
+from chimera.flows.spend_together import spend_together
 from chimera.kernel import redis, tenancy
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import StaleLease
 from chimera.kernel.http import problem
 from chimera.management.drill import naive, plan
 from chimera.management.drill.orders import Follower
-from commerce.actions import Purchase
-from commerce.states import MoneyStatus
 from swarm import dispatch, liveness
 from swarm.actions import agents, claims, tasks
 from swarm.models.task import Task
 
+Together = Callable[[UUID, Sequence[Asked]], Sequence[Answered | None]]
 CENTS = Decimal("0.01")
 TRIFLE_USD = Decimal("0.001")
 # Of a thousand steps: so many ask for more, while more may be held.
@@ -53,7 +53,8 @@ class Leased:
 class Spender:
     """One thread. `most` holds at once."""
 
-    def __init__(self, tenant_id: UUID, agent_id: UUID, follower: Follower, most: int) -> None:
+    def __init__(self, tenant_id: UUID, agent_id: UUID, follower: Follower, most: int, together: Together) -> None:
+        self.together = together
         self.tenant_id, self.agent_id, self.follower, self.most = tenant_id, agent_id, follower, most
         self.by = Actor.agent(agent_id, "spender")
         self.leased: list[Leased] = []
@@ -77,15 +78,7 @@ class Spender:
             time.sleep(plan.PAUSE_SECONDS)
         if not self.leased:
             return
-        lease = self.chance.choice(self.leased)
-        try:
-            held = sum(len(each.holds) for each in self.leased)
-            if not lease.holds or (held < self.most and self.chance.randrange(1000) < ASKING):
-                self._ask(lease)
-            else:
-                self._settle(lease)
-        except StaleLease:
-            self.leased.remove(lease)
+        self._ask([self._wish() for _ in range(self.chance.randint(1, plan.TOGETHER_MAX))])
         redis.nudge()
 
     def _claim(self) -> bool:
@@ -119,40 +112,44 @@ class Spender:
             except StaleLease:
                 self.leased.remove(lease)
 
-    def _ask(self, lease: Leased) -> None:
-        span = int((plan.MOST_USD - plan.LEAST_USD) / CENTS)
-        amount = plan.LEAST_USD + CENTS * self.chance.randint(0, span)
-        with tenancy.bound(self.tenant_id):
-            outcome = authorise_spend(
-                task_id=lease.task_id,
-                lease_token=lease.token,
-                agent_id=self.agent_id,
-                purchase=Purchase(amount_usd=amount, asset_symbol=self.follower.orders.asset, payee="drill.example"),
-                by=self.by,
-            )
-        if outcome.transaction.status == MoneyStatus.HELD:
-            lease.holds.append((outcome.transaction.pk, amount))
-
-    def _settle(self, lease: Leased) -> None:
+    def _wish(self) -> tuple[Leased, Spend | Capture | Void]:
+        lease = self.chance.choice(self.leased)
+        held = sum(len(each.holds) for each in self.leased)
+        if not lease.holds or (held < self.most and self.chance.randrange(1000) < ASKING):
+            span = int((plan.MOST_USD - plan.LEAST_USD) / CENTS)
+            amount = plan.LEAST_USD + CENTS * self.chance.randint(0, span)
+            asset = self.follower.orders.asset
+            return lease, Spend(task_id=lease.task_id, amount_usd=amount, asset_symbol=asset, payee="drill.example")
         transaction_id, amount = lease.holds.pop(self.chance.randrange(len(lease.holds)))
         chance = self.chance.randrange(1000)
-        with tenancy.bound(self.tenant_id):
-            if chance < CAPTURED:
-                capture_spend(
-                    transaction_id=transaction_id,
-                    lease_token=lease.token,
-                    agent_id=self.agent_id,
-                    amount_usd=amount if chance < IN_FULL else TRIFLE_USD,
-                    by=self.by,
-                )
-            else:
-                void_spend(
-                    transaction_id=transaction_id,
-                    lease_token=lease.token,
-                    agent_id=self.agent_id,
-                    reason="drill",
-                    by=self.by,
-                )
+        if chance < CAPTURED:
+            return lease, Capture(transaction_id=transaction_id, amount_usd=amount if chance < IN_FULL else TRIFLE_USD)
+        return lease, Void(transaction_id=transaction_id, reason="drill")
+
+    def _ask(self, wishes: Sequence[tuple[Leased, Spend | Capture | Void]]) -> None:
+        """Together, and alone what was left, as the doors do."""
+        asked = [
+            Asked(what=what, lease_token=lease.token, agent_id=self.agent_id, by=self.by) for lease, what in wishes
+        ]
+        answers = self.together(self.tenant_id, asked)
+        for (lease, what), one, answer in zip(wishes, asked, answers, strict=True):
+            self._heard(lease, what, answer or spend_many(self.tenant_id, [one])[0])
+
+    def _heard(self, lease: Leased, what: Spend | Capture | Void, answer: Answered | Exception) -> None:
+        match answer:
+            case Answered(status=201, body=body) if isinstance(what, Spend):
+                lease.holds.append((UUID(str(body["id"])), what.amount_usd))
+            case Answered():
+                pass
+            case StaleLease():
+                if lease in self.leased:
+                    self.leased.remove(lease)
+            case _:
+                raise answer
+
+
+def _none_together(tenant_id: UUID, asked: Sequence[Asked]) -> list[Answered | None]:
+    return [None] * len(asked)
 
 
 def _now() -> timedelta:
@@ -165,7 +162,10 @@ def run(orders: str, tenant: str, agent: str, holds: str, without_guard: str) ->
     if without_guard == "naive":
         naive.check_then_add()
     share = max(1, int(holds) // plan.THREADS)
-    spenders = [Spender(UUID(tenant), UUID(agent), follower, share) for _ in range(plan.THREADS)]
+    together = (
+        _none_together if without_guard == "naive" else spend_together
+    )  # the control takes the guard of the one way out
+    spenders = [Spender(UUID(tenant), UUID(agent), follower, share, together) for _ in range(plan.THREADS)]
     threads = [threading.Thread(target=spender.run) for spender in spenders]
     for thread in threads:
         thread.start()
