@@ -24,7 +24,7 @@ from safety import actions as safety
 from safety.models import CardKind, ReviewCard
 from safety.quorum import deciders
 from safety.states import Decision
-from swarm.actions import results, tasks
+from swarm.actions import planning, results, tasks
 from swarm.models import AgentProfile, Membership, Task
 from swarm.states import SESSION_OPEN, TaskStatus
 
@@ -84,15 +84,17 @@ def _check_may(card: ReviewCard, by: Actor) -> frozenset[Role]:
 
 
 def _check_not_own(card: ReviewCard, task: Task, by: Actor) -> None:
-    """Money is approved by others than who made the task, and who registered the agent that made it or that spends."""
+    """Money is approved by others than who made the task, or the schedule that made it, and who registered the agent that did
+    or that spends."""
     if card.kind != CardKind.SPEND or card.transaction_id is None:
         return
-    if str(by) == task.created_by:
+    requester = planning.requester_of(task)
+    if str(by) == requester:
         raise forbidden("You asked for this task; somebody else approves what it spends.", code="own_request")
     spender: Transaction = Transaction.objects.get_or_refuse(card.transaction_id)
     agents = [
         spender.agent_id,
-        *([UUID(task.created_by.removeprefix(AGENT))] if task.created_by.startswith(AGENT) else []),
+        *([UUID(requester.removeprefix(AGENT))] if requester.startswith(AGENT) else []),
     ]
     if AgentProfile.objects.filter(pk__in=agents, registered_by=str(by)).exists():
         raise forbidden("It is your own agent that asks; somebody else approves it.", code="own_request")

@@ -111,10 +111,6 @@ class Desk:
             self._written.facts.append((HoldVoided.about(row, reason=reason), by, trace))
         return row
 
-    def task_of(self, transaction_id: UUID) -> UUID | None:
-        row = self._holds.get(transaction_id)
-        return row.task_id if row else None
-
     def write(self, also: Sequence[Asked] = ()) -> None:
         """Write what passed, and `also`, in one round trip. RuntimeError, and nothing may be committed, unless every window and
         every hold moved: then something stood otherwise than it was read under its lock."""

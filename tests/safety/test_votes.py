@@ -1,11 +1,14 @@
 """Approvals by several: distinct people, the right roles, never who asked or whose agent it is; the last one acts."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.db.utils import ProgrammingError
 
+from chimera.flows.run_schedules import run_schedules
+from chimera.kernel import clock
 from chimera.kernel.identity import Role
 from safety.models import ReviewCard, ReviewVote
 from swarm.models import AgentProfile, Membership, Task
@@ -134,6 +137,35 @@ def test_the_owner_of_the_agent_that_spends_or_asked_does_not_approve(acme: Stag
     assert decide(acme.rita, card).ok()["status"] == "approved"
 
 
+def test_who_made_a_schedule_does_not_approve_what_its_tasks_spend(acme: Stage) -> None:
+    acme.budget(day_usd="100", approval_threshold_usd="5")
+    _also_reviews(acme, acme.otto)
+    with clock.held(clock.now() + timedelta(minutes=61)):
+        card = acme.ada.spend(_scheduled_by(acme, acme.otto), "8").ok(202)["review"]
+        decide(acme.otto, card).refused(403, "own_request")
+        assert decide(acme.rita, card).ok()["status"] == "approved"
+
+
+def test_the_owner_of_the_agent_that_made_a_schedule_does_not_approve(acme: Stage) -> None:
+    acme.budget(day_usd="100", approval_threshold_usd="5")
+    _also_reviews(acme, acme.otto)
+    with acme.bound():
+        AgentProfile.objects.filter(name="pia").update(registered_by=f"person:{acme.otto.id}")
+    with clock.held(clock.now() + timedelta(minutes=61)):
+        card = acme.ada.spend(_scheduled_by(acme, acme.pia), "8").ok(202)["review"]
+        decide(acme.otto, card).refused(403, "own_request")
+        assert decide(acme.rita, card).ok()["status"] == "approved"
+
+
+def test_who_had_a_schedule_run_now_does_not_approve_what_its_task_spends(acme: Stage) -> None:
+    acme.budget(day_usd="100", approval_threshold_usd="5")
+    _also_reviews(acme, acme.otto)
+    _schedule(acme, acme.pia, run_by=acme.otto)
+    settle()
+    (claim,) = acme.ada.claim()
+    decide(acme.otto, acme.ada.spend(claim, "8").ok(202)["review"]).refused(403, "own_request")
+
+
 def test_an_agent_knows_who_registered_it(acme: Stage) -> None:
     made = acme.otto.post("agents", {"name": "carl", "role": "worker"}).ok(201)
     with acme.bound():
@@ -202,4 +234,22 @@ def _asked_by(stage: Stage, person: Caller) -> dict[str, Any]:
     settle()
     (claim,) = stage.ada.claim()
     assert claim["task"]["id"] == made["id"]
+    return claim
+
+
+def _schedule(stage: Stage, maker: Caller, run_by: Caller | None = None) -> None:
+    campaign = stage.otto.post("campaigns", {"name": "tides", "goal": "dry feet"}).ok(201)["id"]
+    body = {"name": "hourly", "cron": "0 * * * *", "overlap": "skip", "task": {"type": "report", "input_payload": {}}}
+    made = maker.post(f"campaigns/{campaign}/schedules", body).ok(201)
+    if run_by:
+        run_by.post(f"schedules/{made['id']}/run").ok(201)
+
+
+def _scheduled_by(stage: Stage, maker: Caller) -> dict[str, Any]:
+    """Ada's claim of a task that the schedule made when its time had come."""
+    with clock.held(clock.now() - timedelta(minutes=61)):
+        _schedule(stage, maker)
+    assert run_schedules() == 1
+    settle()
+    (claim,) = stage.ada.claim()
     return claim
