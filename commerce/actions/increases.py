@@ -1,6 +1,7 @@
 """Temporary increases of a limit: granted, revoked, expired. They act at once, by the rows of their budget's windows.
 
-Each locks the budget, then its windows by id (docs/locking.md), so that a spend has passed before or meets what is new.
+Each locks the budget, then all its open windows by id (docs/locking.md), so that a spend has passed before or meets what is
+new: the limit of one purchase has no window of its own, and is read under the locks of the others.
 """
 
 from datetime import datetime, timedelta
@@ -86,8 +87,9 @@ def _apply(budget: BudgetConfig, increase: LimitIncrease, at: datetime) -> Decim
     last = LimitIncrease.objects.acting(at).filter(budget=budget).aggregate(last=Max("expires_at"))["last"]
     BudgetConfig.objects.filter(pk=budget.pk).update(version=F("version") + 1, updated_at=at, raised_until=last)
     budget.refresh_from_db()
-    open_windows = SpendWindow.objects.filter(budget=budget, kind=increase.kind).not_over(at)
-    windows.set_limits(list(open_windows.order_by("pk").select_for_update(no_key=True)), at)
+    open_windows = SpendWindow.objects.filter(budget=budget).not_over(at)
+    windows.lock(open_windows.values_list("pk", flat=True))
+    windows.set_limits(list(open_windows.filter(kind=increase.kind)), at)
     return raised(budget, increase.kind, windows.raising([budget], at), at)[0]
 
 
