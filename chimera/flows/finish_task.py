@@ -6,16 +6,20 @@ Dies anywhere: nothing or all of it; the agent repeats, and (task, lease token) 
 """
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
 from chimera.flows import judge_results
-from chimera.flows.meter_lease import meter_last
+from chimera.flows.meter_lease import ask_about_money, meter_last
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import StaleLease, invalid
+from chimera.kernel.http.parsing import money_text
 from commerce import actions as commerce
+from commerce.actions import Metered
+from commerce.states import DeniedCode
 from safety import actions as safety
 from safety import triggers
 from safety.models import CardKind
@@ -66,7 +70,9 @@ def _settled(one: Handed) -> Finished:
         return _again(task, earlier, one.agent_id)
     tasks.check_lease(task, lease_token, agent_id=one.agent_id)
     if new.cost_usd:
-        meter_last(task=task, lease_token=lease_token, agent_id=one.agent_id, cost_usd=new.cost_usd, by=by)
+        metered = meter_last(task=task, lease_token=lease_token, agent_id=one.agent_id, cost_usd=new.cost_usd, by=by)
+        if metered.over_usd:
+            return _over_budget(task, lease_token, new, metered, by)
     if tasks.is_stale(task):
         return _stale(task, lease_token, new, by)
     if new.status == "failed":
@@ -97,20 +103,30 @@ def _stale(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Finished
 
 
 def _failed(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Finished:
-    error = new.error or {"code": "failed", "message": ""}
-    retryable = bool(error.get("retryable"))
-    wait = tasks.until_next(
-        task, Cause.ERROR, retryable=retryable, retry_after_seconds=error.get("retry_after_seconds")
-    )
+    error = _error_of(new)
+    wait = _until_next(task, new)
     outcome = "failed" if wait is None else "retrying"
     results.record(task=task, lease_token=lease_token, new=new, outcome=outcome, applied=wait is None)
     commerce.void_all(task_id=task.pk, reason=f"task failed: {error['code']}", by=by)
     if wait is not None:
         tasks.requeue(task=task, code=error["code"], message=error["message"], wait=wait, by=by)
     else:
-        tasks.fail(task=task, code=error["code"], message=error["message"], retryable=retryable, by=by)
+        tasks.fail(
+            task=task, code=error["code"], message=error["message"], retryable=bool(error.get("retryable")), by=by
+        )
         judge_results.judge_lost(task, by)
     return _finished(task, outcome)
+
+
+def _error_of(new: NewResult) -> dict[str, Any]:
+    return new.error or {"code": "failed", "message": ""}
+
+
+def _until_next(task: Task, new: NewResult) -> timedelta | None:
+    """How long a failed one waits for its next attempt; None where there is none."""
+    error = _error_of(new)
+    again_after = error.get("retry_after_seconds")
+    return tasks.until_next(task, Cause.ERROR, retryable=bool(error.get("retryable")), retry_after_seconds=again_after)
 
 
 def _verdict(task: Task, lease_token: UUID, new: NewResult, locked: dict[UUID, Task], by: Actor) -> Finished:
@@ -157,6 +173,26 @@ def _succeeded(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Fini
             result = results.record(task=task, lease_token=lease_token, new=new, outcome="blocked", applied=False)
             card_id = _open_card(task, result, CardKind.RESULT, [r.shape() for r in judgement.reasons], by)
             return _finished(task, "blocked", card_id)
+
+
+def _over_budget(task: Task, lease_token: UUID, new: NewResult, metered: Metered, by: Actor) -> Finished:
+    """It has cost more than its budgets permit: a person looks, at the result if it can stand, else before there is another
+    attempt. What has failed for good has nothing to wait for."""
+    over, why = money_text(metered.over_usd), metered.refusal.detail if metered.refusal else ""
+    reason = {
+        "code": str(DeniedCode.BUDGET_EXCEEDED),
+        "detail": f"It has cost {over} USD more than was held for it. {why}",
+    }
+    if new.status == "failed" and _until_next(task, new) is None:
+        return _failed(task, lease_token, new, by)
+    result = results.record(task=task, lease_token=lease_token, new=new, outcome="blocked", applied=False)
+    judgement = _judgement(task, new)
+    if new.status == "failed" or tasks.is_stale(task) or judgement.verdict is Verdict.RETRY:
+        card_id = ask_about_money(task, reason, metered, by)
+        results.attach_review(result=result, review_id=card_id)
+    else:
+        card_id = _open_card(task, result, CardKind.RESULT, [reason, *(r.shape() for r in judgement.reasons)], by)
+    return _finished(task, "blocked", card_id)
 
 
 def words_of(new: NewResult) -> str:

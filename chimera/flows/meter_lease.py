@@ -45,62 +45,77 @@ class Beaten:
         return shown | {"reason": self.reason, "detail": self.detail, "review": self.review}
 
 
-def meter_lease(*, task_id: UUID, lease_token: UUID, agent_id: UUID, cost_usd: Decimal, by: Actor) -> Beaten:
-    """`cost_usd` is what this lease has cost so far. Renews the lease too, unless the money is used up.
+def meter_lease(
+    *,
+    task_id: UUID,
+    lease_token: UUID,
+    agent_id: UUID,
+    cost_usd: Decimal,
+    ahead_usd: Decimal | None = None,
+    by: Actor,
+) -> Beaten:
+    """`cost_usd` is what this lease has cost so far, `ahead_usd` what is to be held for what comes next (None: as much as this
+    report adds). Renews the lease too, unless the money is used up.
 
     Raises 404 and 409 `stale_lease` as any write of an agent, 422 `dry_run` for a task that never spends.
     """
     task = tasks.lock(task_id)
     tasks.check_lease(task, lease_token, agent_id=agent_id)
-    metered = _metered(task, lease_token, agent_id, cost_usd, by)
-    if metered.refusal is not None:
-        return _stopped(task, metered, by)
-    claims.renew(task=task)
-    return Beaten(task.lease_expires_at, liveness.commands(task))
+    _check_spends(task)
+    metered = commerce.meter(
+        place=place_of(task, agent_id),
+        lease_token=lease_token,
+        cost_usd=cost_usd,
+        ahead_usd=ahead_usd,
+        time_zone=tenant_time_zone(),
+        by=by,
+    )
+    if (refusal := metered.refusal) is None:
+        claims.renew(task=task)
+        return Beaten(task.lease_expires_at, liveness.commands(task))
+    card_id = ask_about_money(task, {"code": str(refusal.code), "detail": refusal.detail}, metered, by)
+    return Beaten(None, [STOP], str(refusal.code), refusal.detail, card_id)
 
 
-def meter_last(*, task: Task, lease_token: UUID, agent_id: UUID, cost_usd: Decimal, by: Actor) -> None:
-    """What a lease has cost in the end, said with its result: counted, and never a reason to stop what is done.
+def meter_last(*, task: Task, lease_token: UUID, agent_id: UUID, cost_usd: Decimal, by: Actor) -> Metered:
+    """What a lease has cost in the end, said with its result: counted, with nothing held ahead.
 
     The caller holds the task, and has checked its lease. Raises 422 `dry_run`, and 403 `role` for what no spender works on.
     """
     if task.role not in SPENDERS:
         raise forbidden(f"A task for a {task.role} costs nothing; leave `cost_usd` out.", code="role")
-    _metered(task, lease_token, agent_id, cost_usd, by, is_last=True)
-
-
-def _metered(
-    task: Task, lease_token: UUID, agent_id: UUID, cost_usd: Decimal, by: Actor, *, is_last: bool = False
-) -> Metered:
-    if task.execution_mode == ExecutionMode.DRY_RUN:
-        raise Refused(
-            "This task is a dry run, and a dry run never spends; leave `cost_usd` out.", code="dry_run", status=422
-        )
+    _check_spends(task)
     return commerce.meter(
         place=place_of(task, agent_id),
         lease_token=lease_token,
         cost_usd=cost_usd,
         time_zone=tenant_time_zone(),
         by=by,
-        is_last=is_last,
+        is_last=True,
     )
 
 
-def _stopped(task: Task, metered: Metered, by: Actor) -> Beaten:
+def _check_spends(task: Task) -> None:
+    if task.execution_mode == ExecutionMode.DRY_RUN:
+        raise Refused(
+            "This task is a dry run, and a dry run never spends; leave `cost_usd` out.", code="dry_run", status=422
+        )
+
+
+def ask_about_money(task: Task, reason: dict[str, str], metered: Metered, by: Actor) -> UUID:
     """The task waits for a card, which keeps its other holds; approved it is claimed again, and meters anew."""
-    refusal, spend = metered.refusal, metered.transaction
-    assert refusal is not None
+    spend = metered.transaction
     assert spend is not None
     card_id = safety.new_id()
     commerce.keep_by_card(task_id=task.pk, card_id=card_id, by=by)
-    tasks.block(task=task, reason=refusal.detail, by=by)
+    tasks.block(task=task, reason=reason["detail"], by=by)
     safety.open_card(
         task_id=task.pk,
         session_id=task.session_id,
         kind=CardKind.SPEND,
-        reasons=[{"code": str(refusal.code), "detail": refusal.detail}],
+        reasons=[reason],
         transaction_id=spend.pk,
         card_id=card_id,
         by=by,
     )
-    return Beaten(None, [STOP], str(refusal.code), refusal.detail, card_id)
+    return card_id

@@ -30,12 +30,13 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What a lease has cost so far, as its agent says."""
+    """What a lease has cost so far, as its agent says, and what it wants held for what comes next."""
 
     task_id: UUID
     lease_token: UUID
     agent_id: UUID
     cost_usd: Decimal
+    ahead_usd: Decimal | None = None
     by: Actor
 
 
@@ -89,5 +90,10 @@ def _tried(one: Cost) -> Beaten | Exception:
 
 def _meter(one: Cost) -> Beaten:
     return meter_lease(
-        task_id=one.task_id, lease_token=one.lease_token, agent_id=one.agent_id, cost_usd=one.cost_usd, by=one.by
+        task_id=one.task_id,
+        lease_token=one.lease_token,
+        agent_id=one.agent_id,
+        cost_usd=one.cost_usd,
+        ahead_usd=one.ahead_usd,
+        by=one.by,
     )

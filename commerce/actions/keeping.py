@@ -10,7 +10,7 @@ from chimera.kernel import clock
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import Stale
 from chimera.kernel.eventlog import tell
-from commerce.actions.settlement import capture_metered, expire_due, locked, refuse_reviewed, void
+from commerce.actions.settlement import end_meter, expire_due, locked, refuse_reviewed, void
 from commerce.events import HoldKept, HoldRebound, HoldReleased, SpendApproved
 from commerce.models import Transaction
 from commerce.states import MONEY, DeniedCode, Keeper, MoneyStatus
@@ -67,7 +67,7 @@ def rebind(*, task_id: UUID, lease_token: UUID, by: Actor) -> list[Transaction]:
     expire_due(task_id=task_id, by=by)
     waiting = Transaction.objects.of_task(task_id).filter(status=MoneyStatus.HELD, keeper=Keeper.RESUME)
     for row in locked(waiting.filter(metered_usd__isnull=False)):
-        capture_metered(transaction=row, by=by)
+        end_meter(transaction=row, by=by)
     rows = _locked(Transaction.objects.of_task(task_id).filter(status=MoneyStatus.HELD, keeper=Keeper.RESUME))
     for row in rows:
         _hand_over(row, by, keeper=Keeper.LEASE, lease_token=lease_token, resume_deadline=None)

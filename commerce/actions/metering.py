@@ -23,7 +23,7 @@ from chimera.kernel.eventlog import tell
 from chimera.kernel.http.parsing import money_text
 from commerce.actions import deciding, rules, spending, windows
 from commerce.actions.purchase import Place, Purchase, Refusal
-from commerce.actions.settlement import capture_metered
+from commerce.actions.settlement import end_meter
 from commerce.events import HoldMetered, HoldPlaced
 from commerce.limits import ZERO, Limit, tightest
 from commerce.models import SpendWindow, Transaction
@@ -41,6 +41,12 @@ class Metered:
     refusal: Refusal | None = None
     transaction: Transaction | None = None
 
+    @property
+    def over_usd(self) -> Decimal:
+        """What it has cost beyond what was held."""
+        row = self.transaction
+        return ZERO if row is None or row.metered_usd is None else row.metered_usd - (row.captured_usd or ZERO)
+
 
 @dataclass(frozen=True, slots=True)
 class _Room:
@@ -53,29 +59,61 @@ class _Room:
 
 
 def meter(
-    *, place: Place, lease_token: UUID, cost_usd: Decimal, time_zone: str, by: Actor, is_last: bool = False
+    *,
+    place: Place,
+    lease_token: UUID,
+    cost_usd: Decimal,
+    ahead_usd: Decimal | None = None,
+    time_zone: str,
+    by: Actor,
+    is_last: bool = False,
 ) -> Metered:
     """Count what a lease has cost so far; the same, or less, once more changes nothing. The task is locked.
 
-    A refusal settles the lease's hold: captured as far as it was reserved. Where nothing was, the row is a denied one.
+    Held ahead of it is what this report adds, or `ahead_usd`, which must fit in whole: so a lease may ask before it has cost
+    anything. A refusal settles the lease's hold: captured as far as it was reserved. Where nothing was, the row is a denied one.
     With `is_last` nothing is reserved ahead, and so the hold is always settled.
     """
     rows = Transaction.objects.of_task(place.task_id).filter(metered_lease=lease_token)
     known = rows.order_by().aggregate(known=Sum("metered_usd", default=ZERO))["known"]
-    step = cost_usd - known
-    if step <= 0:
-        return Metered()
-    draft = spending.drafted(place, _purchase(step), spending.approval_key(place.task_id, _purchase(step)))
-    draft.metered_lease = lease_token
     running = rows.filter(status=MoneyStatus.HELD, keeper=Keeper.LEASE).first()
+    step = max(ZERO, cost_usd - known)
+    wish = _Wish(step, step if ahead_usd is None else ahead_usd, is_whole=ahead_usd is not None)
+    if is_last:
+        wish = _Wish(step, ZERO)
+    if wish.is_met_by(running):
+        return Metered()
+    draft = spending.drafted(
+        place, _purchase(wish.amount), spending.approval_key(place.task_id, _purchase(wish.amount))
+    )
+    draft.metered_lease = lease_token
     room = _room(place, draft, running, time_zone)
     if running is not None and not _same_windows(running, room):
         # Another day, or another budget: what was counted belongs to the windows of then.
-        capture_metered(transaction=running, by=by)
+        end_meter(transaction=running, by=by)
         running, room = None, _room(place, draft, None, time_zone)
     if running is not None:
-        return _grown(running, step, ZERO if is_last else step, room, by)
-    return _begun(draft, step, ZERO if is_last else step, room, lease_token, by)
+        return _grown(running, wish, room, by)
+    return _begun(draft, wish, room, lease_token, by)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """To count `step`, and to hold `ahead` for what comes next: all of that, where `is_whole`."""
+
+    step: Decimal
+    ahead: Decimal
+    is_whole: bool = False
+
+    @property
+    def amount(self) -> Decimal:
+        """What a refusal is about."""
+        return self.step or self.ahead
+
+    def is_met_by(self, running: Transaction | None) -> bool:
+        if self.step or not self.ahead:
+            return not self.step
+        return running is not None and running.amount_usd >= (running.metered_usd or ZERO) + self.ahead
 
 
 def metered_of(task_ids: Collection[UUID]) -> list[Transaction]:
@@ -111,12 +149,14 @@ def _same_windows(running: Transaction, room: _Room) -> bool:
     return not room.counted or set(running.windows) == {window.pk for window in room.counted}
 
 
-def _begun(draft: Transaction, step: Decimal, ahead: Decimal, room: _Room, lease_token: UUID, by: Actor) -> Metered:
-    held = _reserve(room, wanted=step + ahead, held=ZERO)
+def _begun(draft: Transaction, wish: _Wish, room: _Room, lease_token: UUID, by: Actor) -> Metered:
+    step = wish.step
+    least_wanted = wish.ahead if wish.is_whole and not step else ZERO
+    held = _reserve(room, wanted=step + wish.ahead, held=ZERO, least=least_wanted)
     draft.budgets = room.budgets
+    draft.metered_usd = step
     if not held:
         refusal = room.refusal or _used_up(step, room)
-        draft.metered_usd = step
         return Metered(refusal, spending.denied(draft, refusal, by).transaction)
     draft.windows = [window.pk for window in room.counted]
     draft.amount_usd, draft.metered_usd = held, min(step, held)
@@ -124,25 +164,30 @@ def _begun(draft: Transaction, step: Decimal, ahead: Decimal, room: _Room, lease
     least = tightest(room.limits)
     spending.written(draft, least.budget_id if least else None, by)
     tell(HoldPlaced.about(draft), by=by)
-    return _ended(draft, step, room, by) if held <= step else Metered()
+    return _ended(draft, step, room, by) if _is_short(held, step, wish) else Metered()
 
 
-def _grown(running: Transaction, step: Decimal, ahead: Decimal, room: _Room, by: Actor) -> Metered:
+def _grown(running: Transaction, wish: _Wish, room: _Room, by: Actor) -> Metered:
     assert running.metered_usd is not None
-    total = running.metered_usd + step
+    total = running.metered_usd + wish.step
     held = running.amount_usd
-    if held < total + ahead:
-        held += _reserve(room, wanted=total + ahead - held, held=held)
+    if held < total + wish.ahead:
+        held += _reserve(room, wanted=total + wish.ahead - held, held=held)
     _keep(running, held, min(total, held), by)
-    return _ended(running, total, room, by) if held <= total or not ahead else Metered()
+    return _ended(running, total, room, by) if _is_short(held, total, wish) else Metered()
 
 
-def _reserve(room: _Room, *, wanted: Decimal, held: Decimal) -> Decimal:
-    """As much of it as every window permits, perhaps nothing; a limit per transaction bounds the whole hold."""
+def _is_short(held: Decimal, total: Decimal, wish: _Wish) -> bool:
+    """Nothing is held for what comes next, or not all of what was asked for."""
+    return held <= total or not wish.ahead or (wish.is_whole and held < total + wish.ahead)
+
+
+def _reserve(room: _Room, *, wanted: Decimal, held: Decimal, least: Decimal = ZERO) -> Decimal:
+    """As much of it as every window permits, nothing if that is less than `least`; a limit per transaction bounds the whole hold."""
     if room.refusal is not None:
         return ZERO
     granted = min([wanted, settings.AMOUNT_USD_MAX - held, *_left(room.limits, held)])
-    if granted <= 0 or not windows.hold(room.counted, granted):
+    if granted <= 0 or granted < least or not windows.hold(room.counted, granted):
         return ZERO
     return granted
 
@@ -168,7 +213,7 @@ def _keep(running: Transaction, amount: Decimal, metered: Decimal, by: Actor) ->
 def _ended(running: Transaction, total: Decimal, room: _Room, by: Actor) -> Metered:
     """Nothing is reserved for what comes next."""
     refusal = room.refusal or _used_up(total, room)
-    capture_metered(transaction=running, metered_usd=total, by=by)
+    end_meter(transaction=running, metered_usd=total, by=by)
     return Metered(refusal, running)
 
 

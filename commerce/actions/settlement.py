@@ -77,16 +77,18 @@ def _check_not_ended(transaction: Transaction) -> None:
     raise conflict(sentence, code=f"transaction_{transaction.status}", status_now=str(transaction.status))
 
 
-def capture_metered(
-    *, transaction: Transaction, by: Actor, metered_usd: Decimal | None = None, reason: str = ""
-) -> None:
+def end_meter(*, transaction: Transaction, by: Actor, metered_usd: Decimal | None = None, reason: str = "") -> None:
     """The end of a metered hold, however its lease ends: what it has cost is spent, only what was ahead of that is free again.
+    One that has cost nothing is voided.
 
     `metered_usd` may lie above the hold, as its last report; the row says so, and no more is captured than was held. `reason`
     is why it ended when it was to be given back.
     """
     metered = transaction.metered_usd if metered_usd is None else metered_usd
     assert metered is not None
+    if not metered:
+        _give_back(transaction, reason or "It has cost nothing.", by)
+        return
     captured = min(metered, transaction.amount_usd)
     _settle(transaction, MoneyStatus.CAPTURED, by, captured_usd=captured, metered_usd=metered)
     windows.capture(transaction.windows, held=transaction.amount_usd, captured=captured)
@@ -101,9 +103,13 @@ def void(*, transaction: Transaction, reason: str, by: Actor) -> None:
     if transaction.status == MoneyStatus.VOIDED:
         return
     if transaction.metered_usd is not None and transaction.status == MoneyStatus.HELD:
-        capture_metered(transaction=transaction, reason=reason, by=by)
+        end_meter(transaction=transaction, reason=reason, by=by)
         return
     _check_not_ended(transaction)
+    _give_back(transaction, reason, by)
+
+
+def _give_back(transaction: Transaction, reason: str, by: Actor) -> None:
     _settle(transaction, MoneyStatus.VOIDED, by)
     windows.release(transaction.windows, transaction.amount_usd)
     tell(HoldVoided.about(transaction, reason=reason), by=by)
@@ -112,7 +118,7 @@ def void(*, transaction: Transaction, reason: str, by: Actor) -> None:
 def expire(*, transaction: Transaction, by: Actor) -> None:
     """Nobody claimed its task in time."""
     if transaction.metered_usd is not None:
-        capture_metered(transaction=transaction, by=by)
+        end_meter(transaction=transaction, by=by)
         return
     _settle(transaction, MoneyStatus.EXPIRED, by)
     windows.release(transaction.windows, transaction.amount_usd)
@@ -153,7 +159,7 @@ def capture_all(*, task_id: UUID, by: Actor) -> list[Transaction]:
 
     def spend(row: Transaction) -> None:
         if row.metered_usd is not None:
-            capture_metered(transaction=row, by=by)
+            end_meter(transaction=row, by=by)
         else:
             capture(transaction=row, amount_usd=None, by=by)
 

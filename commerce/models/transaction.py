@@ -83,7 +83,7 @@ class Transaction(Versioned, TenantOwned):
             models.CheckConstraint(
                 name="transaction_metered_by_a_lease",
                 condition=Q(metered_usd__isnull=True, metered_lease__isnull=True)
-                | Q(metered_usd__isnull=False, metered_usd__gt=0, metered_lease__isnull=False),
+                | Q(metered_usd__isnull=False, metered_usd__gte=0, metered_lease__isnull=False),
             ),
             models.CheckConstraint(
                 name="transaction_metered_within_hold",

@@ -136,9 +136,9 @@ def converse(agent: Agent, *scripts: Script, slots: int = 4) -> Server:
     return asyncio.run(run())
 
 
-def agent_of(handler: Any, **more: Any) -> Agent:
+def agent_of(handler: Any, *, reserve: str | None = None, **more: Any) -> Agent:
     agent = Agent(**more)
-    agent.task("research")(handler)
+    agent.task("research", reserve=reserve)(handler)
     return agent
 
 

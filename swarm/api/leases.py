@@ -1,6 +1,7 @@
 """What an agent does with a lease: claim, beat, hand in."""
 
 from collections.abc import Hashable, Sequence
+from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -123,7 +124,7 @@ class TaskHeartbeat(Door):
         return Response(beaten)
 
     def _beaten(self, request: Call, task: Task, said: dict[str, Any]) -> dict[str, Any]:
-        if not said["cost_usd"]:
+        if not (said["cost_usd"] or said["ahead_usd"]):
             claims.renew(task=task)
             return {"lease_expires_at": task.lease_expires_at, "commands": liveness.commands(task)}
         check(request.user, SPENDERS)
@@ -132,7 +133,8 @@ class TaskHeartbeat(Door):
             task_id=task.pk,
             lease_token=said["lease_token"],
             agent_id=request.user.agent_id,
-            cost_usd=said["cost_usd"],
+            cost_usd=said["cost_usd"] or Decimal(0),
+            ahead_usd=said["ahead_usd"],
             by=request.user.actor,
         )
         return beaten.shape()

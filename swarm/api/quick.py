@@ -2,6 +2,7 @@
 
 import re
 import time
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -40,7 +41,7 @@ async def finish(call: QuickCall) -> dict[str, Any]:
 
 async def beat(call: QuickCall) -> dict[str, Any]:
     said = Heartbeat.read(read_object(call.body))
-    if said["cost_usd"] and (metered := await _metered(call, said)).reason is not None:
+    if (said["cost_usd"] or said["ahead_usd"]) and (metered := await _metered(call, said)).reason is not None:
         return metered.shape()
     one = Beat(UUID(call.named["task"]), said["lease_token"], call.principal.agent_id, said["progress"])
     beaten = await groups().beats.add(call.principal.tenant_id, one)
@@ -53,7 +54,8 @@ async def _metered(call: QuickCall, said: dict[str, Any]) -> Beaten:
         task_id=UUID(call.named["task"]),
         lease_token=said["lease_token"],
         agent_id=call.principal.agent_id,
-        cost_usd=said["cost_usd"],
+        cost_usd=said["cost_usd"] or Decimal(0),
+        ahead_usd=said["ahead_usd"],
         by=call.principal.actor,
     )
     return await groups().meters.add(call.principal.tenant_id, cost)

@@ -61,6 +61,7 @@ class Lease(Strict):
     lease_token: Id
     progress: ProgressFields | None = None
     cost_usd: Cost | None = None  # what it has cost so far, in all
+    ahead_usd: Money | None = None  # what is to be held for what comes next
 
 
 class Heartbeat(Frame):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from chimera.flows.authorise_spend import SPENDERS
@@ -22,7 +23,7 @@ async def ended(seat: Seat, leases: Sequence[frames.Lease]) -> dict[int, Fields]
 
     Raises the first fault that is no refusal; what was counted by then bears being said again.
     """
-    costs = {place: lease for place, lease in enumerate(leases) if lease.cost_usd}
+    costs = {place: lease for place, lease in enumerate(leases) if lease.cost_usd or lease.ahead_usd}
     said = await asyncio.gather(*(_metered(seat, lease) for lease in costs.values()), return_exceptions=True)
     answers = {}
     for (place, lease), what in zip(costs.items(), said, strict=True):
@@ -37,12 +38,12 @@ async def ended(seat: Seat, leases: Sequence[frames.Lease]) -> dict[int, Fields]
 async def _metered(seat: Seat, lease: frames.Lease) -> Beaten:
     principal = seat.worker.principal
     check(principal, SPENDERS)
-    assert lease.cost_usd is not None
     cost = Cost(
         task_id=lease.task,
         lease_token=lease.lease_token,
         agent_id=seat.worker.agent.pk,
-        cost_usd=lease.cost_usd,
+        cost_usd=lease.cost_usd or Decimal(0),
+        ahead_usd=lease.ahead_usd,
         by=principal.actor,
     )
     return await groups().meters.add(principal.tenant_id, cost)

@@ -67,6 +67,13 @@ class Heartbeat(StrictSerializer):
         default=None,
         help_text="What this lease has cost so far, in all: a beat that is repeated counts nothing twice. Workers only.",
     )
+    ahead_usd = MoneyField(
+        positive=True,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="What is to be held for what comes next, all of it, or the lease is stopped. Left out: what this beat adds.",
+    )
 
 
 class HeartbeatShape(serializers.Serializer[Any]):

@@ -1,35 +1,15 @@
 """Metered leases: a heartbeat says what its lease has cost; the hold keeps a step ahead, and where it cannot a person decides."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from chimera.flows.lapse_leases import lapse_leases
 from chimera.kernel import clock
 from chimera.kernel.http.parsing import money_text
 from commerce.models import SpendWindow, Transaction
-from swarm.models import Task
-from tests.cast import Caller, Said, Stage
+from tests.cast import Stage
 from tests.commerce.books import at_work, check_books, claimed_again, spent, task_row
-
-
-def beat(who: Caller, claim: dict[str, Any], cost: str, **more: Any) -> Said:
-    body = {"lease_token": claim["lease_token"], "cost_usd": cost} | more
-    return who.post(f"tasks/{claim['task']['id']}/heartbeat", body)
-
-
-def ledger(stage: Stage) -> list[tuple[str, str, str | None, str | None]]:
-    """(status, amount, metered, captured) of each transaction, the oldest first."""
-    with stage.bound():
-        return [
-            (
-                row.status,
-                money_text(row.amount_usd),
-                *(a and money_text(a) for a in (row.metered_usd, row.captured_usd)),
-            )
-            for row in Transaction.objects.order_by("pk")
-        ]
+from tests.commerce.meters import END, beat, ledger
 
 
 def test_the_first_cost_makes_a_hold_that_is_one_step_ahead(acme: Stage) -> None:
@@ -61,71 +41,6 @@ def test_a_finished_task_has_spent_what_was_metered_and_no_more(acme: Stage) -> 
     check_books(acme)
 
 
-def test_a_result_says_the_last_cost_and_nothing_is_held_ahead_of_it(acme: Stage) -> None:
-    """Exactly at the limit too: what is done needs nothing more."""
-    budget = acme.budget(day_usd="0.50")
-    first, second = at_work(acme), at_work(acme)
-    beat(acme.ada, first, "0.10").ok()
-    assert acme.ada.finish(first, cost_usd="0.30").ok()["outcome"] == "completed"
-    assert acme.ada.finish(second, cost_usd="0.20").ok()["outcome"] == "completed"
-    assert ledger(acme) == [("captured", "0.30", "0.30", "0.30"), ("captured", "0.20", "0.20", "0.20")]
-    assert spent(acme, budget) == ("0.00", "0.50", "0.00")
-    check_books(acme)
-
-
-def test_a_last_cost_that_no_window_permits_is_written_and_stops_no_result(acme: Stage) -> None:
-    budget = acme.budget(day_usd="0.50")
-    first, second = at_work(acme), at_work(acme)
-    beat(acme.ada, first, "0.10").ok()
-    assert acme.ada.finish(first, cost_usd="0.70").ok()["outcome"] == "completed"
-    assert acme.ada.finish(second, cost_usd="0.20").ok()["outcome"] == "completed"
-    assert ledger(acme) == [("captured", "0.50", "0.70", "0.50"), ("denied", "0.20", "0.20", None)]
-    assert spent(acme, budget) == ("0.00", "0.50", "0.00")
-    check_books(acme)
-
-
-def test_a_result_that_comes_again_costs_nothing_twice(acme: Stage) -> None:
-    acme.budget(day_usd="10")
-    claim = at_work(acme)
-    said = [acme.ada.finish(claim, cost_usd="0.30").ok() for _ in range(2)]
-    assert said[0].body == said[1].body
-    assert ledger(acme) == [("captured", "0.30", "0.30", "0.30")]
-    late = acme.ada.post("claims/results", {"results": [_result(claim, cost_usd="0.90")]}).ok()["outcomes"]
-    assert late == [{"task": claim["task"]["id"], "status": "completed", "review": None}]
-    assert len(ledger(acme)) == 1
-
-
-def test_whatever_becomes_of_its_result_a_lease_has_cost_what_it_says(acme: Stage) -> None:
-    budget = acme.budget(day_usd="10")
-    claim = at_work(acme)
-    error = {"code": "broken", "message": "", "retryable": False}
-    body = {"lease_token": claim["lease_token"], "status": "failed", "error": error, "cost_usd": "0.30"}
-    acme.ada.post(f"tasks/{claim['task']['id']}/result", body).ok()
-    for confidence, outcome in ((0.95, "completed"), (0.8, "blocked"), (0.1, "retrying")):
-        assert acme.ada.finish(at_work(acme), confidence=confidence, cost_usd="0.30").ok()["outcome"] == outcome
-    assert ledger(acme) == [("captured", "0.30", "0.30", "0.30")] * 4
-    assert spent(acme, budget) == ("0.00", "1.20", "8.80")
-    check_books(acme)
-
-
-def test_a_cost_that_cannot_be_counted_refuses_its_result_and_writes_nothing(acme: Stage) -> None:
-    acme.budget(day_usd="10")
-    dry = at_work(acme, execution_mode="dry_run")
-    acme.ada.finish(dry, cost_usd="0.30").refused(422, "dry_run")
-    live = at_work(acme)
-    acme.ada.finish(live, cost_usd="-1").refused(422, "invalid")
-    for bad in ("NaN", "1e400", "0.0000001", 0.5):
-        acme.ada.finish(live, cost_usd=bad).refused(422, "invalid_money")
-    assert ledger(acme) == []
-    for claim in (dry, live):
-        assert acme.ada.finish(claim, cost_usd="0").ok()["outcome"] == "completed"
-
-
-def _result(claim: dict[str, Any], **more: Any) -> dict[str, Any]:
-    said = {"task": claim["task"]["id"], "lease_token": claim["lease_token"], "status": "succeeded"}
-    return said | {"output_payload": {}, "confidence_score": 0.95} | more
-
-
 @pytest.mark.parametrize("end", ["failed", "cancelled", "lapsed", "killed"])
 def test_what_a_lost_lease_has_cost_is_spent_and_the_rest_is_free(acme: Stage, end: str) -> None:
     budget = acme.budget(day_usd="10")
@@ -136,34 +51,6 @@ def test_what_a_lost_lease_has_cost_is_spent_and_the_rest_is_free(acme: Stage, e
     assert [row[0] for row in ledger(acme)] == ["voided", "captured"]
     assert spent(acme, budget) == ("0.00", "0.20", "9.80")
     check_books(acme)
-
-
-def _fail(acme: Stage, claim: dict[str, Any]) -> None:
-    error = {"code": "broken", "message": "", "retryable": False}
-    body = {"lease_token": claim["lease_token"], "status": "failed", "error": error}
-    acme.ada.post(f"tasks/{claim['task']['id']}/result", body).ok()
-
-
-def _cancel(acme: Stage, claim: dict[str, Any]) -> None:
-    acme.otto.post(f"tasks/{claim['task']['id']}/cancel", {"reason": "enough"}).ok()
-
-
-def _lapse(acme: Stage, claim: dict[str, Any]) -> None:
-    with acme.bound():
-        over = clock.now() - timedelta(seconds=1)
-        Task.objects.filter(pk=claim["task"]["id"]).update(lease_expires_at=over)
-    lapse_leases()
-    beat(acme.ada, claim, "9").refused(409, "stale_lease")
-
-
-def _kill(acme: Stage, claim: dict[str, Any]) -> None:
-    from tests.lanes import settle
-
-    acme.otto.post(f"agents/{acme.ada.id}/kill", {"reason": "mad"}).ok()
-    settle()
-
-
-END = {"failed": _fail, "cancelled": _cancel, "lapsed": _lapse, "killed": _kill}
 
 
 def test_where_nothing_can_be_reserved_ahead_the_agent_is_stopped_and_a_person_decides(acme: Stage) -> None:

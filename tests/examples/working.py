@@ -13,6 +13,10 @@ from chimera_sdk.work import Work
 NOWHERE = "http://127.0.0.1:9"
 
 
+async def told(work: Work) -> None:
+    """Nothing is metered here."""
+
+
 @contextmanager
 def in_hand(url: str = NOWHERE, **task: Any) -> Iterator[tuple[Task, ThreadContext]]:
     """A task under the lease l1, of session s1. Progress goes nowhere."""
@@ -23,7 +27,7 @@ def in_hand(url: str = NOWHERE, **task: Any) -> Iterator[tuple[Task, ThreadConte
     thread.start()
     try:
         with Client(url, "chm_x") as client:
-            inner = Context(work, lambda work, note: None, AsyncClient(url, "chm_x"))
+            inner = Context(work, lambda work, note: None, lambda work: None, told, AsyncClient(url, "chm_x"))
             yield work.task, ThreadContext(inner, loop, client)
     finally:
         loop.call_soon_threadsafe(loop.stop)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from typing import Literal, TypeVar, get_args
 
 from chimera_sdk.access import Access
@@ -11,6 +12,7 @@ from chimera_sdk.client import PATIENCE_SECONDS, AsyncClient
 from chimera_sdk.errors import ChimeraError
 from chimera_sdk.lines import NoSocket
 from chimera_sdk.logs import log, show_log
+from chimera_sdk.metering import amount_of
 from chimera_sdk.polling import PollingLine
 from chimera_sdk.sockets import SocketLine
 from chimera_sdk.workshop import ANY, Handler, Workshop
@@ -41,18 +43,25 @@ class Agent:
         self.drain_seconds, self.patience_seconds = drain_seconds, patience_seconds
         self.handlers: dict[str, Handler] = {}
         self.confidences: dict[str, float] = {}  # by type
+        self.reserves: dict[str, Decimal] = {}  # by type
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stops: asyncio.Queue[None] | None = None
 
-    def task(self, *types: str, confidence: float | None = None) -> Callable[[H], H]:
+    def task(
+        self, *types: str, confidence: float | None = None, reserve: str | Decimal | None = None
+    ) -> Callable[[H], H]:
         """Work on tasks of these types; without any, on those that no other handler works on.
 
         The handler is `async def` or plain `def` (which runs in a thread), takes (task, ctx), and returns `ctx.result(…)`,
         a dict or None. An exception is a failed attempt; raise Fatal when there is no point in another. `confidence`, from
-        0 to 1, is that of results that say none; a person looks at every result without one.
+        0 to 1, is that of results that say none; a person looks at every result without one. `reserve`, in US dollars, is held
+        before the handler begins (see `ctx.cost`), and where the budgets do not permit it, it does not begin; left out, as
+        much as the task of this type before it said first.
         """
         if confidence is not None and (isinstance(confidence, bool) or not 0 <= confidence <= 1):
             raise ChimeraError(f"A confidence is a number from 0 to 1, not {confidence!r}.")
+
+        held = None if reserve is None else amount_of(reserve)
 
         def keep(handler: H) -> H:
             for type in types or (ANY,):
@@ -61,6 +70,8 @@ class Agent:
                 self.handlers[type] = handler
                 if confidence is not None:
                     self.confidences[type] = confidence
+                if held:
+                    self.reserves[type] = held
             return handler
 
         return keep
@@ -94,7 +105,7 @@ class Agent:
         access = Access.of(self.url, self.key)
         self._loop, self._stops = asyncio.get_running_loop(), asyncio.Queue()
         async with AsyncClient(access.url, access.key, patience_seconds=self.patience_seconds) as api:
-            workshop = Workshop(self.handlers, self.confidences, api=api, slots=slots)
+            workshop = Workshop(self.handlers, self.confidences, self.reserves, api=api, slots=slots)
             try:
                 await self._work(workshop, access)
             finally:

@@ -1,6 +1,6 @@
 """What a handler may do while it works on a task."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -27,13 +27,18 @@ class Resume:
 class Context:
     """Every call but `result`, `failed` and `artifact` raises StaleLease once the lease is over."""
 
-    __slots__ = ("_meter", "_note", "_work", "api", "artifacts")
+    __slots__ = ("_meter", "_note", "_told", "_work", "api", "artifacts")
 
     def __init__(
-        self, work: Work, note: Callable[[Work, Json], None], meter: Callable[[Work], object], api: AsyncClient
+        self,
+        work: Work,
+        note: Callable[[Work, Json], None],
+        meter: Callable[[Work], object],
+        told: Callable[[Work], Awaitable[None]],
+        api: AsyncClient,
     ) -> None:
-        """`meter` is told, from any thread, that the work's cost has grown."""
-        self._work, self._note, self._meter = work, note, meter
+        """`meter` is told, from any thread, that the work's cost has grown; `told` waits until that is counted."""
+        self._work, self._note, self._meter, self._told = work, note, meter, told
         self.api = api  # the rest of the API
         self.artifacts: list[Json] = []
 
@@ -141,7 +146,7 @@ class Context:
             body["purpose"] = purpose
         if metadata:
             body["metadata"] = dict(metadata)
-        return Spend(self.api, self._work, body, once=once or self._work.call_name("spend", body))
+        return Spend(self.api, self._work, body, told=self._told, once=once or self._work.call_name("spend", body))
 
     def cost(self, amount_usd: str | Decimal | int) -> None:
         """Add to what this lease has cost: plain, from any thread, and not waited for.

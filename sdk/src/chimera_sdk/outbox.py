@@ -69,7 +69,7 @@ class Outbox:
             leases.append({"task": work.task.id, "lease_token": work.token})
             if (cost := work.meter.tell()) is not None:
                 about.costs[work.task.id] = cost
-                leases[-1]["cost_usd"] = f"{cost:f}"
+                leases[-1] |= work.meter.fields(cost)
         self._queue.append(Item("heartbeat", encoded({"leases": leases}), about))
 
     def frame(self) -> str:

@@ -174,7 +174,7 @@ class PollingLine:
     async def _call(self, work: Work, note: Json | None) -> None:
         cost = work.meter.tell()
         body = {"lease_token": work.token} | ({"progress": note} if note else {})
-        body |= {} if cost is None else {"cost_usd": f"{cost:f}"}
+        body |= {} if cost is None else work.meter.fields(cost)
         path = f"tasks/{work.task.id}/heartbeat"
         patience = self.workshop.beat_seconds
         try:

@@ -4,7 +4,7 @@ It goes over HTTP with an Idempotency-Key: a repeat after a lost answer gets the
 """
 
 import logging
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from decimal import Decimal
 from types import TracebackType
 from typing import Any
@@ -60,8 +60,11 @@ class Spend:
     Both raise BudgetExceeded, StaleLease or UnderReview.
     """
 
-    def __init__(self, api: AsyncClient, work: Work, body: Json, *, once: str) -> None:
-        self._api, self._work, self._body, self._once = api, work, body, once
+    def __init__(
+        self, api: AsyncClient, work: Work, body: Json, *, told: Callable[[Work], Awaitable[None]], once: str
+    ) -> None:
+        """`told` waits until what the work has cost is counted: this spend may end its lease."""
+        self._api, self._work, self._body, self._told, self._once = api, work, body, told, once
         self._hold: Hold | None = None
 
     def __await__(self) -> Generator[Any, None, Hold]:
@@ -84,6 +87,7 @@ class Spend:
             await _void(hold, exc)
 
     async def _authorise(self) -> Hold:
+        await self._told(self._work)
         if self._work.lost:
             raise self._work.lost
         transaction = await self._api.post("transactions", self._body, once=self._once)

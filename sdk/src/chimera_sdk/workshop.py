@@ -1,6 +1,7 @@
 """The works in hand: begun, lost, reported, and brought to an end at shutdown. It knows nothing of how they came."""
 
 import asyncio
+import contextlib
 import inspect
 import logging
 import time
@@ -13,6 +14,7 @@ from chimera_sdk.client import AsyncClient, Client
 from chimera_sdk.context import Context
 from chimera_sdk.errors import Json, OutOfMoney, ProblemError, StaleLease, Stopped, UnderReview
 from chimera_sdk.lines import Line, passes
+from chimera_sdk.metering import Reserves
 from chimera_sdk.threaded import ThreadContext
 from chimera_sdk.threads import Threads
 from chimera_sdk.work import Work
@@ -24,9 +26,7 @@ ANY = "*"  # the handler of types that have none of their own
 LEASE_SECONDS = 60.0  # until the server says otherwise
 BEAT_SECONDS_MAX = 10.0
 BEATS_PER_LEASE = 3
-PRESS_SECONDS = (
-    0.05  # a cost that cannot wait for the next beat waits that long for its work to end, and goes with the result
-)
+PRESS_SECONDS = 0.05  # what cannot wait for the next beat waits that long for its work to end, and goes with the result
 OF_COSTS = frozenset({"dry_run", "role"})  # why a result's cost is refused, and not the result
 
 
@@ -36,10 +36,17 @@ class Workshop:
     line: Line
 
     def __init__(
-        self, handlers: dict[str, Handler], confidences: dict[str, float], *, api: AsyncClient, slots: int
+        self,
+        handlers: dict[str, Handler],
+        confidences: dict[str, float],
+        reserves: dict[str, Decimal],
+        *,
+        api: AsyncClient,
+        slots: int,
     ) -> None:
-        """`confidences`, by type, are those of successes that say none."""
+        """By type: `confidences` of successes that say none; `reserves` to be held before a work begins."""
         self.handlers, self.confidences, self.api, self.slots = handlers, confidences, api, slots
+        self._reserves = Reserves(reserves)
         self.works: dict[str, Work] = {}  # by lease token, until their result is answered
         self.draining = False
         self.abandoned = 0  # works that the end of the agent cut off
@@ -218,6 +225,17 @@ class Workshop:
         if work.held and work.said is None and work.meter.press():
             self.line.beat([work])
 
+    async def told(self, work: Work) -> None:
+        """Until Chimera has counted all that the work has cost, and holds what it wants. A lease that ends meanwhile is lost,
+        which cancels this."""
+        while work.held and work.meter.waits:
+            work.meter.answered.clear()
+            if not work.meter.asked:
+                self.line.beat([work])
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.beat_seconds):
+                    await work.meter.answered.wait()
+
     def command(self, name: str, work: Work) -> None:
         if name == "stop":
             self.lose(work, Stopped(detail="The task was stopped."))
@@ -262,13 +280,16 @@ class Workshop:
     async def _outcome(self, work: Work) -> outcome.Result | None:
         """None when there is nothing to report: the lease is over, or a person decides."""
         loop = asyncio.get_running_loop()
-        ctx = Context(work, self.note, lambda grown: loop.call_soon_threadsafe(self._grown, grown), self.api)
+        ctx = Context(work, self.note, lambda grown: loop.call_soon_threadsafe(self._grown, grown), self.told, self.api)
+        kind = self._kind(work)
         try:
+            if self._reserves.ask(kind, work.meter):
+                await self.told(work)
             answer = await self._handled(work, ctx)
             if work.under_review:
                 log.warning("%r: a person decides about its spend; what its handler returned is not sent", work.task)
                 return None
-            return outcome.of_answer(answer, ctx.artifacts, confidence=self.confidences.get(self._kind(work)))
+            return outcome.of_answer(answer, ctx.artifacts, confidence=self.confidences.get(kind))
         except (StaleLease, UnderReview) as reason:
             log.info("%r: nothing to report: %s", work.task, reason)
             return None
@@ -276,6 +297,8 @@ class Workshop:
             return outcome.of_exception(error)  # by the handler itself; what is lost reports nothing in any case
         except (Exception, SystemExit) as error:
             return outcome.of_exception(error)
+        finally:
+            self._reserves.learn(kind, work.meter)
 
     async def _handled(self, work: Work, ctx: Context) -> object:
         kind = self._kind(work)
