@@ -10,7 +10,7 @@ NOTHING = "nothing"  # expected where a row should not be, found where one shoul
 class Place(StrEnum):
     """Which account is wrong, or cannot be told from wrong."""
 
-    WINDOW = "window"  # its figures are not the sums of the transactions that name it
+    WINDOW = "window"  # is not the sum of the transactions that name it, or permits something else than its budget
     TRANSACTION = "transaction"  # is not what its last transition says, or is counted where it does not belong
     TRANSITION = "transition"  # one is missing, or does not follow from the one before
     MIRROR = "mirror"  # Redis says something else than the ledger

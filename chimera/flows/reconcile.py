@@ -13,7 +13,7 @@ from django.db import connection
 
 from chimera.kernel import redis, tenancy
 from commerce import accumulator
-from commerce.actions import reconciling
+from commerce.actions import placing, reconciling
 from commerce.drift import Drift, Place
 
 STATEMENT_MINUTES = 30  # for one comparison of a large ledger; requests have seconds
@@ -49,7 +49,8 @@ def reconcile(*, tenant_id: UUID | None, repair: bool, tell: Callable[[Drift], N
 
 def _ledger(tenant_id: UUID | None) -> Iterator[Drift]:
     yield from reconciling.windows(tenant_id)
-    yield from reconciling.placements(tenant_id)
+    yield from placing.limits(tenant_id)
+    yield from placing.placements(tenant_id)
     yield from reconciling.transitions(tenant_id)
 
 

@@ -31,17 +31,6 @@ FROM (
 WHERE w.id IS NULL OR w.held_usd <> coalesce(c.held, 0) OR w.captured_usd <> coalesce(c.captured, 0)
 """.replace("{open}", _OPEN)
 
-# Windows that are gone are named by the windows' own comparison.
-_PLACES = """
-SELECT t.tenant_id, t.id, t.created_at, w.id, w.kind, w.starts_at, w.ends_at, w.budget_id
-FROM commerce_transaction t LEFT JOIN LATERAL unnest(t.windows) AS named (id) ON true
-LEFT JOIN commerce_spendwindow w ON w.id = named.id
-WHERE (%(tenant)s::uuid IS NULL OR t.tenant_id = %(tenant)s) AND (
-    t.created_at < w.starts_at OR t.created_at >= w.ends_at OR NOT w.budget_id = ANY (t.budgets)
-    OR named.id IS NULL AND t.status IN ('held', 'review', 'captured')
-)
-"""
-
 # The steps of each transaction stand next to one another in the primary key; no sort, no matter how many.
 _TRANSITIONS = """
 WITH steps AS (
@@ -76,13 +65,13 @@ SELECT (SELECT count(*) FROM commerce_spendwindow WHERE %(tenant)s::uuid IS NULL
 
 def sizes(tenant_id: UUID | None) -> dict[Place, int]:
     """How many rows the comparisons look at."""
-    ((windows, transactions, transitions),) = _rows(_SIZES, tenant_id)
+    ((windows, transactions, transitions),) = rows(_SIZES, tenant_id)
     return {Place.WINDOW: windows, Place.TRANSACTION: transactions, Place.TRANSITION: transitions}
 
 
 def windows(tenant_id: UUID | None) -> Iterator[Drift]:
     """Windows whose held or captured is not the sum of the transactions that name them, and windows that are gone."""
-    for tenant, row, kind, starts_on, budget, number, held, found_held, captured, found_captured in _rows(
+    for tenant, row, kind, starts_on, budget, number, held, found_held, captured, found_captured in rows(
         _WINDOWS, tenant_id
     ):
         if kind is None:
@@ -95,23 +84,9 @@ def windows(tenant_id: UUID | None) -> Iterator[Drift]:
                 yield Drift(Place.WINDOW, tenant, str(row), name, money_text(expected), money_text(found), detail)
 
 
-def placements(tenant_id: UUID | None) -> Iterator[Drift]:
-    """Transactions that are counted in a window of another time or budget, or spend without being counted."""
-    for tenant, row, at, window, kind, starts_at, ends_at, budget in _rows(_PLACES, tenant_id):
-        if window is None:
-            yield Drift(Place.TRANSACTION, tenant, str(row), "windows", "at least one", "none", "spends uncounted")
-        elif starts_at is not None and not starts_at <= at < ends_at:
-            bounds = f"{starts_at.isoformat()} to {ends_at.isoformat()}"
-            detail = f"counted in the {kind} {window}"
-            yield Drift(Place.TRANSACTION, tenant, str(row), "created_at", bounds, at.isoformat(), detail)
-        else:
-            detail = f"counted in the {kind} {window}, though that budget was not asked"
-            yield Drift(Place.TRANSACTION, tenant, str(row), "budgets", f"with {budget}", "without it", detail)
-
-
 def transitions(tenant_id: UUID | None) -> Iterator[Drift]:
     """Transactions that are not what their last transition says, and chains of transitions with a break."""
-    for tenant, row, broken, *pairs in _rows(_TRANSITIONS, tenant_id):
+    for tenant, row, broken, *pairs in rows(_TRANSITIONS, tenant_id):
         version_told, version = pairs[0], pairs[1]
         if version is None:
             detail = f"its transitions end with version {version_told}"
@@ -141,10 +116,10 @@ def _text(value: Any) -> str:
     return NOTHING if value is None else value if isinstance(value, str) else money_text(value)
 
 
-def _rows(sql: str, tenant_id: UUID | None) -> Iterator[Any]:
+def rows(sql: str, tenant_id: UUID | None, **more: Any) -> Iterator[Any]:
     """Through a cursor in the database: what is here at once is AT_ONCE rows."""
     connection.ensure_connection()
     with connection.connection.cursor(name="chimera_reconcile") as cursor:
         cursor.itersize = AT_ONCE
-        cursor.execute(sql, {"tenant": tenant_id})
+        cursor.execute(sql, {"tenant": tenant_id, **more})
         yield from cursor

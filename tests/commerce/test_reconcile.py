@@ -268,7 +268,8 @@ def test_a_person_reads_a_table(ledger: dict[str, str]) -> None:
     text = out.getvalue()
     assert window("month") in text
     assert "held_usd  63.00     0.00" in text
-    assert "1 do not agree. Nothing of the ledger was changed." in text
+    assert "Looked at 3 windows, 5 transactions, 7 transitions, 1 key of the mirror." in text
+    assert "1 does not agree. Nothing of the ledger was changed." in text
 
 
 def test_while_spends_go_on_nothing_is_mistaken_for_drift(acme: Stage, ledger: dict[str, str]) -> None:

@@ -13,7 +13,7 @@ from commerce.states import MoneyStatus
 from safety.models import ReviewCard
 from swarm.models import Task
 from tests.cast import Said, Stage
-from tests.commerce.books import check_books
+from tests.commerce.books import check_books, check_reconciled
 from tests.lanes import settle
 
 STEPS = 60
@@ -121,6 +121,7 @@ def test_whatever_happens_the_books_agree_and_no_limit_is_broken(acme: Stage, se
         check_books(acme)
         with acme.bound():
             assert not SpendWindow.objects.filter(limit_usd__lt=F("held_usd") + F("captured_usd")).exists()
+    check_reconciled()
     with acme.bound():
         reached = set(Transaction.objects.values_list("status", flat=True))
     assert len(walk.seen) >= 3

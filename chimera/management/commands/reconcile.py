@@ -73,15 +73,18 @@ class Command(BaseCommand):
         if (unshown := unshown + max(0, len(done.mirror) - SHOWN_MAX)) > 0:
             paper.line(f"… and {unshown} more; --json names them all.")
         looked = ", ".join(
-            f"{number} {_words(place)}" for place, number in done.looked_at.items() if number is not None
+            f"{number} {_words(place, number)}" for place, number in done.looked_at.items() if number is not None
         )
         paper.line(f"Looked at {looked}.")
         if done.looked_at[Place.MIRROR] is None:
             paper.line("Redis is away: the mirror was not compared.", "yellow")
         if done.repaired:
-            paper.line(f"{len(done.repaired)} of the mirror were repaired.", "green")
+            paper.line(f"{len(done.repaired)} of the mirror repaired.", "green")
         if done.drifts:
-            paper.line(f"{done.drifts} do not agree. Nothing of the ledger was changed.", "red")
+            paper.line(
+                f"{done.drifts} {'does' if done.drifts == 1 else 'do'} not agree. Nothing of the ledger was changed.",
+                "red",
+            )
         else:
             paper.line("They agree.", "green")
 
@@ -92,8 +95,9 @@ def _check_redis_is_named() -> None:
         raise CommandError("REDIS_URL is not set: name the Redis whose mirror is to be compared.")
 
 
-def _words(place: Place) -> str:
-    return "keys of the mirror" if place == Place.MIRROR else f"{place}s"
+def _words(place: Place, number: int) -> str:
+    many = "" if number == 1 else "s"
+    return f"key{many} of the mirror" if place == Place.MIRROR else f"{place}{many}"
 
 
 def _row(drift: Drift, repaired: set[str]) -> tuple[object, ...]:
