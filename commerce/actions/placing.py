@@ -21,7 +21,7 @@ SELECT t.tenant_id, t.id, t.created_at, w.id, w.kind, w.starts_at, w.ends_at, w.
 FROM commerce_transaction t LEFT JOIN LATERAL unnest(t.windows) AS named (id) ON true
 LEFT JOIN commerce_spendwindow w ON w.id = named.id
 WHERE (%(tenant)s::uuid IS NULL OR t.tenant_id = %(tenant)s) AND (
-    t.created_at < w.starts_at OR t.created_at >= w.ends_at OR NOT w.budget_id = ANY (t.budgets)
+    t.created_at < w.starts_at OR t.created_at >= w.ends_at OR w.id IS NOT NULL AND NOT w.budget_id = ANY (t.budgets)
     OR named.id IS NULL AND t.status IN ({_COUNTED})
 )
 """

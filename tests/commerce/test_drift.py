@@ -216,6 +216,12 @@ def test_budgets_that_change_or_are_switched_off_and_on_or_carved_are_no_drift(a
     check_reconciled()
 
 
+def test_a_refusal_that_asked_no_budget_is_no_drift(acme: Stage) -> None:
+    acme.ada.spend(at_work(acme), "1").refused(402, "no_budget")
+    acme.ada.spend(at_work(acme, execution_mode="dry_run"), "1").refused(402, "dry_run")
+    check_reconciled()
+
+
 def test_a_meter_over_midnight_is_no_drift(acme: Stage) -> None:
     budget = acme.budget(day_usd="10")
     claim = at_work(acme)
