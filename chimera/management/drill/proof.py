@@ -48,8 +48,8 @@ class Result:
 
     @property
     def code(self) -> int:
-        """The control (naive) is to break a limit, and ends with BROKEN when it does."""
-        if self.seen.overshoot_usd > 0:
+        """The control (naive) is to break a limit, and ends with BROKEN when it does; books that differ are no proof that it can see."""
+        if self.seen.overshoot_usd > 0 or (self.seen.broken and not self.plan.naive):
             return BROKEN
         return HELD if not self.plan.naive and all(check.passed for check in self.checks) else UNPROVEN
 
@@ -59,6 +59,8 @@ class Result:
         match self.code, self.plan.naive:
             case 1, True:
                 return f"The control overshot by {over} USD, and {self.seen.broken} of {samples} samples saw it: the drill can see."
+            case 1, False if not self.seen.overshoot_usd:
+                return f"THE BOOKS WERE BROKEN: in {self.seen.broken} of {samples} samples windows and ledger differed."
             case 1, False:
                 return f"A LIMIT WAS BROKEN, by {over} USD."
             case 0, _:
