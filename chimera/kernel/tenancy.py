@@ -30,10 +30,6 @@ def current() -> UUID:
     return tenant
 
 
-def current_or_none() -> UUID | None:
-    return _tenant.get()
-
-
 @contextmanager
 def bound(tenant_id: UUID) -> Iterator[None]:
     """A transaction that sees and writes rows of `tenant_id` alone. Inside itself it is a savepoint."""
