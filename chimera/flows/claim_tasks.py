@@ -1,7 +1,7 @@
 """Claim: lease tasks to an agent, and hand a resumed task the money that was approved for it.
 
 Locks: the agent by name (its slots are counted under it), then tasks by SKIP LOCKED, then concurrency limits by
-name, then windows and transactions.
+name, then windows (of all that resume, by id) and transactions.
 Dies before the commit: the ids stay in flight in Redis and come back after their deadline. Dies after it: the lease
 lapses unless the agent learns of its claim and beats.
 """
@@ -17,6 +17,7 @@ from chimera.kernel.errors import forbidden
 from chimera.kernel.http.parsing import money_text
 from chimera.kernel.prepared import Asked
 from commerce import actions as commerce
+from commerce.models import Transaction
 from swarm import shapes
 from swarm.actions import agents, claims, listed
 from swarm.models import AgentProfile, Task
@@ -76,7 +77,8 @@ def claim_tasks(
         # None of these ids is work: they are old, or of a paused house, whose ids must not stand in the way of others'.
         chosen = claims.queued_for(agent, limit=room, popped=[], redis_away=True, types=types)
     leased = claims.lease(agent=agent, task_ids=chosen.now, by=by)
-    others = [Claim(task=task, resume=_resume(task, resume, by)) for task, resume in leased]
+    held_for = commerce.rebind({task.pk: _token(task) for task, resume in leased if resume is not None}, by=by)
+    others = [Claim(task=task, resume=_resume(resume, held_for.get(task.pk, []))) for task, resume in leased]
     early = [task_id for task_id in chosen.early if task_id in set(left)]
     return Claimed(agent, free, sorted([*plain, *others], key=_best_first), early)
 
@@ -114,15 +116,18 @@ def _shown(claim: Claim, task: dict[str, Any]) -> dict[str, Any]:
     return fields | ({"resume": claim.resume} if claim.resume else {})
 
 
-def _resume(task: Task, resume: dict[str, Any] | None, by: Actor) -> dict[str, Any] | None:
+def _token(task: Task) -> UUID:
+    assert task.lease_token is not None
+    return task.lease_token
+
+
+def _resume(resume: dict[str, Any] | None, held: Sequence[Transaction]) -> dict[str, Any] | None:
     if resume is None:
         return None
-    assert task.lease_token is not None
-    held = commerce.rebind(task_id=task.pk, lease_token=task.lease_token, by=by)
     return {"review": resume["review"], "note": resume["note"], "transactions": [_shape(t) for t in held]}
 
 
-def _shape(transaction: Any) -> dict[str, Any]:
+def _shape(transaction: Transaction) -> dict[str, Any]:
     return {
         "id": str(transaction.pk),
         "status": str(transaction.status),

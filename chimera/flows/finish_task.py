@@ -1,6 +1,7 @@
 """Finish: agents' results, fenced by their leases, settle their tasks and their money, and perhaps open cards, at once.
 
-Locks: the task and, for a judge, the judged task by id, then card, windows, transactions. A judge's task is created
+Locks: the task and, for a judge, the judged task by id, then card, windows, transactions. With a cost those it is counted in and
+those of all that is settled with it are locked together, by id. A judge's task is created
 without its session's lock: should the session stop meanwhile, the sweep cancels both.
 Dies anywhere: nothing or all of it; the agent repeats, and (task, lease token) answers the same.
 """

@@ -1,16 +1,17 @@
 """Handing open holds from keeper to keeper: lease → card → resume → lease. The windows stay as they are."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from chimera.kernel import clock
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import Stale
 from chimera.kernel.eventlog import tell
-from commerce.actions.settlement import end_meter, expire_due, locked, refuse_reviewed, void
+from commerce.actions.settlement import expire, locked, refuse_reviewed, void
 from commerce.events import HoldKept, HoldRebound, HoldReleased, SpendApproved
 from commerce.models import Transaction
 from commerce.states import MONEY, DeniedCode, Keeper, MoneyStatus
@@ -59,20 +60,22 @@ def deny_review(*, task_id: UUID, card_id: UUID, reason: str, by: Actor) -> list
     return rows
 
 
-def rebind(*, task_id: UUID, lease_token: UUID, by: Actor) -> list[Transaction]:
-    """The task was claimed again: its new lease keeps what waited for it.
+def rebind(leases: Mapping[UUID, UUID], *, by: Actor) -> dict[UUID, list[Transaction]]:
+    """These tasks, each with the token of its lease, were claimed again: the new leases keep what waited for them.
 
-    What waited too long expires instead; the meter of the lease before ends, the new one has its own.
+    What waited too long expires instead; the meter of a lease before ends, the new one has its own. All that ends has its
+    windows locked at once, for one task after the other they would not be by id.
     """
-    expire_due(task_id=task_id, by=by)
-    waiting = Transaction.objects.of_task(task_id).filter(status=MoneyStatus.HELD, keeper=Keeper.RESUME)
-    for row in locked(waiting.filter(metered_usd__isnull=False)):
-        end_meter(transaction=row, by=by)
-    rows = _locked(Transaction.objects.of_task(task_id).filter(status=MoneyStatus.HELD, keeper=Keeper.RESUME))
-    for row in rows:
-        _hand_over(row, by, keeper=Keeper.LEASE, lease_token=lease_token, resume_deadline=None)
+    waiting = Transaction.objects.of_tasks(leases).filter(status=MoneyStatus.HELD, keeper=Keeper.RESUME)
+    over = Q(metered_usd__isnull=False) | Q(resume_deadline__lte=clock.now())
+    for row in locked(waiting.filter(over)):
+        expire(transaction=row, by=by)
+    kept: dict[UUID, list[Transaction]] = {task_id: [] for task_id in leases}
+    for row in _locked(waiting.all()):
+        _hand_over(row, by, keeper=Keeper.LEASE, lease_token=leases[row.task_id], resume_deadline=None)
         tell(HoldRebound.about(row), by=by)
-    return rows
+        kept[row.task_id].append(row)
+    return kept
 
 
 def _locked(rows: Any) -> list[Transaction]:

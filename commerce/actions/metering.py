@@ -72,7 +72,8 @@ def meter(
 
     Held ahead of it is what this report adds, or `ahead_usd`, which must fit in whole: so a lease may ask before it has cost
     anything. A refusal settles the lease's hold: captured as far as it was reserved. Where nothing was, the row is a denied one.
-    With `is_last` nothing is reserved ahead, and so the hold is always settled.
+    With `is_last` nothing is reserved ahead, and so the hold is always settled; all other open money of the
+    task is settled afterwards by the caller, and so the windows of that are locked too.
     """
     rows = Transaction.objects.of_task(place.task_id).filter(metered_lease=lease_token)
     known = rows.order_by().aggregate(known=Sum("metered_usd", default=ZERO))["known"]
@@ -87,11 +88,11 @@ def meter(
         place, _purchase(wish.amount), spending.approval_key(place.task_id, _purchase(wish.amount))
     )
     draft.metered_lease = lease_token
-    room = _room(place, draft, running, time_zone)
+    room = _room(place, draft, running, _settled_with(running, place.task_id, is_last), time_zone)
     if running is not None and not _same_windows(running, room):
         # Another day, or another budget: what was counted belongs to the windows of then.
         end_meter(transaction=running, by=by)
-        running, room = None, _room(place, draft, None, time_zone)
+        running, room = None, _room(place, draft, None, (), time_zone)
     if running is not None:
         return _grown(running, wish, room, by)
     return _begun(draft, wish, room, lease_token, by)
@@ -125,11 +126,25 @@ def _purchase(amount: Decimal) -> Purchase:
     return Purchase(amount_usd=amount, asset_symbol=ASSET, category=CATEGORY)
 
 
-def _room(place: Place, draft: Transaction, running: Transaction | None, time_zone: str) -> _Room:
+def _settled_with(running: Transaction | None, task_id: UUID, is_last: bool) -> Sequence[Transaction]:
+    """What may be settled in this transaction."""
+    if is_last:
+        return list(Transaction.objects.of_task(task_id).open())
+    return [running] if running else []
+
+
+def _room(
+    place: Place,
+    draft: Transaction,
+    running: Transaction | None,
+    settled_with: Sequence[Transaction],
+    time_zone: str,
+) -> _Room:
     periods = periods_at(draft.created_at, time_zone)
     applying = list(spending.applying_to(place))
-    if running is not None and periods_at(running.created_at, time_zone) != periods:
-        windows.lock_ahead(applying, periods, running.windows)  # those of then and of now, in one order for everybody
+    if any(periods_at(row.created_at, time_zone) != periods for row in settled_with):
+        then = [window for row in settled_with for window in row.windows]
+        windows.lock_ahead(applying, periods, then)  # those of then and of now, in one order for everybody
     locked = windows.lock_open(applying, periods)
     budgets = list(spending.applying_to(place).filter(pk__in=[b.pk for b in applying]))
     if (refusal := deciding.standing_of(budgets)) is not None:
