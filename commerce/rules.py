@@ -3,11 +3,12 @@
 A rule that is not known is refused when the rules are written, so that none is ever ignored.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
+from django.conf import settings
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
 from pydantic_core import PydanticCustomError
 from rest_framework import serializers
@@ -143,18 +144,32 @@ class Broken:
 def parse(said: Any) -> Rules:
     """422 `invalid_rules`, with an error for each field, for what are no rules."""
     try:
-        return Rules.model_validate(said)
+        rules = Rules.model_validate(said)
     except ValidationError as error:
         faults = [
             {"field": _place(fault["loc"]), "code": fault["type"], "message": fault["msg"]}
             for fault in error.errors(include_url=False, include_input=False, include_context=False)
         ]
+    else:
+        faults = list(_unknown_assets(rules.assets))
+        if not faults:
+            return rules
     raise Refused(
         f"These are no rules: {faults[0]['field']}: {faults[0]['message']}",
         code="invalid_rules",
         status=422,
         errors=faults[:20],
     )
+
+
+def _unknown_assets(said: NameRules) -> Iterator[dict[str, str]]:
+    """Only where rules are written: those that act may name what is known no more."""
+    known = {plain(asset) for asset in settings.ASSETS}
+    message = f"Is no asset; known are: {', '.join(settings.ASSETS)}."
+    for name, entries in (("allowed", said.allowed or ()), ("denied", said.denied)):
+        for place, entry in enumerate(entries):
+            if plain(entry) not in known:
+                yield {"field": _place(("assets", name, place)), "code": "unknown_asset", "message": message}
 
 
 def broken(rules: Rules, *, payee: str, category: str, asset: str) -> Broken | None:

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from chimera.kernel.http.parsing import (
+    MomentField,
     MoneyField,
     StrictBooleanField,
     StrictIntegerField,
@@ -78,7 +79,7 @@ class WindowShape(serializers.Serializer[Any]):
 class NewIncrease(StrictSerializer):
     window = serializers.ChoiceField(choices=values(WindowKind), help_text="Which of the budget's limits.")
     amount_usd = MoneyField(positive=True, help_text="On top of the limit, and of other increases.")
-    expires_at = serializers.DateTimeField(help_text="At most 31 days ahead.")
+    expires_at = MomentField(help_text="At most 31 days ahead.")
     reason = TextField(max_length=500)
 
 

@@ -157,6 +157,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"expires_at": "2001-01-01T00:00:00Z"}, "expires_at"),
     ({"expires_at": "2999-01-01T00:00:00Z"}, "expires_at"),
     ({"expires_at": "tomorrow"}, "expires_at"),
+    ({"expires_at": "2026-11-22T08:00:00"}, "expires_at"),
     ({"surprise": 1}, "surprise"),
 ]
 

@@ -240,6 +240,22 @@ def test_a_window_does_not_begin_above_its_limit(acme: Stage, ledger: dict[str, 
 
 
 @every
+def test_what_was_captured_is_never_counted_less_and_windows_stay(
+    acme: Stage, ledger: dict[str, str], attempt: Attempt
+) -> None:
+    for sql in (
+        "UPDATE commerce_spendwindow SET captured_usd = 0 WHERE captured_usd > 0",
+        "DELETE FROM commerce_spendwindow",
+    ):
+        assert attempt(acme, sql) in {"window_stands", "denied"}, sql
+
+
+def test_nothing_of_the_ledger_is_emptied(acme: Stage, ledger: dict[str, str]) -> None:
+    for table, refused in (("spendwindow", "window"), ("transaction", "transaction"), ("budgetrules", "rules")):
+        assert as_owner(acme, f"TRUNCATE commerce_{table} CASCADE") == f"{refused}_stands", table
+
+
+@every
 def test_transitions_are_written_by_nobody(acme: Stage, ledger: dict[str, str], attempt: Attempt) -> None:
     refused = "denied" if attempt is not as_owner else "transition_stands"
     again = (

@@ -66,6 +66,15 @@ def test_what_is_no_rule_is_refused_by_its_place(said: dict[str, Any], field: st
     assert all(error["message"] for error in refused.value.errors)
 
 
+def test_what_is_no_asset_is_refused_where_rules_are_written() -> None:
+    for said, field in (({"allowed": ["usd", "DOGE"]}, "allowed.1"), ({"denied": ["USCD"]}, "denied.0")):
+        with pytest.raises(Refused) as refused:
+            parse({"assets": said})
+        ((error),) = refused.value.errors
+        assert (error["field"], error["code"]) == (f"rules.assets.{field}", "unknown_asset")
+        assert "USD, USDC" in error["message"]
+
+
 def test_rules_are_stored_as_they_are_read() -> None:
     said = rules(
         payees={"allowed": ["Render.example", "*.fonts.example"], "denied": ["evil.example"]},
