@@ -71,7 +71,7 @@ def copied(stage: Stage, transaction: str, **other: str) -> str:
 
 def test_a_window_that_forgets_what_is_held_or_spent_is_named(acme: Stage, held: str) -> None:
     bend(acme, "UPDATE commerce_spendwindow SET held_usd = 0 WHERE kind = 'day'")
-    bend(acme, "UPDATE commerce_spendwindow SET captured_usd = 0 WHERE kind = 'total'")
+    plant("UPDATE commerce_spendwindow SET captured_usd = 0 WHERE kind = 'total'")
     of = windows(acme)
     assert drifts() == {(of["day"], "held_usd", "5.00", "0.00"), (of["total"], "captured_usd", "2.00", "0.00")}
 
