@@ -96,7 +96,7 @@ def test_a_window_is_whole_or_refused(acme: Stage, ledger: dict[str, Any]) -> No
     ]
     broken += ["ends_at = starts_at", "ends_at = NULL", "starts_on = NULL", "held_usd = NULL"]
     assert [change for change in broken if not refused(acme, "commerce_spendwindow", change, "kind = 'day'")] == []
-    assert not refused(acme, "commerce_spendwindow", "limit_usd = 0", "kind = 'day'")
+    assert not refused(acme, "commerce_spendwindow", "limit_usd = limit_usd", "kind = 'day'")
 
 
 def test_a_budget_is_whole_or_refused(acme: Stage, ledger: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from django.db import Error, connections, transaction
 
 from chimera.kernel import clock, tenancy
 from chimera.kernel.ids import uuid7
-from commerce.models import SpendWindow, Transaction, Transition
+from commerce.models import BudgetConfig, SpendWindow, Transaction, Transition
 from commerce.states import MONEY, MONEY_OPEN, MoneyStatus
 from tests.cast import Stage
 from tests.commerce.books import at_work, claimed_again
@@ -216,6 +216,7 @@ def test_a_limit_may_be_lowered_below_what_was_spent_and_then_only_falls(
     acme: Stage, ledger: dict[str, str], attempt: Attempt
 ) -> None:
     with acme.bound():
+        BudgetConfig.objects.update(day_usd=1)
         SpendWindow.objects.filter(kind="day").update(limit_usd=1)
     day = "UPDATE commerce_spendwindow SET {} WHERE kind = 'day'"
     assert attempt(acme, day.format("held_usd = held_usd + 0.000001")) == "window_within_limit"
@@ -229,14 +230,27 @@ def test_a_window_does_not_begin_above_its_limit(acme: Stage, ledger: dict[str, 
     other = {
         "id": "gen_random_uuid()",
         "starts_on": "starts_on + 1",
-        "limit_usd": "5",
+        "limit_usd": "100",
         "held_usd": "%s",
         "captured_usd": "0",
     }
     values = ", ".join(other.get(name, name) for name in names)
     begun = f"INSERT INTO commerce_spendwindow ({', '.join(names)}) SELECT {values} FROM commerce_spendwindow WHERE kind = 'day'"
-    assert attempt(acme, begun, "5.000001") == "window_within_limit"
-    assert attempt(acme, begun, "5") == ""
+    assert attempt(acme, begun, "100.000001") == "window_within_limit"
+    assert attempt(acme, begun, "100") == ""
+    assert attempt(acme, begun.replace("100", "1000"), "5") == "window_limit_of_budget"
+
+
+@every
+def test_a_window_permits_what_its_budget_does(acme: Stage, ledger: dict[str, str], attempt: Attempt) -> None:
+    for change in (
+        "limit_usd = NULL",
+        "limit_usd = limit_usd + 1",
+        "limit_usd = 99",
+        "limit_usd = 105, limit_until = now()",
+    ):
+        refused = attempt(acme, f"UPDATE commerce_spendwindow SET {change} WHERE kind = 'day'")
+        assert refused == "window_limit_of_budget", change
 
 
 @every

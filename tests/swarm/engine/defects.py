@@ -11,7 +11,7 @@ from chimera.kernel.errors import StaleLease
 from commerce import actions as commerce
 from commerce.actions import deciding
 from commerce.actions.deciding import Books, Verdict
-from commerce.models import SpendWindow
+from commerce.models import BudgetConfig, SpendWindow
 from swarm import dispatch
 from swarm.actions import backoff, claims, completing, limits, listed, results, tasks
 from swarm.actions.limits import Admitted
@@ -87,6 +87,7 @@ def money_has_no_limit(to: pytest.MonkeyPatch) -> None:
     decide = deciding.decide
 
     def unlimited(books: Books, *asked: Any) -> Verdict:
+        BudgetConfig.objects.update(day_usd=None, month_usd=None, total_usd=None)
         SpendWindow.objects.update(limit_usd=None)
         for window in books.windows:
             window.limit_usd = None
