@@ -39,7 +39,7 @@ DROP FUNCTION chimera_keep_window_limit();
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("commerce", "0009_ask_ahead"),
+        ("commerce", "0010_windows_stand"),
     ]
 
     operations = [
