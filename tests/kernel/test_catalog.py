@@ -96,13 +96,14 @@ def test_keys_are_there(label: str) -> None:
 
 
 def test_every_partition_has_the_indexes_and_constraints_of_its_parent() -> None:
+    """And its triggers for rows: those for statements are not handed on (docs/adr/0080-the-database-keeps-the-ledger.md)."""
     sql = """
         SELECT p.relname, c.relname,
                (SELECT count(*) FROM pg_index i WHERE i.indrelid = p.oid), (SELECT count(*) FROM pg_index i WHERE i.indrelid = c.oid AND indisvalid),
                (SELECT count(*) FROM pg_constraint k WHERE k.conrelid = p.oid AND contype <> 'n' AND conparentid = 0),
                (SELECT count(*) FROM pg_constraint k WHERE k.conrelid = c.oid AND contype <> 'n'),
-               (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = p.oid AND NOT tgisinternal),
-               (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT tgisinternal)
+               (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = p.oid AND NOT tgisinternal AND tgtype & 1 = 1),
+               (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT tgisinternal AND tgtype & 1 = 1)
         FROM pg_inherits h JOIN pg_class p ON p.oid = h.inhparent JOIN pg_class c ON c.oid = h.inhrelid
         WHERE p.relkind = 'p'
     """
