@@ -3,8 +3,8 @@
 A lease says what it has cost so far. Its hold is kept one step ahead, a step being what the last report added: so what is
 reported next is reserved already, as long as every window permits it. Where nothing more can be reserved ahead the meter ends,
 and what was reported beyond the hold, at most one report, is written in the row and counted in no window: limits hold, and the
-ledger does not hide what was spent. With a result it says it for the last time: then nothing is kept ahead, and where the money ends
-nobody need be asked.
+ledger does not hide what was spent. With a result it says it for the last time: then nothing is kept ahead. A lease
+may also ask before it has cost anything.
 """
 
 from collections.abc import Collection, Sequence
