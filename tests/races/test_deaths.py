@@ -114,15 +114,13 @@ ONCE = (
 def blocked(acme: Stage) -> Callable[[], Scene]:
     """Makes scenes: a spend in review."""
     session = acme.session()
-    acme.budget(approval_threshold_usd="10")
+    acme.budget(approval_threshold_usd="10", day_usd="1000000", month_usd="1000000")
 
     def make() -> Scene:
         acme.task(session)
         settle()
         claim = claimed_by(acme.bob)
         asked = acme.bob.spend(claim, str(AMOUNT)).ok(202)
-        with acme.bound():
-            SpendWindow.objects.update(captured_usd=0)
         settle()
         return Scene(acme, claim, asked["review"], asked["id"])
 
