@@ -8,7 +8,7 @@ OTHERS   := .venv-bench
 DJANGO_NEXT := 6.1.3
 PYTHON_NEXT ?= $(firstword $(shell python3.13 -c '' 2>/dev/null && command -v python3.13) $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python3.13))
 # What leans most on Django and on Python itself: there the same rooms are walked through once more.
-NEXT_TESTS := tests/kernel tests/contracts tests/console tests/live tests/flows sdk/tests
+NEXT_TESTS := tests/kernel sdk/tests
 WORKERS  ?= 2
 ARGS     ?=
 PIP      := -m pip --disable-pip-version-check --quiet install
@@ -28,13 +28,13 @@ up: $(VENV)/runs
 	@exec $(PY) manage.py up $(ARGS)
 
 test: $(VENV)/tests
-	@$(PY) -m pytest -n $(WORKERS) $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 test-next: $(if $(PYTHON_NEXT),$(NEXT)/tests)
 ifeq ($(PYTHON_NEXT),)
 	@echo "not tried: Django $(DJANGO_NEXT), because there is no Python 3.13 here"
 else
-	@$(NEXT)/bin/python -m pytest -n $(WORKERS) -m "not slow" $(or $(ARGS),$(NEXT_TESTS))
+	@$(NEXT)/bin/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" $(or $(ARGS),$(NEXT_TESTS))
 endif
 
 # One line, one check. All are run, and one that fails fails the whole.
