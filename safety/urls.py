@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from safety.api import Review, ReviewClaim, ReviewDecision, Reviews
+from safety.api.reviews import Review, ReviewClaim, ReviewDecision, Reviews
 
 urlpatterns = [
     path("reviews", Reviews.as_view()),

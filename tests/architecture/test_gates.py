@@ -35,7 +35,7 @@ PLANTS = {
         "swarm/dispatch/lists.py", "from commerce import limits", "Swarm imports no other app BROKEN"
     ),
     "python -m chimera.kernel.embedded python manage.py makemigrations --check --dry-run": Plant(
-        "safety/models.py", FIELD, "Add field planted to reviewcard"
+        "safety/models/review.py", FIELD, "Add field planted to reviewcard"
     ),
     "python manage.py draw_states --check": Plant("docs/states.md", "planted", "docs/states.md is stale"),
     "python manage.py draw_events --check": Plant("docs/events.md", "planted", "docs/events.md is stale"),

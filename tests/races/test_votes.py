@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from safety import actions as safety
+from safety.actions import deciding
 from safety.models import ReviewCard, ReviewVote
 from swarm.actions import tasks
 from swarm.models import Task
@@ -48,7 +49,7 @@ def test_control_who_counts_without_the_locks_never_sees_the_other(
     """Both approve, each as the first of two: nobody is missing, and the task waits for good."""
     card = acme.ada.spend(claim, "8").ok(202)["review"]
     both_have_counted = threading.Barrier(2)
-    count = safety.standing
+    count = deciding.standing
     counted = threading.local()
 
     def standing(quorum: Any, votes: Any) -> Any:
@@ -60,7 +61,7 @@ def test_control_who_counts_without_the_locks_never_sees_the_other(
 
     monkeypatch.setattr(tasks, "lock_all", lambda task_ids: list(Task.objects.filter(pk__in=task_ids).order_by("pk")))
     monkeypatch.setattr(safety, "lock", lambda card_id: ReviewCard.objects.get(pk=card_id))
-    monkeypatch.setattr(safety, "standing", standing)
+    monkeypatch.setattr(deciding, "standing", standing)
     said = approve_together(acme, card)
     assert [answer.ok()["status"] for answer in said] == ["pending", "pending"]
     with acme.bound():

@@ -1,4 +1,4 @@
-"""What can be told about decisions."""
+"""What becomes of review cards."""
 
 from typing import Any, ClassVar, Self
 from uuid import UUID

@@ -1,0 +1,104 @@
+"""Deciding a card: one person's approval, and the decision that ends its waiting."""
+
+import hashlib
+import json
+from typing import Any
+
+from django.db.models import F
+
+from chimera.kernel import clock
+from chimera.kernel.actors import Actor, ActorKind
+from chimera.kernel.errors import Refused, conflict, forbidden, invalid
+from chimera.kernel.eventlog import tell
+from chimera.kernel.identity import Role
+from safety.events import ReviewDecided, ReviewVoted
+from safety.models import CardKind, ReviewCard, ReviewVote
+from safety.quorum import is_met, missing, standing
+from safety.states import CARD, DECIDED_AS, CardStatus, Decision
+
+
+def check_pending(card: ReviewCard) -> None:
+    """Raises 409 `already_decided`, naming who decided what and when."""
+    if card.status == CardStatus.PENDING:
+        return
+    who = card.decided_by.get_username() if card.decided_by else "Chimera"
+    when = f"{card.decided_at:%Y-%m-%d %H:%M} UTC" if card.decided_at else ""
+    raise Refused(
+        f"This card was already {card.status.replace('_', ' ')} by {who} at {when}.",
+        code="already_decided",
+        status=409,
+        extra={
+            "review_status": str(card.status),
+            "decided_by": who,
+            "decided_at": clock.written(card.decided_at) if card.decided_at else None,
+        },
+    )
+
+
+def approve(
+    *, card: ReviewCard, roles: frozenset[Role], note: str, edited_payload: dict[str, Any] | None, by: Actor
+) -> bool:
+    """Keep one person's approval; True when nobody else is needed, and the caller then decides.
+
+    With another payload than the card's, the approvals before it count no more. Refuses: 403 `role` where no open demand
+    takes the person's `roles`, 409 `already_voted`.
+    """
+    check_pending(card)
+    _check_edit(card, Decision.APPROVE, edited_payload)
+    if edited_payload is not None:
+        card.edited_payload = edited_payload
+    payload, person_id = digest_of(card.edited_payload), user_id(by)
+    before = list(ReviewVote.objects.filter(card=card, payload=payload).values_list("person_id", "roles"))
+    if person_id in {person for person, _ in before}:
+        raise conflict("You have approved this card already; somebody else is needed.", code="already_voted")
+    demands = standing(card.quorum, [given for _, given in before])
+    if not any(demand.takes(roles) and not demand.is_met for demand in demands):
+        raise forbidden(f"This card needs {missing(demands)}; you are none of them.", code="role")
+    ReviewVote.objects.create(card=card, person_id=person_id, roles=sorted(roles), payload=payload, note=note.strip())
+    demands = standing(card.quorum, [*(given for _, given in before), roles])
+    if is_met(demands):
+        return True
+    ReviewCard.objects.filter(pk=card.pk).update(edited_payload=card.edited_payload, version=F("version") + 1)
+    card.refresh_from_db()
+    tell(ReviewVoted.about(card, by_name=by.name, note=note.strip(), missing=missing(demands)), by=by)
+    return False
+
+
+def decide(
+    *, card: ReviewCard, decision: Decision, note: str, edited_payload: dict[str, Any] | None, by: Actor
+) -> None:
+    """One winner: 409 `already_decided`, with who and when, for everybody after the first."""
+    check_pending(card)
+    if decision is not Decision.APPROVE and not note.strip():
+        raise invalid(
+            "Say why: a rejection or a request for changes needs a note.", field_name="note", code="note_required"
+        )
+    _check_edit(card, decision, edited_payload)
+    CARD.advance(
+        card,
+        to=DECIDED_AS[decision],
+        decided_by_id=user_id(by),
+        decided_at=clock.now(),
+        note=note.strip(),
+        edited_payload=edited_payload,
+    )
+    tell(ReviewDecided.about(card, by_name=by.name, note=card.note), by=by)
+
+
+def digest_of(payload: dict[str, Any] | None) -> str:
+    """What approvals are bound to: an edited payload by its digest, "" for what was asked."""
+    if payload is None:
+        return ""
+    text = json.dumps(payload, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _check_edit(card: ReviewCard, decision: Decision, edited_payload: dict[str, Any] | None) -> None:
+    if edited_payload is not None and (decision is not Decision.APPROVE or card.kind != CardKind.RESULT):
+        raise invalid("`edited_payload` goes with the approval of a result.", field_name="edited_payload")
+
+
+def user_id(by: Actor) -> int:
+    if by.kind is not ActorKind.PERSON:
+        raise Refused("Only a person decides.", code="role", status=403)
+    return int(by.id)
