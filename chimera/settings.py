@@ -212,6 +212,7 @@ CLAIMS_MAX = 64  # tasks handed out in one call
 CLAIM_WAIT_SECONDS_MAX = 30  # longer polls are cut by proxies
 STREAM_EVENTS_MAX = 10_000  # hot tail of one session in Redis, about 10 MB
 CARD_DUE = timedelta(hours=4)  # a card nobody decided by then fails closed
+EXECUTION_MAX = timedelta(minutes=15)  # an effect of which nobody said by then what came of it counts as paid for
 RESUME_DEADLINE = timedelta(hours=24)  # an approved hold waits this long for its task to be claimed again
 IDEMPOTENCY_KEPT = timedelta(hours=24)  # as long as a client may still repeat a call
 CONCURRENCY_KEY_DEFAULT = 1  # tasks of one concurrency_key that run at once, where no limit says otherwise

@@ -24,6 +24,7 @@ class TransactionFact(Fact):
     purpose: str = ""
     budgets: list[UUID]
     review: UUID | None = None
+    action: UUID | None = None
 
     @classmethod
     def about(cls, transaction: Any, **more: Any) -> Self:
@@ -42,6 +43,7 @@ class TransactionFact(Fact):
             purpose=transaction.purpose,
             budgets=transaction.budgets,
             review=transaction.review,
+            action=transaction.action,
             **more,
         )
 
@@ -78,7 +80,7 @@ class SpendApproved(TransactionFact):
 
 
 class HoldKept(TransactionFact):
-    """Its task waits for a person; the card keeps the hold."""
+    """Its task waits for a person, and the card keeps the hold; or its action is being executed."""
 
     type: ClassVar[str] = "commerce.transaction.kept"
 

@@ -43,6 +43,7 @@ def transaction(row: Transaction, expires_at: datetime | None) -> dict[str, Any]
         "metadata": row.metadata,
         "expires_at": _moment(expires_at),
         "review": str(row.review) if row.review else None,
+        "action": str(row.action) if row.action else None,
         "denied_code": str(row.denied_code) or None,
         "denied_reason": row.denied_reason or None,
         "budgets": [str(budget_id) for budget_id in row.budgets],

@@ -59,6 +59,7 @@ class Keeper(StrEnum):
     LEASE = "lease"  # the task's present lease; ends with it
     CARD = "card"  # an open review card
     RESUME = "resume"  # from the approval to the task's next claim, with a deadline
+    ACTION = "action"  # an action that is being executed; its outcome alone ends it
 
 
 class IncreaseStatus(StrEnum):

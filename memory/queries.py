@@ -98,6 +98,14 @@ class CheckQuerySet(QuerySet[Any]):
         return checks.filter(lease_token=lease_token) if lease_token else checks
 
 
+def versions_of(memory_ids: Collection[UUID]) -> dict[UUID, int]:
+    """A memory's text never changes; its version is raised when it is superseded or forgotten."""
+    if not memory_ids:
+        return {}
+    rows = apps.get_model("memory", "MemoryRecord").objects.filter(pk__in=memory_ids)
+    return dict(rows.values_list("pk", "version"))
+
+
 def frozen_for(task_id: UUID, *, lease_token: UUID | None = None) -> list[dict[str, Any]]:
     """What its agents were shown of memory: memory.models.Frozen with {attempt, query, checked_at}.
 

@@ -1,8 +1,8 @@
-"""How a review card may change."""
+"""How review cards and actions may change."""
 
 from enum import StrEnum
 
-from chimera.kernel.states import HUMAN, SYSTEM, Machine, edge
+from chimera.kernel.states import AGENT, HUMAN, SYSTEM, Machine, edge
 
 
 class CardStatus(StrEnum):
@@ -45,3 +45,48 @@ DECIDED_AS = {
     Decision.REJECT: CardStatus.REJECTED,
     Decision.REQUEST_CHANGES: CardStatus.CHANGES_REQUESTED,
 }
+
+
+class ActionStatus(StrEnum):
+    ALLOWED = "allowed"
+    REVIEW = "review"
+    DENIED = "denied"
+    EXECUTING = "executing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    LOST = "lost"
+    DEAD = "dead"
+
+
+ACTION_OPEN = (ActionStatus.ALLOWED, ActionStatus.REVIEW, ActionStatus.EXECUTING)
+ACTION_BEGUN = (ActionStatus.EXECUTING, ActionStatus.SUCCEEDED, ActionStatus.FAILED, ActionStatus.LOST)
+
+ACTION = Machine(
+    "action",
+    start=ActionStatus.ALLOWED,
+    starts=[ActionStatus.REVIEW, ActionStatus.DENIED],
+    ends=[ActionStatus.DENIED, ActionStatus.SUCCEEDED, ActionStatus.FAILED, ActionStatus.DEAD],
+    edges=[
+        edge(ActionStatus.REVIEW, ActionStatus.ALLOWED, HUMAN, why="approved: it waits for its task's next claim"),
+        edge(ActionStatus.REVIEW, ActionStatus.DENIED, HUMAN, SYSTEM, why="rejected, or nobody decided in time"),
+        edge(ActionStatus.REVIEW, ActionStatus.DEAD, HUMAN, AGENT, SYSTEM, why="its card was withdrawn"),
+        edge(
+            ActionStatus.ALLOWED,
+            ActionStatus.EXECUTING,
+            AGENT,
+            why="the very same was shown again: the token is given, once",
+        ),
+        edge(
+            ActionStatus.ALLOWED,
+            ActionStatus.DEAD,
+            AGENT,
+            SYSTEM,
+            why="something else was shown, or its lease or its time is over",
+        ),
+        edge(ActionStatus.EXECUTING, ActionStatus.SUCCEEDED, AGENT, why="its effect is there"),
+        edge(ActionStatus.EXECUTING, ActionStatus.FAILED, AGENT, why="its effect is not there"),
+        edge(ActionStatus.EXECUTING, ActionStatus.LOST, SYSTEM, why="nobody said in time: its money counts as spent"),
+        edge(ActionStatus.LOST, ActionStatus.SUCCEEDED, AGENT, why="said late; the money stays as it was counted"),
+        edge(ActionStatus.LOST, ActionStatus.FAILED, AGENT, why="said late; the money stays as it was counted"),
+    ],
+)

@@ -2,9 +2,15 @@
 
 from django.urls import path
 
+from safety.api.actions import Action, ActionExecution, ActionOutcome, Actions, TaskActions
 from safety.api.reviews import Review, ReviewClaim, ReviewDecision, Reviews
 
 urlpatterns = [
+    path("tasks/<uuid:task_id>/actions", TaskActions.as_view()),
+    path("actions", Actions.as_view()),
+    path("actions/<uuid:action_id>", Action.as_view()),
+    path("actions/<uuid:action_id>/execution", ActionExecution.as_view()),
+    path("actions/<uuid:action_id>/outcome", ActionOutcome.as_view()),
     path("reviews", Reviews.as_view()),
     path("reviews/<uuid:review_id>", Review.as_view()),
     path("reviews/<uuid:review_id>/claim", ReviewClaim.as_view()),

@@ -51,7 +51,7 @@ def authorise_spend(*, task_id: UUID, lease_token: UUID, agent_id: UUID, purchas
 def _ask_a_person(task: Task, outcome: Outcome, card_id: UUID, by: Actor) -> None:
     """The task waits for the card, and the card keeps this spend and every other hold of the task."""
     spend = outcome.transaction
-    reasons = [_reason(spend, approval) for approval in outcome.approvals]
+    reasons = reasons_of(outcome)
     commerce.keep_by_card(task_id=task.pk, card_id=card_id, by=by)
     tasks.block(task=task, reason=reasons[0]["detail"], by=by)
     safety.open_card(
@@ -64,6 +64,11 @@ def _ask_a_person(task: Task, outcome: Outcome, card_id: UUID, by: Actor) -> Non
         quorum=quorum.together((each.approvers, each.roles) for each in outcome.approvals),
         by=by,
     )
+
+
+def reasons_of(outcome: Outcome) -> list[dict[str, str]]:
+    """Why people must approve it, strictest first; none where nobody must."""
+    return [_reason(outcome.transaction, approval) for approval in outcome.approvals]
 
 
 def _reason(spend: Transaction, approval: Approval) -> dict[str, str]:

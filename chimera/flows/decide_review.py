@@ -21,7 +21,7 @@ from chimera.kernel.identity import Role
 from commerce import actions as commerce
 from commerce.models import Transaction
 from safety import actions as safety
-from safety.models import CardKind, ReviewCard
+from safety.models import Action, CardKind, ReviewCard
 from safety.quorum import deciders
 from safety.states import Decision
 from swarm.actions import planning, results, tasks
@@ -37,8 +37,8 @@ def decide_review(
     """The card as it is afterwards, still pending where more people must approve. 409 `already_decided` for everybody after
     the decision, `already_voted`, `session_ended` after a stop; 403 `role`, and for approving one's own `own_request`.
 
-    Approving a result that was made against an older goal, budget or context withdraws the card and sends the task back:
-    it is kept as evidence, and not applied.
+    Approving a result or an action that was made against an older goal, budget or context withdraws the card and sends the task
+    back: it is kept as evidence, and not applied.
     """
     seen: ReviewCard = ReviewCard.objects.get_or_refuse(card_id)
     safety.check_pending(seen)
@@ -51,7 +51,7 @@ def decide_review(
     if tasks.session_of(task).status not in SESSION_OPEN:
         raise conflict("Its session has ended; the card is being withdrawn.", code="session_ended")
     roles = _check_may(card, by)
-    if decision is Decision.APPROVE and _is_result(card) and tasks.is_stale(task):
+    if decision is Decision.APPROVE and _goes_by_goal(card) and tasks.is_stale(task):
         return _send_back(card, task, by)
     if decision is Decision.APPROVE:
         _check_not_own(card, task, by)
@@ -84,28 +84,39 @@ def _check_may(card: ReviewCard, by: Actor) -> frozenset[Role]:
 
 
 def _check_not_own(card: ReviewCard, task: Task, by: Actor) -> None:
-    """Money is approved by others than who made the task, or the schedule that made it, and who registered the agent that did
-    or that spends."""
-    if card.kind != CardKind.SPEND or card.transaction_id is None:
+    """Money and actions are approved by others than who made the task, or the schedule that made it, and who registered the agent
+    that did, that spends or that acts."""
+    asks = _asks(card)
+    if asks is None:
         return
     requester = planning.requester_of(task)
     if str(by) == requester:
-        raise forbidden("You asked for this task; somebody else approves what it spends.", code="own_request")
-    spender: Transaction = Transaction.objects.get_or_refuse(card.transaction_id)
+        raise forbidden("You asked for this task; somebody else approves what it spends and does.", code="own_request")
     agents = [
-        spender.agent_id,
+        asks.agent_id,
         *([UUID(requester.removeprefix(AGENT))] if requester.startswith(AGENT) else []),
     ]
     if AgentProfile.objects.filter(pk__in=agents, registered_by=str(by)).exists():
         raise forbidden("It is your own agent that asks; somebody else approves it.", code="own_request")
 
 
-def _is_result(card: ReviewCard) -> bool:
-    return card.kind in (CardKind.RESULT, CardKind.JUDGE)
+def _asks(card: ReviewCard) -> Action | Transaction | None:
+    """What its agent asks for, where it is money or an action."""
+    found: Action | Transaction | None = None
+    if card.action_id is not None:
+        found = Action.objects.get_or_refuse(card.action_id)
+    elif card.kind == CardKind.SPEND and card.transaction_id is not None:
+        found = Transaction.objects.get_or_refuse(card.transaction_id)
+    return found
+
+
+def _goes_by_goal(card: ReviewCard) -> bool:
+    return card.kind in (CardKind.RESULT, CardKind.JUDGE, CardKind.ACTION)
 
 
 def _send_back(card: ReviewCard, task: Task, by: Actor) -> ReviewCard:
-    reason = "goal, budget or context changed since the result was made"
+    made = "the action was proposed" if card.action_id else "the result was made"
+    reason = f"goal, budget or context changed since {made}"
     withdrawn = safety.withdraw(task_id=task.pk, reason=reason, by=by)
     commerce.void_all(task_id=task.pk, reason="stale result", by=by)
     tasks.requeue(task=task, code="stale_result", message=f"Not applied: {reason}.", attempt_back=True, by=by)
@@ -114,7 +125,7 @@ def _send_back(card: ReviewCard, task: Task, by: Actor) -> ReviewCard:
 
 def _approve(card: ReviewCard, task: Task, by: Actor) -> None:
     match CardKind(card.kind):
-        case CardKind.SPEND:
+        case CardKind.SPEND | CardKind.ACTION:
             deadline = clock.now() + settings.RESUME_DEADLINE
             commerce.release_to_resume(task_id=task.pk, card_id=card.pk, deadline=deadline, by=by)
             tasks.go_on(task=task, review_id=card.pk, note=card.note, counts=False, by=by)

@@ -12,6 +12,7 @@ from django.conf import settings
 from chimera.flows import (
     agents_silent,
     cancel_task,
+    end_actions,
     end_increases,
     expire_cards,
     expire_holds,
@@ -96,6 +97,14 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     safety.ReviewDecided: [],
     safety.ReviewExpired: [],
     safety.ReviewWithdrawn: [],
+    safety.ActionProposed: [],
+    safety.ActionApproved: [],  # the resumed task follows its own fact
+    safety.ActionDenied: [],
+    safety.ActionRebound: [],
+    safety.ActionExecuted: [],
+    safety.ActionSettled: [],
+    safety.ActionLost: [],
+    safety.ActionDied: [],
     commerce.HoldPlaced: [],  # the mirror of the spend follows the log at the clock's pace
     commerce.HoldMetered: [],
     commerce.SpendDenied: [],
@@ -131,6 +140,7 @@ CLOCK: list[tuple[str, float, Callable[[], Any]]] = [
     ("flush_progress", float(settings.PROGRESS_FLUSH_SECONDS), flush_progress.flush_progress),
     ("expire_cards", 5.0, expire_cards.expire_cards),
     ("expire_holds", 5.0, expire_holds.expire_holds),
+    ("end_actions", 5.0, end_actions.end_actions),
     ("restock", 5.0, dispatch.restock),
     ("deal", 1.0, dispatch.deal),
     ("cancel_orphans", 10.0, cancel_task.cancel_orphans),

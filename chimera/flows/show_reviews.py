@@ -55,7 +55,7 @@ def _shape(
         "session": card.session_id,
         "task": card.task_id,
         "transaction": card.transaction_id,
-        "action": None,
+        "action": card.action_id,
         "result": _result(result),
         "memories": memories,
         "approvals_needed": max(missing, default=0) if card.status == CardStatus.PENDING else 0,

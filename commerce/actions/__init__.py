@@ -3,7 +3,7 @@
 They lock windows by id, then transactions by id (docs/locking.md), and move both together.
 """
 
-from commerce.actions.keeping import deny_review, keep_by_card, rebind, release_to_resume
+from commerce.actions.keeping import deny_review, keep_by_action, keep_by_card, rebind, release_to_resume
 from commerce.actions.metering import Metered, meter, metered_of
 from commerce.actions.purchase import Approval, Outcome, Place, Purchase, Refusal
 from commerce.actions.settlement import (
@@ -29,6 +29,7 @@ __all__ = [
     "capture_all",
     "deny_review",
     "expire_due",
+    "keep_by_action",
     "keep_by_card",
     "lock_ahead",
     "locked",

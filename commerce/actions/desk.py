@@ -89,9 +89,9 @@ class Desk:
     def capture(
         self, transaction_id: UUID, *, lease_token: UUID, amount_usd: Decimal | None, by: Actor, trace: str = ""
     ) -> Transaction | None:
-        """As `settlement.capture`, of a hold that this lease keeps and nobody meters."""
+        """As `settlement.capture`, of a hold that this lease keeps, nobody meters, and that is no action's."""
         row = self._held(transaction_id, lease_token)
-        if row is None:
+        if row is None or row.action is not None:
             return None
         amount = row.amount_usd if amount_usd is None else amount_usd
         if not 0 < amount <= row.amount_usd:

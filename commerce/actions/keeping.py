@@ -1,4 +1,4 @@
-"""Handing open holds from keeper to keeper: lease → card → resume → lease. The windows stay as they are."""
+"""Handing open holds from keeper to keeper: lease → card → resume → lease → action. The windows stay as they are."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -76,6 +76,12 @@ def rebind(leases: Mapping[UUID, UUID], *, by: Actor) -> dict[UUID, list[Transac
         tell(HoldRebound.about(row), by=by)
         kept[row.task_id].append(row)
     return kept
+
+
+def keep_by_action(*, transaction: Transaction, by: Actor) -> None:
+    """Its action is being executed: whatever becomes of lease and task, the outcome decides what becomes of the money."""
+    _hand_over(transaction, by, keeper=Keeper.ACTION, lease_token=None)
+    tell(HoldKept.about(transaction), by=by)
 
 
 def _locked(rows: Any) -> list[Transaction]:

@@ -20,6 +20,7 @@ class Purchase:
     payee: str = ""
     category: str = ""
     purpose: str = ""  # for people; no rule and no approval goes by it
+    action: UUID | None = None  # that it is for: then it is nobody else's, and its outcome settles it
     metadata: dict[str, Any] = field(default_factory=dict)
 
 

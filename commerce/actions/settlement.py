@@ -17,7 +17,7 @@ from commerce.actions import windows
 from commerce.events import HoldCaptured, HoldExpired, HoldVoided, SpendDenied
 from commerce.models import Transaction
 from commerce.queries import CLOCK_SLACK
-from commerce.states import MONEY, MONEY_OPEN, DeniedCode, MoneyStatus
+from commerce.states import MONEY, MONEY_OPEN, DeniedCode, Keeper, MoneyStatus
 
 
 def locked(rows: QuerySet[Transaction]) -> list[Transaction]:
@@ -154,12 +154,15 @@ _OPEN_MONEY = """
 def capture_all(*, task_id: UUID, by: Actor) -> list[Transaction]:
     """A task is finished: its holds are spent in full, a metered one as far as it was metered.
 
-    A spend still in review is denied, since nobody asks for it now.
+    A spend still in review is denied, since nobody asks for it now; what was held for an action that did not come to be executed
+    is given back.
     """
 
     def spend(row: Transaction) -> None:
         if row.metered_usd is not None:
             end_meter(transaction=row, by=by)
+        elif row.action is not None:
+            _give_back(row, "Its action was not executed.", by)
         else:
             capture(transaction=row, amount_usd=None, by=by)
 
@@ -167,7 +170,8 @@ def capture_all(*, task_id: UUID, by: Actor) -> list[Transaction]:
 
 
 def void_all(*, task_id: UUID, reason: str, by: Actor) -> list[Transaction]:
-    """A task is lost: whoever keeps its holds, they are given back, and its spends in review are denied."""
+    """A task is lost: whoever keeps its holds, they are given back, and its spends in review are denied. Only what is held for
+    an effect that is under way stays: its outcome tells whether it was spent."""
     return _end_all(task_id, reason, lambda row: void(transaction=row, reason=reason, by=by), by)
 
 
@@ -180,7 +184,7 @@ def expire_due(*, task_id: UUID, by: Actor) -> list[Transaction]:
 
 
 def _end_all(task_id: UUID, reason: str, end: Callable[[Transaction], None], by: Actor) -> list[Transaction]:
-    rows: Sequence[Transaction] = locked(Transaction.objects.of_task(task_id).open())
+    rows: Sequence[Transaction] = locked(Transaction.objects.of_task(task_id).open().exclude(keeper=Keeper.ACTION))
     for row in rows:
         if row.status == MoneyStatus.REVIEW:
             refuse_reviewed(transaction=row, code=DeniedCode.WITHDRAWN, reason=reason, by=by)

@@ -87,9 +87,11 @@ def lock_ahead(places: Iterable[Place], *, settling: Iterable[Transaction], time
 
 
 def approval_key(task_id: UUID, purchase: Purchase) -> str:
-    """What an approval is bound to: equal purchases of one task have equal keys, whatever their purpose and metadata."""
+    """What an approval is bound to: equal purchases of one task have equal keys, whatever their purpose and metadata. What an
+    action buys is no other's."""
     amount = money_text(purchase.amount_usd)
     parts = [str(task_id), amount, purchase.payee, purchase.asset_symbol, purchase.category]
+    parts += [str(purchase.action)] if purchase.action else []
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -132,6 +134,7 @@ def drafted(place: Place, purchase: Purchase, key: str) -> Transaction:
         category=purchase.category,
         purpose=purchase.purpose,
         metadata=purchase.metadata,
+        action=purchase.action,
         approval_key=key,
         created_at=ids.time_of(fresh),
     )

@@ -36,6 +36,7 @@ KEPT_BY = {
     Keeper.LEASE: "the lease of its task",
     Keeper.CARD: "a review",
     Keeper.RESUME: "the wait for its task's next claim",
+    Keeper.ACTION: "the action that is being executed",
 }
 
 
@@ -52,7 +53,7 @@ def _void(spend: Transaction, said: dict[str, Any], by: Actor) -> None:
 
 
 def _may_be_voided(spend: Transaction) -> bool:
-    return spend.status == MoneyStatus.HELD and spend.keeper != Keeper.CARD
+    return spend.status == MoneyStatus.HELD and spend.keeper not in (Keeper.CARD, Keeper.ACTION)
 
 
 VERBS = (
@@ -129,9 +130,13 @@ class TransactionAdmin(RowsAdmin):
 
     def banner(self, request: HttpRequest, spend: Transaction) -> tuple[str, str] | None:
         """Why it cannot be voided here."""
-        if spend.keeper != Keeper.CARD:
-            return None
-        return "warn", "A review keeps this money: whoever decides it decides what becomes of the money."
+        match spend.keeper:
+            case Keeper.CARD:
+                return "warn", "A review keeps this money: whoever decides it decides what becomes of the money."
+            case Keeper.ACTION:
+                return "warn", "Its action is being executed: the outcome says whether this money was spent."
+            case _:
+                return None
 
     def panels(self, request: HttpRequest, spend: Transaction) -> list[Panel]:
         told = tell_of(list(Event.objects.filter(aggregate_id=spend.pk).order_by("xid", "seq")[:FACTS_SHOWN_MAX]))

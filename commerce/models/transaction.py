@@ -22,7 +22,7 @@ class Transaction(Versioned, TenantOwned):
 
     An open one (held, in review) has exactly one keeper, and is counted as held in each of `windows`; it
     belongs to the windows of the moment it was asked for, whenever it is settled. A hold kept by a lease ends
-    with the task's lease.
+    with the task's lease. One of an action is captured out of the keeping of its execution, and in no other way.
     """
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
@@ -52,6 +52,7 @@ class Transaction(Versioned, TenantOwned):
     approved_by_review = models.UUIDField(
         null=True
     )  # the card that let it go on: an equal request gets this hold again
+    action = models.UUIDField(null=True, editable=False)  # that it is for, and whose outcome settles it
     denied_code = models.CharField(max_length=32, blank=True)
     denied_reason = models.CharField(max_length=500, blank=True)
 
@@ -116,6 +117,12 @@ class Transaction(Versioned, TenantOwned):
                 name="transaction_deadline_iff_resume",
                 condition=Q(keeper=Keeper.RESUME.value, keeper__isnull=False, resume_deadline__isnull=False)
                 | ((Q(keeper__isnull=True) | ~Q(keeper=Keeper.RESUME.value)) & Q(resume_deadline__isnull=True)),
+            ),
+            models.CheckConstraint(
+                name="transaction_kept_by_its_action",
+                condition=Q(keeper__isnull=True)
+                | ~Q(keeper=Keeper.ACTION.value)
+                | Q(status=MoneyStatus.HELD.value, action__isnull=False),
             ),
             models.CheckConstraint(
                 name="transaction_reason_iff_denied",

@@ -71,9 +71,11 @@ class TransactionShape(serializers.Serializer[Any]):
     purpose = serializers.CharField()
     metadata = serializers.DictField()
     expires_at = serializers.DateTimeField(
-        allow_null=True, help_text="When its keeper ends: the lease, the card or the wait for the next claim."
+        allow_null=True,
+        help_text="When its keeper ends: the lease, the card or the wait for the next claim. Null while its action is executed.",
     )
     review = serializers.UUIDField(allow_null=True)
+    action = serializers.UUIDField(allow_null=True, help_text="The action that it is for; its outcome settles it.")
     denied_code = serializers.CharField(allow_null=True)
     denied_reason = serializers.CharField(allow_null=True)
     budgets = serializers.ListField(

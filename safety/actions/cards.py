@@ -11,6 +11,7 @@ from chimera.kernel import clock, ids
 from chimera.kernel.actors import SYSTEM, Actor
 from chimera.kernel.errors import conflict
 from chimera.kernel.eventlog import tell
+from safety.actions import proposals
 from safety.actions.deciding import check_pending, user_id
 from safety.events import ReviewClaimed, ReviewExpired, ReviewOpened, ReviewWithdrawn
 from safety.models import CardKind, ReviewCard
@@ -33,6 +34,7 @@ def open_card(
     by: Actor,
     transaction_id: UUID | None = None,
     result_id: UUID | None = None,
+    action_id: UUID | None = None,
     card_id: UUID | None = None,
     quorum: list[dict[str, Any]] | None = None,
 ) -> ReviewCard:
@@ -45,6 +47,7 @@ def open_card(
         reasons=reasons,
         transaction_id=transaction_id,
         result_id=result_id,
+        action_id=action_id,
         quorum=quorum or one_reviewer(),
         due_at=clock.now() + settings.CARD_DUE,
     )
@@ -98,6 +101,7 @@ def pending_of(task_id: UUID) -> ReviewCard | None:
 def expire(*, card: ReviewCard) -> None:
     CARD.advance(card, to=CardStatus.EXPIRED, decided_at=clock.now(), note="Nobody decided in time.")
     tell(ReviewExpired.about(card), by=SYSTEM)
+    proposals.follow(card=card, by=SYSTEM)
 
 
 def withdraw(*, task_id: UUID, reason: str, by: Actor) -> ReviewCard | None:
@@ -106,4 +110,5 @@ def withdraw(*, task_id: UUID, reason: str, by: Actor) -> ReviewCard | None:
     if card is not None:
         CARD.advance(card, to=CardStatus.WITHDRAWN, decided_at=clock.now(), note=reason)
         tell(ReviewWithdrawn.about(card, reason=reason), by=by)
+        proposals.follow(card=card, by=by)
     return card

@@ -11,6 +11,7 @@ from chimera.kernel.actors import Actor, ActorKind
 from chimera.kernel.errors import Refused, conflict, forbidden, invalid
 from chimera.kernel.eventlog import tell
 from chimera.kernel.identity import Role
+from safety.actions import proposals
 from safety.events import ReviewDecided, ReviewVoted
 from safety.models import CardKind, ReviewCard, ReviewVote
 from safety.quorum import is_met, missing, standing
@@ -83,6 +84,7 @@ def decide(
         edited_payload=edited_payload,
     )
     tell(ReviewDecided.about(card, by_name=by.name, note=card.note), by=by)
+    proposals.follow(card=card, by=by)
 
 
 def digest_of(payload: dict[str, Any] | None) -> str:

@@ -1,5 +1,16 @@
 """What can be told about decisions."""
 
+from safety.events.actions import (
+    ActionApproved,
+    ActionDenied,
+    ActionDied,
+    ActionExecuted,
+    ActionFact,
+    ActionLost,
+    ActionProposed,
+    ActionRebound,
+    ActionSettled,
+)
 from safety.events.reviews import (
     CardFact,
     ReviewClaimed,
@@ -11,6 +22,15 @@ from safety.events.reviews import (
 )
 
 __all__ = [
+    "ActionApproved",
+    "ActionDenied",
+    "ActionDied",
+    "ActionExecuted",
+    "ActionFact",
+    "ActionLost",
+    "ActionProposed",
+    "ActionRebound",
+    "ActionSettled",
     "CardFact",
     "ReviewClaimed",
     "ReviewDecided",

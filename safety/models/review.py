@@ -17,6 +17,7 @@ class CardKind(models.TextChoices):
     RESULT = "result", "result to look at"
     MANUAL = "manual", "task that waits for its start"
     JUDGE = "judge", "result that waits for its judge"
+    ACTION = "action", "action to be executed"
 
 
 class ReviewCard(Versioned, TenantOwned):
@@ -34,6 +35,7 @@ class ReviewCard(Versioned, TenantOwned):
     reasons = models.JSONField()  # [{code, detail, evidence?}]
     transaction_id = models.UUIDField(null=True, blank=True)
     result_id = models.UUIDField(null=True, blank=True)
+    action_id = models.UUIDField(null=True, blank=True)
     quorum = models.JSONField(default=one_reviewer)  # [{approvers, roles}]: who must approve (safety.quorum)
     due_at = models.DateTimeField()
     claimed_by = models.ForeignKey(

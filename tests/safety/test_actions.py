@@ -1,0 +1,346 @@
+"""Approve exactly this: what an agent wants to do is decided before it happens, and is done as it was decided, once."""
+
+import hashlib
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import rfc8785
+from django.conf import settings
+
+from chimera.flows.end_actions import end_actions
+from chimera.flows.lapse_leases import lapse_leases
+from chimera.kernel import clock
+from commerce.models import Transaction
+from safety.models import Action, ReviewCard
+from tests.cast import Said, Stage
+from tests.commerce.books import at_work, check_books, claimed_again, spent
+from tests.safety.acts import POST, decide, execute, outcome, propose, read
+
+
+def money(stage: Stage, action: Said) -> tuple[str, str | None, Decimal | None]:
+    with stage.bound():
+        row = Transaction.objects.get(pk=action["transaction"])
+        return row.status, row.keeper, row.captured_usd
+
+
+def cards(stage: Stage) -> int:
+    with stage.bound():
+        return ReviewCard.objects.count()
+
+
+# ------------------------------------------------------------------ allowed at once
+
+
+def test_what_nobody_minds_is_allowed_executed_once_and_its_outcome_is_kept(acme: Stage) -> None:
+    claim = at_work(acme)
+    action = propose(acme, claim).ok(201)
+    assert (action["status"], action["transaction"], action["review"], action["reasons"]) == ("allowed", None, None, [])
+    execution = execute(acme, claim, action["id"], digest=action["digest"]).ok()
+    assert (execution["tool"], execution["arguments"]) == ("publish", POST)
+    execute(acme, claim, action["id"], digest=action["digest"]).refused(409, "already_executed")
+    done = outcome(acme, execution, output={"url": "https://short.example/1"}).ok()
+    assert (done["status"], done["output"], done["cost_usd"]) == ("succeeded", {"url": "https://short.example/1"}, None)
+    assert outcome(acme, execution, output={"url": "https://short.example/1"}).ok().body == done.body
+    outcome(acme, execution, status="failed").refused(409, "outcome_recorded")
+    execute(acme, claim, action["id"], digest=action["digest"]).refused(409, "already_executed")
+
+
+def test_the_digest_is_sha_256_over_the_canonical_json_of_the_document(acme: Stage) -> None:
+    action = propose(acme, at_work(acme), {"b": 1.0, "a": ["é", 1e-7, None], "\U0001f600": True, "\ufb33": {}}).ok(201)
+    assert hashlib.sha256(rfc8785.dumps(action["document"])).hexdigest() == action["digest"]
+    assert action["document"]["action"]["tool"] == "publish"
+
+
+def test_the_arguments_themselves_are_as_good_as_the_digest(acme: Stage) -> None:
+    claim = at_work(acme)
+    action = propose(acme, claim).ok(201)
+    same = dict(reversed(POST.items()))
+    execute(acme, claim, action["id"], arguments=same).ok()
+
+
+def test_the_same_question_under_the_same_lease_is_one_action_until_it_is_executed(acme: Stage) -> None:
+    acme.budget(day_usd="20")
+    claim = at_work(acme)
+    first = propose(acme, claim, amount_usd="3").ok(201)
+    assert propose(acme, claim, amount_usd="3.00", purpose="in other words").ok(201)["id"] == first["id"]
+    assert propose(acme, claim, amount_usd="4").ok(201)["id"] != first["id"]
+    execute(acme, claim, first["id"], digest=first["digest"]).ok()
+    assert propose(acme, claim, amount_usd="3").ok(201)["id"] != first["id"]
+    check_books(acme)
+
+
+def test_a_dry_run_is_denied_and_never_executes(acme: Stage) -> None:
+    acme.budget(day_usd="20")
+    claim = at_work(acme, execution_mode="dry_run")
+    for more in ({}, {"amount_usd": "3"}):
+        action = propose(acme, claim, **more).ok(201)
+        assert (action["status"], [r["code"] for r in action["reasons"]]) == ("denied", ["dry_run"])
+        execute(acme, claim, action["id"], digest=action["digest"]).refused(409, "action_denied")
+
+
+# ------------------------------------------------------------------ its money
+
+
+@pytest.mark.parametrize(
+    ("came", "captured"),
+    [
+        ({"status": "succeeded"}, "3"),
+        ({"status": "succeeded", "cost_usd": "1.25"}, "1.25"),
+        ({"status": "succeeded", "cost_usd": "0"}, None),
+        ({"status": "succeeded", "cost_usd": "5"}, "3"),
+        ({"status": "failed"}, None),
+        ({"status": "failed", "cost_usd": "0.50"}, "0.50"),
+    ],
+)
+def test_the_outcome_spends_its_money_or_gives_it_back(acme: Stage, came: dict[str, str], captured: str | None) -> None:
+    budget = acme.budget(day_usd="20")
+    claim = at_work(acme)
+    action = propose(acme, claim, amount_usd="3", payee="short.example").ok(201)
+    assert money(acme, action) == ("held", "lease", None)
+    execution = execute(acme, claim, action["id"], digest=action["digest"]).ok()
+    assert money(acme, action) == ("held", "action", None)
+    done = outcome(acme, execution, **came).ok()
+    assert Decimal(done["cost_usd"] or -1) == Decimal(came.get("cost_usd", -1))
+    expected = ("captured", None, Decimal(captured)) if captured else ("voided", None, None)
+    assert money(acme, action) == expected
+    assert spent(acme, budget)[:2] == ("0.00", f"{Decimal(captured or 0):.2f}")
+    check_books(acme)
+
+
+def test_its_money_is_captured_by_its_outcome_alone(acme: Stage) -> None:
+    acme.budget(day_usd="20")
+    claim = at_work(acme)
+    lease = {"lease_token": claim["lease_token"]}
+    action = propose(acme, claim, amount_usd="3").ok(201)
+    path = f"transactions/{action['transaction']}"
+    acme.ada.post(f"{path}/capture", lease).refused(409, "of_action")
+    assert acme.ada.spend(claim, "3").ok(201)["id"] != action["transaction"]
+    execution = execute(acme, claim, action["id"], digest=action["digest"]).ok()
+    for verb in ("capture", "void"):
+        acme.ada.post(f"{path}/{verb}", lease).refused(409, "kept_by_action")
+    acme.fay.post(f"{path}/void", {"reason": "no"}).refused(409, "kept_by_action")
+    acme.ada.finish(claim).ok()
+    assert money(acme, action) == ("held", "action", None)
+    outcome(acme, execution).ok()
+    assert money(acme, action) == ("captured", None, Decimal(3))
+    check_books(acme)
+
+
+def test_a_finished_task_gives_back_the_money_of_what_was_not_executed(acme: Stage) -> None:
+    acme.budget(day_usd="20")
+    claim = at_work(acme)
+    action = propose(acme, claim, amount_usd="3").ok(201)
+    acme.ada.finish(claim).ok()
+    assert money(acme, action) == ("voided", None, None)
+    assert end_actions() == 1
+    assert read(acme, action)["status"] == "dead"
+    check_books(acme)
+
+
+def test_what_no_budget_permits_is_denied_with_its_reason(acme: Stage) -> None:
+    acme.budget(day_usd="2")
+    claim = at_work(acme)
+    action = propose(acme, claim, amount_usd="3").ok(201)
+    assert (action["status"], [r["code"] for r in action["reasons"]]) == ("denied", ["budget_exceeded"])
+    execute(acme, claim, action["id"], digest=action["digest"]).refused(409, "action_denied")
+    assert money(acme, action)[0] == "denied"
+
+
+# ------------------------------------------------------------------ a person decides
+
+
+def reviewed(acme: Stage, **more: Any) -> tuple[dict[str, Any], Said]:
+    """Above the threshold, it waits for its card."""
+    acme.budget(day_usd="20", approval_threshold_usd="2")
+    claim = at_work(acme)
+    action = propose(acme, claim, amount_usd="3", **more).ok(201)
+    assert (action["status"], [r["code"] for r in action["reasons"]]) == ("review", ["spend_above_threshold"])
+    return claim, action
+
+
+def test_an_approved_action_is_the_same_one_for_the_resumed_task(acme: Stage) -> None:
+    claim, action = reviewed(acme)
+    card = acme.rita.get(f"reviews/{action['review']}").ok()
+    assert (card["kind"], card["action"], card["transaction"]) == ("action", action["id"], action["transaction"])
+    assert acme.pia.get(f"tasks/{claim['task']['id']}").ok()["status"] == "blocked"
+    execute(acme, claim, action["id"], digest=action["digest"]).refused(409, "stale_lease")
+    decide(acme, action)
+    again = claimed_again(acme, claim)
+    same = propose(acme, again, amount_usd="3", purpose="once more").ok(201)
+    assert (same["id"], same["status"], same["digest"]) == (action["id"], "allowed", action["digest"])
+    assert cards(acme) == 1
+    execution = execute(acme, again, action["id"], digest=action["digest"]).ok()
+    outcome(acme, execution).ok()
+    assert money(acme, action) == ("captured", None, Decimal(3))
+    check_books(acme)
+
+
+def test_the_resumed_task_may_execute_it_without_asking_again(acme: Stage) -> None:
+    claim, action = reviewed(acme)
+    decide(acme, action)
+    execute(acme, claimed_again(acme, claim), action["id"], arguments=POST).ok()
+
+
+@pytest.mark.parametrize("decision", ["reject", "request_changes"])
+def test_what_was_not_approved_is_denied_and_its_money_free(acme: Stage, decision: str) -> None:
+    claim, action = reviewed(acme)
+    decide(acme, action, decision)
+    now = read(acme, action)
+    assert (now["status"], "seen" in now["ended_reason"]) == ("denied", True)
+    assert money(acme, action)[0] == "denied"
+    if decision == "request_changes":
+        again = claimed_again(acme, claim)
+        execute(acme, again, action["id"], digest=action["digest"]).refused(409, "action_denied")
+        assert propose(acme, again, amount_usd="3").ok(201)["id"] != action["id"]
+    check_books(acme)
+
+
+def test_a_cancelled_task_takes_its_action_along(acme: Stage) -> None:
+    claim, action = reviewed(acme)
+    acme.otto.post(f"tasks/{claim['task']['id']}/cancel", {"reason": "enough"}).ok()
+    assert read(acme, action)["status"] == "dead"
+    check_books(acme)
+
+
+# ------------------------------------------------------------------ anything else
+
+
+def test_one_changed_argument_kills_the_approval_and_asks_anew(acme: Stage) -> None:
+    budget = acme.budget(day_usd="20", approval_threshold_usd="2")
+    claim = at_work(acme)
+    action = propose(acme, claim, amount_usd="3").ok(201)
+    decide(acme, action)
+    again = claimed_again(acme, claim)
+    other = POST | {"text": POST["text"].replace("Saturday", "Sunday")}
+    said = execute(acme, again, action["id"], arguments=other).refused(409, "approval_mismatch")
+    assert (said["changed"], said["action"]) == (["arguments"], action["id"])
+    anew = said["anew"]
+    assert (anew["status"], anew["arguments"], anew["replaces"]) == ("review", other, action["id"])
+    assert {r["code"] for r in anew["reasons"]} == {"approval_mismatch", "spend_above_threshold"}
+    assert read(acme, action)["status"] == "dead"
+    assert money(acme, action)[0] == "voided"
+    assert spent(acme, budget)[:2] == ("3.00", "0.00")
+    assert (cards(acme), acme.pia.get(f"tasks/{claim['task']['id']}").ok()["status"]) == (2, "blocked")
+    decide(acme, anew)
+    third = claimed_again(acme, claim)
+    execute(acme, third, action["id"], digest=action["digest"]).refused(409, "action_dead")
+    execute(acme, third, anew["id"], arguments=other).ok()
+    check_books(acme)
+
+
+def test_another_digest_is_a_mismatch_too(acme: Stage) -> None:
+    claim = at_work(acme)
+    action = propose(acme, claim).ok(201)
+    wrong = ("0" if action["digest"][0] != "0" else "1") + action["digest"][1:]
+    said = execute(acme, claim, action["id"], digest=wrong).refused(409, "approval_mismatch")
+    assert (said["changed"], said["anew"]["status"]) == (["digest"], "review")
+
+
+def test_a_hold_that_was_voided_is_a_mismatch(acme: Stage) -> None:
+    acme.budget(day_usd="20")
+    claim = at_work(acme)
+    action = propose(acme, claim, amount_usd="3").ok(201)
+    acme.fay.post(f"transactions/{action['transaction']}/void", {"reason": "supplier gone"}).ok()
+    said = execute(acme, claim, action["id"], digest=action["digest"]).refused(409, "approval_mismatch")
+    assert said["changed"] == ["hold"]
+    check_books(acme)
+
+
+def test_evidence_that_was_superseded_is_a_mismatch_and_what_was_learnt_since_is_none(acme: Stage, settle: Any) -> None:
+    memory = acme.pia.post("memories", {"content": "The tide gate opens at six."}).ok(201)
+    settle()
+    claim = at_work(acme)
+    shown = {"task": claim["task"]["id"], "lease_token": claim["lease_token"]}
+    acme.ada.post("memories/search", {"query": "tide gate"} | shown).ok()
+    first, second = propose(acme, claim).ok(201), propose(acme, claim, {"n": 2}).ok(201)
+    assert [known["id"] for known in first["evidence"]] == [memory["id"]]
+    acme.pia.post("memories", {"content": "The ferry calls at the tide gate."}).ok(201)
+    acme.ada.post("memories/search", {"query": "tide gate and ferry"} | shown).ok()
+    execute(acme, claim, first["id"], digest=first["digest"]).ok()
+    acme.pia.post(f"memories/{memory['id']}/supersede", {"content": "The tide gate opens at seven."}).ok(201)
+    said = execute(acme, claim, second["id"], digest=second["digest"]).refused(409, "approval_mismatch")
+    assert said["changed"] == ["evidence"]
+
+
+def test_a_goal_that_changed_since_the_approval_is_a_mismatch(acme: Stage) -> None:
+    claim, action = reviewed(acme)
+    decide(acme, action)
+    acme.otto.patch(f"sessions/{claim['task']['session']}", {"context": {"tone": "calm"}}).ok()
+    said = execute(acme, claimed_again(acme, claim), action["id"], digest=action["digest"]).refused(409, "approval_mismatch")
+    assert said["changed"] == ["goal"]
+
+
+# ------------------------------------------------------------------ leases and time
+
+
+def test_a_lease_that_is_over_executes_nothing(acme: Stage) -> None:
+    acme.budget(day_usd="20")
+    claim = at_work(acme)
+    action = propose(acme, claim, amount_usd="3").ok(201)
+    with clock.held(clock.now() + settings.LEASE + timedelta(seconds=1)):
+        execute(acme, claim, action["id"], digest=action["digest"]).refused(409, "stale_lease")
+        lapse_leases()
+        assert end_actions() == 1
+    assert (read(acme, action)["status"], money(acme, action)[0]) == ("dead", "voided")
+    again = claimed_again(acme, claim)
+    execute(acme, again, action["id"], digest=action["digest"]).refused(409, "action_dead")
+    assert propose(acme, again, amount_usd="3").ok(201)["id"] != action["id"]
+    check_books(acme)
+
+
+def test_an_effect_that_is_under_way_outlives_its_lease_and_counts_as_spent_when_nobody_speaks(acme: Stage) -> None:
+    budget = acme.budget(day_usd="20")
+    claim = at_work(acme)
+    action = propose(acme, claim, amount_usd="3").ok(201)
+    execution = execute(acme, claim, action["id"], digest=action["digest"]).ok()
+    with clock.held(clock.now() + settings.LEASE + timedelta(seconds=1)):
+        lapse_leases()
+        assert end_actions() == 0
+    assert money(acme, action) == ("held", "action", None)
+    with clock.held(clock.now() + settings.EXECUTION_MAX + timedelta(seconds=1)):
+        assert end_actions() == 1
+    assert (read(acme, action)["status"], money(acme, action)) == ("lost", ("captured", None, Decimal(3)))
+    late = outcome(acme, execution, "failed", cost_usd="0").ok()
+    assert (late["status"], spent(acme, budget)[:2]) == ("failed", ("0.00", "3.00"))
+    check_books(acme)
+
+
+def test_an_approval_waits_no_longer_than_its_deadline(acme: Stage) -> None:
+    acme.budget(day_usd="20", approval_threshold_usd="2")
+    action = propose(acme, at_work(acme), amount_usd="3").ok(201)
+    decide(acme, action)
+    with acme.bound():
+        deadline = Action.objects.get(pk=action["id"]).resume_deadline
+    assert deadline is not None
+    with clock.held(deadline + timedelta(seconds=1)):
+        assert end_actions() == 1
+    assert read(acme, action)["status"] == "dead"
+
+
+def test_others_can_neither_propose_nor_execute_nor_settle(acme: Stage) -> None:
+    claim = at_work(acme)
+    action = propose(acme, claim).ok(201)
+    lease = {"lease_token": claim["lease_token"]}
+    path = f"actions/{action['id']}"
+    acme.bob.post(f"{path}/execution", lease | {"digest": action["digest"]}).refused(409, "stale_lease")
+    execution = execute(acme, claim, action["id"], digest=action["digest"]).ok()
+    body = {"execution_token": execution["execution_token"], "status": "succeeded"}
+    acme.bob.post(f"{path}/outcome", body).refused(403, "execution_token")
+    acme.ada.post(f"{path}/outcome", body | {"execution_token": "guess"}).refused(403, "execution_token")
+    for who in (acme.pia, acme.jude, acme.rita):
+        who.post(f"tasks/{claim['task']['id']}/actions", lease | {"tool": "x", "arguments": {}}).refused(403, "role")
+
+
+@pytest.mark.parametrize("number", [2**53, -(2**53), 1e20])
+def test_numbers_that_not_everybody_reads_alike_are_refused(acme: Stage, number: float) -> None:
+    said = propose(acme, at_work(acme), {"deep": [{"n": number}]})
+    assert said.refused(422, "number_out_of_range")["errors"][0]["field"] == "arguments"
+
+
+def test_execution_shows_one_of_both(acme: Stage) -> None:
+    claim = at_work(acme)
+    action = propose(acme, claim).ok(201)
+    for shown in ({}, {"digest": action["digest"], "arguments": POST}):
+        assert execute(acme, claim, action["id"], **shown).status == 422
