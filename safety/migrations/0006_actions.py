@@ -26,6 +26,9 @@ BEGIN
         END IF;
         RETURN NULL;
     END IF;
+    IF OLD IS NOT DISTINCT FROM NEW THEN
+        RETURN NULL;
+    END IF;
     IF OLD.status <> NEW.status AND (OLD.status, NEW.status) NOT IN (
         ('review', 'allowed'), ('review', 'denied'), ('review', 'dead'), ('allowed', 'executing'), ('allowed', 'dead'),
         ('executing', 'succeeded'), ('executing', 'failed'), ('executing', 'lost'), ('lost', 'succeeded'), ('lost', 'failed')

@@ -17,7 +17,7 @@ from tests.cast import Stage
 
 Settle = Callable[[], None]
 TASKS = ["swarm_taskresult", "swarm_taskartifact", "swarm_taskprogress", "swarm_task"]
-IN_ORDER = ["kernel_event", "commerce_transaction", *TASKS]
+IN_ORDER = ["kernel_event", "commerce_transaction", "safety_action", *TASKS]
 PARENTS = set(IN_ORDER)
 
 

@@ -39,6 +39,9 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     },
     "POST transactions/<uuid:transaction_id>/capture": lambda w: {"lease_token": w.lease_token},
     "POST transactions/<uuid:transaction_id>/void": lambda w: {"lease_token": w.lease_token},
+    "POST tasks/<uuid:task_id>/actions": lambda w: {"lease_token": w.lease_token, "tool": "publish", "arguments": {}},
+    "POST actions/<uuid:action_id>/execution": lambda w: {"lease_token": w.lease_token, "arguments": {}},
+    "POST actions/<uuid:action_id>/outcome": lambda w: {"execution_token": "guess", "status": "failed"},
     "PATCH budgets/<uuid:budget_id>": lambda w: {"day_usd": "1"},
     "POST budgets/<uuid:budget_id>/increases": lambda w: {
         "window": "day",

@@ -41,8 +41,10 @@ def made_by(acme: Stage, settle: Callable[[], None]) -> World:
     (claim,) = acme.ada.claim()
     assert claim["task"]["id"] == task["id"]
     spend = acme.ada.spend(claim, "1").ok(201)
-    memory = acme.ada.post("memories", {"content": "The tide gate opens at six.", "task": task["id"]}).ok(201)
     lease = {"lease_token": claim["lease_token"]}
+    proposal = {"tool": "publish", "arguments": {"text": "The baths open."}, "amount_usd": "1"}
+    action = acme.ada.post(f"tasks/{task['id']}/actions", lease | proposal).ok(201)
+    memory = acme.ada.post("memories", {"content": "The tide gate opens at six.", "task": task["id"]}).ok(201)
     acme.ada.post("memories/search", {"query": "tide", "task": task["id"]} | lease).ok()
     schedule = acme.otto.post(f"campaigns/{campaign['id']}/schedules", SCHEDULE).ok(201)
     progress = {"phase": "reading", "percentage": 50, "message": "half"}
@@ -67,6 +69,7 @@ def made_by(acme: Stage, settle: Callable[[], None]) -> World:
             "budget_id": budget["id"],
             "increase_id": increase["id"],
             "review_id": review,
+            "action_id": action["id"],
             "memory_id": memory["id"],
         },
         claim["lease_token"],

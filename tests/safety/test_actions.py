@@ -268,7 +268,9 @@ def test_a_goal_that_changed_since_the_approval_is_a_mismatch(acme: Stage) -> No
     claim, action = reviewed(acme)
     decide(acme, action)
     acme.otto.patch(f"sessions/{claim['task']['session']}", {"context": {"tone": "calm"}}).ok()
-    said = execute(acme, claimed_again(acme, claim), action["id"], digest=action["digest"]).refused(409, "approval_mismatch")
+    said = execute(acme, claimed_again(acme, claim), action["id"], digest=action["digest"]).refused(
+        409, "approval_mismatch"
+    )
     assert said["changed"] == ["goal"]
 
 
