@@ -12,7 +12,7 @@ from django.conf import settings
 
 from chimera.kernel import clock, redis
 from swarm.models import Task
-from swarm.states import CampaignStatus, SessionStatus, TaskStatus
+from swarm.states import SESSION_OPEN, CampaignStatus, SessionStatus, StopKind, TaskStatus
 
 HEARD_KEPT = timedelta(minutes=10)  # far longer than it takes the clock to read it
 
@@ -63,14 +63,14 @@ def heard_since(at: datetime) -> dict[UUID, datetime]:
 
 
 def commands(task: Task) -> list[str]:
-    """What the agent is to do about a task it holds: `stop` when its work is over, `pause` while its house is."""
+    """What the agent is to do about a task it holds, whose lease was checked: `stop` when its work is over, `pause` while its
+    house is paused."""
     session = task.session
-    if task.status != TaskStatus.RUNNING or session.status not in (
-        SessionStatus.CREATED,
-        SessionStatus.RUNNING,
-        SessionStatus.PAUSED,
-    ):
+    is_over = task.status != TaskStatus.RUNNING or session.status not in SESSION_OPEN
+    if is_over or task.acting_stop == StopKind.STOP:
         return ["stop"]
     campaign_paused = session.campaign is not None and session.campaign.status == CampaignStatus.PAUSED
     agent_paused = task.agent is not None and task.agent.is_paused
-    return ["pause"] if session.status == SessionStatus.PAUSED or campaign_paused or agent_paused else []
+    tenant_paused = task.acting_stop == StopKind.PAUSE
+    paused = session.status == SessionStatus.PAUSED or campaign_paused or agent_paused or tenant_paused
+    return ["pause"] if paused else []

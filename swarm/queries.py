@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.apps import apps
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from chimera.kernel import prepared
 from chimera.kernel.errors import not_found
@@ -23,11 +23,29 @@ from swarm.states import (
     RunStatus,
     ScheduleStatus,
     SessionStatus,
+    StopKind,
     TaskStatus,
 )
 
 CLAIMABLE_SESSIONS = (SessionStatus.CREATED, SessionStatus.RUNNING)
 CLAIMABLE_CAMPAIGNS = (CampaignStatus.PLANNING, CampaignStatus.ACTIVE)
+
+
+# Conditions that a statement asks itself when it runs, after the locks it needs: a stop that has committed by then acts on it.
+# The first two see what their transaction sees, which is bound to a tenant: its own stop, and that of everything.
+HANDS_OUT = "NOT EXISTS (SELECT FROM swarm_stop WHERE lifted_at IS NULL)"
+ACCEPTS = f"NOT EXISTS (SELECT FROM swarm_stop WHERE lifted_at IS NULL AND kind = '{StopKind.STOP}')"
+# The same as the first across tenants, of the one whose row is named `t`.
+HANDS_OUT_OF_TENANT = """
+    NOT EXISTS (SELECT FROM swarm_stop WHERE lifted_at IS NULL AND tenant_id IS NULL)
+    AND t.tenant_id <> ALL (ARRAY(SELECT tenant_id FROM swarm_stop WHERE lifted_at IS NULL AND tenant_id IS NOT NULL))
+"""
+
+
+class StopQuerySet(QuerySet[Any]):
+    def acting(self) -> Self:
+        """Not lifted; in a tenant's transaction its own and that of everything, what takes most away first."""
+        return self.filter(lifted_at__isnull=True).order_by("-kind", "tenant_id")
 
 
 class TaskQuerySet(ByTime):
@@ -41,10 +59,17 @@ class TaskQuerySet(ByTime):
         return self.filter(status__in=TASK_OPEN)
 
     def in_open_house(self) -> Self:
-        """Whose session, and campaign if any, hands out work."""
-        return self.filter(session__status__in=CLAIMABLE_SESSIONS).filter(
-            Q(session__campaign__isnull=True) | Q(session__campaign__status__in=CLAIMABLE_CAMPAIGNS)
+        """Whose session, campaign if any, and tenant hand out work. Asked in a transaction that is bound to the tenant."""
+        return (
+            self.filter(session__status__in=CLAIMABLE_SESSIONS)
+            .filter(Q(session__campaign__isnull=True) | Q(session__campaign__status__in=CLAIMABLE_CAMPAIGNS))
+            .filter(~Exists(apps.get_model("swarm", "Stop").objects.filter(lifted_at__isnull=True)))
         )
+
+    def with_house(self) -> Self:
+        """Each with its session, campaign and agent, and what acts on it as `acting_stop` (`tasks.check_lease` goes by them)."""
+        acting = apps.get_model("swarm", "Stop").objects.acting().values("kind")[:1]
+        return self.select_related("session__campaign", "agent").annotate(acting_stop=Subquery(acting))
 
     def with_dependencies_met(self) -> Self:
         """No dependency that has not completed."""

@@ -224,3 +224,22 @@ class LimitScope(StrEnum):
     TENANT = "tenant"
     ROLE = "role"
     KEY = "key"
+
+
+class StopScope(StrEnum):
+    """Whom a stop acts on."""
+
+    TENANT = "tenant"
+    EVERYTHING = "everything"  # every tenant, those that are yet to come too
+
+
+class StopKind(StrEnum):
+    """What is not accepted while it acts; of two that act the one that sorts last takes more away."""
+
+    PAUSE = "pause"  # nothing new is handed out; what is held may be finished
+    STOP = "stop"  # nothing is accepted at all, and every lease is revoked
+
+
+STOPPED_CODE = (
+    "stopped"  # of the error of a task whose lease a stop took away; by it the task finds its place in the queue again
+)

@@ -13,6 +13,7 @@ from swarm.api.locks import LockRelease, LockRenewal, Locks
 from swarm.api.longpoll import claims
 from swarm.api.schedules import CampaignSchedules, Schedule, ScheduleRunNow, Schedules, ScheduleVerb
 from swarm.api.sessions import Session, Sessions, SessionVerb
+from swarm.api.stops import EverythingVerb, Stops, TenantDoor, TenantVerb
 from swarm.api.tasks import Task, TaskBatch, TaskCancel, TaskRetry, Tasks
 
 urlpatterns = [
@@ -55,6 +56,10 @@ urlpatterns = [
     path("concurrency-limits", Limits.as_view()),
     path("concurrency-limits/<uuid:limit_id>", Limit.as_view()),
     path("concurrency-limits/<uuid:limit_id>/remove", LimitRemoval.as_view()),
+    path("tenant", TenantDoor.as_view()),
+    *(path(f"tenant/{verb}", TenantVerb.as_view(verb=verb)) for verb in ("pause", "stop", "resume")),
+    *(path(f"everything/{verb}", EverythingVerb.as_view(verb=verb)) for verb in ("pause", "stop", "resume")),
+    path("stops", Stops.as_view()),
     path("locks", Locks.as_view()),
     path("locks/renew", LockRenewal.as_view()),
     path("locks/release", LockRelease.as_view()),

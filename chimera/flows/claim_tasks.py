@@ -35,10 +35,11 @@ class Claimed:
     free: int
     claims: "list[Claim]"
     early: list[UUID]
+    hands_out: bool = True  # neither the tenant nor everything is paused or stopped, as far as was asked
 
     @property
     def able(self) -> bool:
-        return self.free > 0 and self.agent.takes_work
+        return self.free > 0 and self.agent.takes_work and self.hands_out
 
 
 @dataclass(frozen=True)
@@ -58,15 +59,18 @@ def claim_tasks(
     binding: Asked | None = None,
     by: Actor,
 ) -> Claimed:
-    """At most `most` tasks, within the agent's free slots. A paused agent gets none; a suspended one 403.
+    """At most `most` tasks, within the agent's free slots. A paused agent gets none, nor does anybody while the tenant or
+    everything is paused or stopped; a suspended agent gets 403.
 
     A silent one gets them: it was heard of before this (`agents.hear`), or is by this. `binding` is what the transaction is
     still to be bound by (`tenancy.bound_by_asking`).
     """
-    agent, held, plain = _plain([binding] if binding else [], agent_id, most, popped, types, by)
+    agent, held, plain, hands_out = _plain([binding] if binding else [], agent_id, most, popped, types, by)
     if agent.status == AgentStatus.SUSPENDED:
         raise forbidden("This agent was suspended; an operator lets it in again.", code="agent_suspended")
     free = max(agent.max_slots - held, len(plain))
+    if not hands_out:  # The ids are in no list until it goes on: then they come back to the front (`dispatch.reopen`).
+        return Claimed(agent, free, [], [], hands_out=False)
     mine = {claim.task.pk for claim in plain}
     left = [task_id for task_id in popped if task_id not in mine]
     room = min(most, free) - len(plain) if agent.takes_work else 0
@@ -85,15 +89,16 @@ def claim_tasks(
 
 def _plain(
     first: Sequence[Asked], agent_id: UUID, most: int, popped: Sequence[UUID], types: Sequence[str], by: Actor
-) -> tuple[AgentProfile, int, "list[Claim]"]:
-    """The agent, held, how many leases it had, and what one statement claims of the ids that Redis gave."""
+) -> tuple[AgentProfile, int, "list[Claim]", bool]:
+    """The agent, held, how many leases it had, what one statement claims of the ids that Redis gave, and whether it may."""
     if not popped:
         if first:
             prepared.ask_all(first)
         agent = agents.hold(agent_id)
-        return agent, claims.held_by(agent), []
+        return agent, claims.held_by(agent), [], True
     taken = listed.take(first, agent_id=agent_id, most=most, popped=popped, types=types, by=by)
-    return taken.agent, taken.held, [Claim(task, None, task.pk in taken.awaited) for task in taken.tasks]
+    plain = [Claim(task, None, task.pk in taken.awaited) for task in taken.tasks]
+    return taken.agent, taken.held, plain, taken.hands_out
 
 
 def _best_first(claim: "Claim") -> tuple[int, UUID]:

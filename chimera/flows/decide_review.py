@@ -26,7 +26,7 @@ from safety.quorum import deciders
 from safety.states import Decision
 from swarm.actions import planning, results, tasks
 from swarm.models import AgentProfile, Membership, Task
-from swarm.states import SESSION_OPEN, TaskStatus
+from swarm.states import SESSION_OPEN, StopKind, TaskStatus
 
 AGENT = f"{ActorKind.AGENT}:"
 
@@ -35,7 +35,8 @@ def decide_review(
     *, card_id: UUID, decision: Decision, note: str, edited_payload: dict[str, Any] | None, by: Actor
 ) -> ReviewCard:
     """The card as it is afterwards, still pending where more people must approve. 409 `already_decided` for everybody after
-    the decision, `already_voted`, `session_ended` after a stop; 403 `role`, and for approving one's own `own_request`.
+    the decision, `already_voted`, `session_ended` after a stop of its session, `stopped` for approving while all work is; 403
+    `role`, and for approving one's own `own_request`.
 
     Approving a result or an action that was made against an older goal, budget or context withdraws the card and sends the task
     back: it is kept as evidence, and not applied.
@@ -50,6 +51,8 @@ def decide_review(
         raise Stale(f"Its task is {task.status}, no longer blocked.")
     if tasks.session_of(task).status not in SESSION_OPEN:
         raise conflict("Its session has ended; the card is being withdrawn.", code="session_ended")
+    if decision is Decision.APPROVE and task.acting_stop == StopKind.STOP:
+        raise conflict("All work of this tenant is stopped; approve it once it goes on, or reject it.", code="stopped")
     roles = _check_may(card, by)
     if decision is Decision.APPROVE and _goes_by_goal(card) and tasks.is_stale(task):
         return _send_back(card, task, by)

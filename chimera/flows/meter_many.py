@@ -23,7 +23,7 @@ from chimera.kernel import tenancy
 from chimera.kernel.actors import Actor
 from chimera.kernel.relay.slow_lane import is_outage
 from commerce import actions as commerce
-from swarm.actions import tasks
+from swarm.actions import houses, tasks
 
 log = structlog.get_logger()
 
@@ -73,7 +73,7 @@ def _alone(tenant_id: UUID, one: Cost) -> Beaten | Exception:
 def _lock(costs: Sequence[Cost]) -> None:
     """All tasks by id, then all windows by id. What each locks again afterwards is ours already."""
     locked = {task.pk: task for task in tasks.lock_all({one.task_id for one in costs})}
-    tasks.read_sessions(locked.values())
+    houses.read(list(locked.values()))
     places = places_of([(locked[one.task_id], one.agent_id) for one in costs if one.task_id in locked])
     commerce.lock_ahead(places, settling=commerce.metered_of(locked), time_zone=tenant_time_zone())
 

@@ -20,6 +20,7 @@ from chimera.flows import (
     lapse_leases,
     remember_result,
     run_schedules,
+    stop_tenant,
     stop_work,
     warn_budgets,
 )
@@ -79,6 +80,9 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     swarm.AgentHeard: [],
     swarm.AgentKilled: [fast(dispatch.call_agent), slow("follow", stop_work.sweep_agent)],
     swarm.AgentKeyIssued: [],
+    swarm.TenantPaused: [fast(dispatch.call_tenant)],
+    swarm.TenantStopped: [fast(dispatch.call_tenant), slow("follow", stop_tenant.sweep_tenant)],
+    swarm.TenantResumed: [fast(dispatch.reopen)],
     swarm.ConcurrencyLimitSet: [],
     swarm.ConcurrencyLimitRemoved: [],
     swarm.LockRevoked: [fast(lock_hints.forget_revoked)],
@@ -130,6 +134,7 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
 
 CLOCK: list[tuple[str, float, Callable[[], Any]]] = [
     ("lapse_leases", 1.0, lapse_leases.lapse_leases),
+    ("revoke_stopped", 1.0, stop_tenant.revoke_stopped),
     ("queue_due", 1.0, dispatch.queue_due),
     ("run_schedules", 1.0, run_schedules.run_schedules),
     ("mirror_spend", 1.0, MIRROR.write),

@@ -32,7 +32,7 @@ from commerce import actions as commerce
 from commerce.actions import Outcome, Purchase
 from commerce.models import Transaction
 from commerce.states import MoneyStatus
-from swarm.actions import tasks
+from swarm.actions import houses, tasks
 
 log = structlog.get_logger()
 AT_ONCE_MAX = 32  # each writes in two savepoints, and of one transaction PostgreSQL keeps 64 at hand
@@ -158,7 +158,7 @@ def _lock(asked: Sequence[Asked]) -> None:
     settling = list(Transaction.objects.filter(pk__in=named)) if named else []
     spending = [(one.what.task_id, one.agent_id) for one in asked if isinstance(one.what, Spend)]
     locked = {t.pk: t for t in tasks.lock_all({task_id for task_id, _ in spending} | {row.task_id for row in settling})}
-    tasks.read_sessions(locked.values())
+    houses.read(list(locked.values()))
     places = places_of([(locked[task_id], agent_id) for task_id, agent_id in spending if task_id in locked])
     commerce.lock_ahead(places, settling=settling, time_zone=tenant_time_zone())
 

@@ -5,7 +5,7 @@ cursor whose transaction is older than every transaction still running, so one t
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -171,9 +171,19 @@ def tell(*facts: Fact, by: Actor) -> None:
 
 def tell_all(facts: Sequence[tuple[Fact, Actor]]) -> None:
     """The same for facts that are several actors' doing, in one statement."""
-    if not facts:
-        return
-    at, trace, tenant = clock.now(), current_trace(), tenancy.current()
+    if facts:
+        tenant = tenancy.current()
+        _append([(tenant, fact, by) for fact, by in facts])
+
+
+def tell_tenants(tenant_ids: Iterable[UUID], fact: Fact, *, by: Actor) -> None:
+    """The same fact into the logs of these tenants, in the present transaction, which is one across tenants."""
+    if told := [(tenant_id, fact, by) for tenant_id in tenant_ids]:
+        _append(told)
+
+
+def _append(told: Sequence[tuple[UUID, Fact, Actor]]) -> None:
+    at, trace = clock.now(), current_trace()
     rows = [
         (
             ids.uuid7(),
@@ -188,7 +198,7 @@ def tell_all(facts: Sequence[tuple[Fact, Actor]]) -> None:
             trace,
             at,
         )
-        for fact, by in facts
+        for tenant, fact, by in told
     ]
     row = f"({', '.join(['%s'] * len(rows[0]))})"
     with connection.cursor() as cursor:

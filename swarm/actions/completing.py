@@ -17,7 +17,8 @@ from chimera.kernel.prepared import Asked
 from swarm.actions.results import NewResult, keep_artifacts
 from swarm.events import TaskCompleted
 from swarm.events.in_sql import payload
-from swarm.states import SESSION_OPEN
+from swarm.queries import ACCEPTS
+from swarm.states import SESSION_OPEN, AgentStatus
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,15 @@ def _bounds(task_ids: Collection[UUID]) -> dict[str, Any]:
 _RULE = {"type": TaskCompleted.full_type(), "sessions": [str(status) for status in SESSION_OPEN]}
 _THOSE = "t.id = ANY(%(ids)s::uuid[]) AND t.id BETWEEN %(first)s::uuid AND %(last)s::uuid"
 _LOCK = f"SELECT t.id FROM swarm_task t WHERE {_THOSE} ORDER BY t.id FOR NO KEY UPDATE SKIP LOCKED"
-_HOLDS = """
+# Asked once per statement, of those agents alone that show a lease as `said`: none of them killed, and no stop acting.
+NOBODY_STOPPED = f"""
+    {ACCEPTS} AND said.agent <> ALL (ARRAY(
+        SELECT id FROM swarm_agentprofile WHERE id = ANY(%(agents)s::uuid[]) AND status = '{AgentStatus.SUSPENDED}'
+    ))
+"""
+_HOLDS = f"""
     t.status = 'running' AND t.lease_token = said.token AND t.agent_id = said.agent AND t.lease_expires_at > %(now)s
-    AND s.status = ANY(%(sessions)s::text[])
+    AND s.status = ANY(%(sessions)s::text[]) AND {NOBODY_STOPPED}
 """
 _IS_FRESH = """
     s.state_version = t.claimed_session_version AND c.state_version IS NOT DISTINCT FROM t.claimed_campaign_version

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from chimera.kernel import clock
 from chimera.kernel.prepared import Asked, Row
-from swarm.actions.completing import locking
+from swarm.actions.completing import NOBODY_STOPPED, locking
 from swarm.models.task import ExecutionMode
 from swarm.states import SESSION_OPEN, TaskStatus
 
@@ -53,9 +53,9 @@ def leased(leases: Sequence[Lease], rows: Sequence[Row]) -> dict[Lease, Leased]:
     return {leases[place - 1]: Leased(*row) for place, *row in rows}
 
 
-_HOLDS = """
+_HOLDS = f"""
     t.status = %(running)s AND t.lease_token = said.token AND t.agent_id = said.agent AND t.lease_expires_at > %(now)s
-    AND s.status = ANY(%(sessions)s::text[])
+    AND s.status = ANY(%(sessions)s::text[]) AND {NOBODY_STOPPED}
 """
 _HOLDING = f"""
     SELECT said.place, t.session_id, s.campaign_id, t.lease_expires_at, t.execution_mode = %(dry)s,

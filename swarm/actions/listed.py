@@ -21,7 +21,7 @@ from swarm.actions.agents import turn_of
 from swarm.events import TaskClaimed
 from swarm.events.in_sql import payload
 from swarm.models import AgentProfile, Task
-from swarm.queries import CLAIMABLE_CAMPAIGNS, CLAIMABLE_SESSIONS
+from swarm.queries import CLAIMABLE_CAMPAIGNS, CLAIMABLE_SESSIONS, HANDS_OUT
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Taken:
     held: int
     tasks: list[Task]
     awaited: set[UUID]
+    hands_out: bool = True  # no stop or pause of the tenant acts
 
 
 def take(
@@ -54,12 +55,13 @@ def take(
     seen, taken = prepared.ask_all([(_SEE, agent), (_TAKE, agent | asked | facts | when | _RULE)])
     if not seen:
         raise not_found("agent")
-    *profile, held = seen[0]
+    *profile, held, hands_out = seen[0]
     return Taken(
         agent=prepared.instance(AgentProfile, tuple(profile)),
         held=held,
         tasks=[prepared.instance(Task, row[:-1]) for row in taken],
         awaited={row[0] for row in taken if row[-1]},
+        hands_out=hands_out,
     )
 
 
@@ -72,7 +74,9 @@ _HELD = """
     SELECT count(*) FROM swarm_task r
     WHERE r.agent_id = a.id AND r.status = 'running' AND r.id < %(upper)s::uuid
 """
-_SEE = f"SELECT {prepared.columns(AgentProfile, 'a')}, ({_HELD}) FROM swarm_agentprofile a WHERE a.id = %(agent)s::uuid"
+_SEE = f"""
+    SELECT {prepared.columns(AgentProfile, "a")}, ({_HELD}), {HANDS_OUT} FROM swarm_agentprofile a WHERE a.id = %(agent)s::uuid
+"""
 _TAKES_WORK = "(a.status = 'active' OR a.inactive_because = 'silent')"
 _PLAIN = """
     t.status = 'queued' AND t.role = me.role AND t.requires = '{}' AND t.concurrency_key = '' AND t.resume IS NULL
@@ -92,7 +96,7 @@ _FIRST_OF_ALL = "t.priority DESC, t.id"
 _TAKE = f"""
     WITH me AS MATERIALIZED (
         SELECT a.id, a.role, GREATEST(0, LEAST(%(most)s::int, a.max_slots - ({_HELD}))) AS room
-        FROM swarm_agentprofile a WHERE a.id = %(agent)s::uuid AND {_TAKES_WORK} AND {_UNLIMITED}
+        FROM swarm_agentprofile a WHERE a.id = %(agent)s::uuid AND {_TAKES_WORK} AND {_UNLIMITED} AND {HANDS_OUT}
     ), best AS MATERIALIZED (
         SELECT t.id, s.state_version AS session_version, c.state_version AS campaign_version
         FROM me JOIN swarm_task t ON {_PLAIN}

@@ -1,5 +1,6 @@
 """Tasks: every change of their status; how they begin stands in `creating`. What money and cards need besides stands in the flows."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -11,12 +12,12 @@ from chimera.kernel import clock
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import StaleLease, conflict, not_found
 from chimera.kernel.eventlog import tell
-from swarm.actions import backoff
+from swarm.actions import backoff, houses
 from swarm.actions.backoff import Cause
 from swarm.events import TaskBlocked, TaskCancelled, TaskCompleted, TaskFailed, TaskRequeued, TaskResumed
 from swarm.models import SwarmSession, Task
 from swarm.models.task import ExecutionMode
-from swarm.states import SESSION_OPEN, TASK, TaskStatus
+from swarm.states import SESSION_OPEN, TASK, AgentStatus, StopKind, TaskStatus
 
 _RELEASED: dict[str, Any] = {"lease_token": None, "lease_expires_at": None}
 
@@ -40,9 +41,10 @@ def lock_free(task_ids: Iterable[UUID]) -> list[Task]:
 
 
 def check_lease(task: Task, lease_token: UUID, *, agent_id: UUID | None = None) -> None:
-    """Raises StaleLease unless the token is the task's own, now, in the hands of the agent that claimed it, in an open session.
+    """Raises StaleLease unless the token is the task's own, now, in the hands of the agent that claimed it and was not killed
+    since, in an open session, and neither its tenant nor everything is stopped.
 
-    A stop revokes every lease of its session at once; the sweep that cancels the tasks only tidies up.
+    A stop so revokes every lease of what it stops at once; the sweep that takes the tasks away only tidies up.
     """
     fits = task.status == TaskStatus.RUNNING and task.lease_token == lease_token
     if fits and task.lease_expires_at and task.lease_expires_at <= clock.now():
@@ -51,6 +53,10 @@ def check_lease(task: Task, lease_token: UUID, *, agent_id: UUID | None = None) 
         raise StaleLease
     if session_of(task).status not in SESSION_OPEN:
         raise StaleLease("Its session has ended; drop the work.")
+    if task.acting_stop == StopKind.STOP:
+        raise StaleLease("All work of this tenant was stopped; drop what you hold.")
+    if task.agent is not None and task.agent.status == AgentStatus.SUSPENDED:
+        raise StaleLease("This agent was killed; drop the work.")
 
 
 def holds(task: Task, lease_token: UUID, *, agent_id: UUID) -> bool:
@@ -62,18 +68,10 @@ def holds(task: Task, lease_token: UUID, *, agent_id: UUID) -> bool:
     return True
 
 
-def read_sessions(tasks: Iterable[Task]) -> None:
-    """What `session_of` reads, for several tasks in one statement: after their locks."""
-    found = list(tasks)
-    sessions = SwarmSession.objects.select_related("campaign").in_bulk({task.session_id for task in found})
-    for task in found:
-        task.session = sessions[task.session_id]
-
-
 def session_of(task: Task) -> SwarmSession:
     """The task's session with its campaign, read once: after the task's lock, where there is one."""
-    if "session" not in task._state.fields_cache or "campaign" not in task.session._state.fields_cache:
-        task.session = SwarmSession.objects.select_related("campaign").get(pk=task.session_id)
+    if not houses.is_read(task):
+        houses.read([task])
     return task.session
 
 
@@ -153,6 +151,19 @@ def requeue(
     tell(TaskRequeued.about(task, code=code, reason=message, not_before=changes.get("not_before")), by=by)
 
 
+def revoke_all(revoked: Sequence[Task], *, code: str, message: str, by: Actor) -> None:
+    """Several RUNNING tasks, which the caller has locked, back to the queue at once: nobody's fault, so no attempt is used up."""
+    error = {"code": code, "message": message, "retryable": True}
+    alike: dict[int, list[Task]] = defaultdict(list)
+    for task in revoked:
+        counted = task.resume is None or task.resume["counts"]
+        alike[max(0, task.attempt_count - counted)].append(task)
+    for attempts, group in sorted(alike.items()):
+        again: dict[str, Any] = {"attempt_count": attempts, "queued_at": clock.now(), "error": error, "resume": None}
+        TASK.advance_each(group, to=TaskStatus.QUEUED, blocked_reason="", **again, **_RELEASED)
+    tell(*(TaskRequeued.about(task, code=code, reason=message) for task in revoked), by=by)
+
+
 def go_on(*, task: Task, review_id: UUID, note: str, counts: bool, by: Actor) -> None:
     """After a decision: back to the queue (or PENDING while it waits for others); the next claim carries `resume`.
 
@@ -226,12 +237,11 @@ def never_started(task: Task) -> bool:
 
 def read_all(task_ids: Iterable[UUID]) -> dict[UUID, Task]:
     """Those that exist, each with session, campaign and agent, in one statement."""
-    rows = Task.objects.select_related("session__campaign", "agent").filter(pk__in=list(task_ids))
-    return {task.pk: task for task in rows}
+    return {task.pk: task for task in Task.objects.with_house().filter(pk__in=list(task_ids))}
 
 
 def read(task_id: UUID) -> Task:
-    found: Task | None = Task.objects.select_related("session__campaign", "agent").filter(pk=task_id).first()
+    found: Task | None = Task.objects.with_house().filter(pk=task_id).first()
     if found is None:
         raise not_found("task")
     return found

@@ -23,7 +23,7 @@ from chimera.kernel.http.permissions import AGENTS, check
 from chimera.kernel.identity import Principal
 from chimera.kernel.relay.slow_lane import is_outage
 from swarm import dispatch, liveness
-from swarm.actions import agents, claims, progress, tasks
+from swarm.actions import agents, claims, progress, stops, tasks
 from swarm.actions.results import NewResult
 from swarm.groups.following import following
 from swarm.models import Task
@@ -51,7 +51,7 @@ class Claims(Door):
     early: Sequence[UUID] = ()
     redis_away = False
     held = slots = 0  # before this claim
-    able = False  # it is active and has a free slot
+    able = False  # it is active, has a free slot, and work is handed out
     kind: Hashable = None  # of one kind are calls that would find the same
 
     def prepare(self, request: Call) -> None:
@@ -65,9 +65,9 @@ class Claims(Door):
         self.types: list[str] = said.validated_data.get("types", [])
         with tenancy.bound(principal.tenant_id):
             agent = agents.hear(principal.agent_id, by=principal.actor)
-            free = claims.free_slots(agent)
+            free, hands_out = claims.free_slots(agent), stops.hands_out()
             self.held, self.slots, self.most = agent.max_slots - free, agent.max_slots, min(self.most, free)
-        self.able = self.most > 0 and agent.takes_work
+        self.able = self.most > 0 and agent.takes_work and hands_out
         self.kind = (tuple(self.types), tuple(agent.capabilities))
         popped: Sequence[UUID] | None = []
         if self.able:

@@ -29,12 +29,13 @@ async def _claims(request: HttpRequest) -> HttpResponse:
     if _is_final(response, deadline):
         return response
     try:
-        work, agent, slots = await in_thread(_topics, request)
+        work, agent, everybody, slots = await in_thread(_topics, request)
     except Exception as exc:
         return problem.plain(exc)
     async with (
         waiters().listening(work) as place,
         waiters().called(agent, place.stirred),
+        waiters().called(everybody, place.stirred),
         waiters().called(slots) as freed,
     ):
         while True:
@@ -76,11 +77,12 @@ def _call(request: HttpRequest) -> HttpResponse:
     return answered
 
 
-def _topics(request: HttpRequest) -> tuple[str, str, str]:
-    """Of news of work for its role, of a word to the agent itself, that it was resumed, and of its slots."""
+def _topics(request: HttpRequest) -> tuple[str, str, str, str]:
+    """Of news of work for its role, of a word to the agent itself, that it was resumed, of one to everybody, and of its slots."""
     principal = principal_of_bearer(request.headers["Authorization"])
     work, own = f"{principal.tenant_id}:{principal.role}", f"{principal.tenant_id}:{principal.id}"
-    return work, own, dispatch.slots_of(principal.tenant_id, principal.id)
+    tenant_id = principal.tenant_id
+    return work, own, dispatch.everybody_of(tenant_id), dispatch.slots_of(tenant_id, principal.id)
 
 
 def _wait_seconds(request: HttpRequest) -> float:

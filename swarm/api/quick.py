@@ -90,6 +90,7 @@ async def _waited(call: QuickCall, asker: Asker, most: int, got: Got, deadline: 
     async with (
         waiters().listening(work) as place,
         waiters().called(own, place.stirred),
+        waiters().called(dispatch.everybody_of(principal.tenant_id), place.stirred),
         waiters().called(slots) as freed,
     ):
         while True:

@@ -82,7 +82,7 @@ async def _take(seat: Seat, most: int) -> Taken:
 
 async def look_after(seat: Seat, say: Say) -> None:
     """Whatever changes about the agent or its leases without its doing. Raises Refused when it may not stay."""
-    async with waiters().called(seat.own_topic) as called:
+    async with waiters().called(seat.own_topic) as called, waiters().called(seat.tenant_topic, called):
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(called.wait(), _about(LOOK_AFTER_SECONDS))

@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from chimera.kernel import clock
+from swarm import dispatch
 from swarm.consumers.working import Lease, Worker
 
 
@@ -40,6 +41,10 @@ class Seat:
     @property
     def own_topic(self) -> str:
         return f"{self.worker.principal.tenant_id}:{self.worker.agent.pk}"
+
+    @property
+    def tenant_topic(self) -> str:
+        return dispatch.everybody_of(self.worker.principal.tenant_id)
 
     @property
     def kind(self) -> tuple[tuple[str, ...], tuple[str, ...]]:

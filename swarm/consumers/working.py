@@ -16,7 +16,7 @@ from chimera.kernel.http.sockets import principal_of_scope
 from chimera.kernel.identity import Principal
 from chimera.kernel.sweep import one_by_one
 from swarm import dispatch, liveness
-from swarm.actions import agents, claims, tasks
+from swarm.actions import agents, claims, stops, tasks
 from swarm.groups.following import following
 from swarm.models import AgentKey, AgentProfile, Task
 from swarm.states import AgentStatus
@@ -36,11 +36,13 @@ class Worker:
 
     principal: Principal
     agent: AgentProfile
+    waits_for_house: bool = False  # at its last look the tenant handed out nothing: look there before taking from Redis
 
 
 @dataclass(frozen=True)
 class Taken:
-    """`more`: perhaps something is left. Not `able`: it is paused, or holds all it may through others of its connections."""
+    """`more`: perhaps something is left. Not `able`: it or its house is paused, or it holds all it may through others of its
+    connections."""
 
     shown: list[dict[str, Any]]
     leases: dict[UUID, Lease]
@@ -117,6 +119,8 @@ def _looked(
 def take(worker: Worker, most: int, types: Sequence[str]) -> Taken:
     """At most `most` tasks for it; the database is asked only when Redis has ids, or cannot tell."""
     principal, agent = worker.principal, worker.agent
+    if worker.waits_for_house and not _hands_out(worker):
+        return Taken([], {}, able=False)
     popped = dispatch.pop(tenant_id=principal.tenant_id, role=agent.role, most=most, types=types)
     if popped == [] and not agent.capabilities:
         return Taken([], {})
@@ -131,7 +135,8 @@ def take(worker: Worker, most: int, types: Sequence[str]) -> Taken:
             by=principal.actor,
         )
         shown = show_claims(got.claims)
-        able = bool(got.claims) or _may_take(agent.pk)
+        able = bool(got.claims) or (got.hands_out and _may_take(agent.pk))
+    worker.waits_for_house = not got.hands_out
     mine = [claim.task for claim in got.claims]
     if mine:
         with following("nudge"):
@@ -139,6 +144,12 @@ def take(worker: Worker, most: int, types: Sequence[str]) -> Taken:
     with following("settle"):
         dispatch.settle(principal.tenant_id, popped=popped or (), early=got.early, claimed=mine)
     return Taken(shown, known(got.claims), more=_more(got, popped or (), most), able=able)
+
+
+def _hands_out(worker: Worker) -> bool:
+    with tenancy.bound(worker.principal.tenant_id):
+        worker.waits_for_house = not stops.hands_out()
+    return not worker.waits_for_house
 
 
 def _may_take(agent_id: UUID) -> bool:

@@ -3,7 +3,16 @@
 Redis only hints. A lost id comes back by `restock`, a doubled id finds its task no longer QUEUED.
 """
 
-from swarm.dispatch.calling import call_agent, call_freed, call_holder, call_house, slots_of
+from swarm.dispatch.calling import (
+    call_agent,
+    call_freed,
+    call_holder,
+    call_house,
+    call_tenant,
+    call_tenants_now,
+    everybody_of,
+    slots_of,
+)
 from swarm.dispatch.dealing import deal
 from swarm.dispatch.keys import next_of_key
 from swarm.dispatch.lists import INFLIGHT_SECONDS, pop, settle
@@ -14,6 +23,7 @@ from swarm.dispatch.reactions import (
     queue_ready,
     release_dependents,
 )
+from swarm.dispatch.reopening import reopen
 from swarm.dispatch.stock import queue_due, restock
 
 __all__ = [
@@ -22,7 +32,10 @@ __all__ = [
     "call_freed",
     "call_holder",
     "call_house",
+    "call_tenant",
+    "call_tenants_now",
     "deal",
+    "everybody_of",
     "extend_inflight",
     "left_running",
     "next_of_key",
@@ -31,6 +44,7 @@ __all__ = [
     "queue_due",
     "queue_ready",
     "release_dependents",
+    "reopen",
     "restock",
     "settle",
     "slots_of",

@@ -13,11 +13,18 @@ from chimera.kernel.eventlog import Recorded
 from chimera.kernel.relay import direct
 from swarm.dispatch import lists
 
+EVERYBODY = "everybody"  # no role, and no agent's id
+
 
 def call_agent(events: Sequence[Recorded], pipe: Any) -> None:
     """The agent itself: whether it may claim has changed."""
     for event in events:
         lists.announce(event.tenant_id, event.payload["aggregate_id"], pipe)
+
+
+def everybody_of(tenant_id: UUID) -> str:
+    """The topic of what concerns every agent of a tenant."""
+    return f"{tenant_id}:{EVERYBODY}"
 
 
 def slots_of(tenant_id: UUID, agent: object) -> str:
@@ -46,6 +53,24 @@ def call_holder(events: Sequence[Recorded], pipe: Any) -> None:
     for tenant_id, agent in dict.fromkeys((event.tenant_id, event.payload.get("agent")) for event in events):
         if agent:
             lists.announce(tenant_id, agent, pipe)
+
+
+def call_tenant(events: Sequence[Recorded], pipe: Any) -> None:
+    """All agents of these tenants: they were paused, stopped or resumed."""
+    for tenant_id in dict.fromkeys(event.tenant_id for event in events):
+        lists.announce(tenant_id, EVERYBODY, pipe)
+
+
+def call_tenants_now(tenant_ids: Iterable[UUID]) -> None:
+    """The same without waiting for the relay; lost while Redis is away."""
+    try:
+        with redis.hint() as client:
+            pipe = client.pipeline(transaction=False)
+            for tenant_id in tenant_ids:
+                lists.announce(tenant_id, EVERYBODY, pipe)
+            pipe.execute()
+    except redis.Away:
+        return
 
 
 def call_house(events: Sequence[Recorded], pipe: Any) -> None:

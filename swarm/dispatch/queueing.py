@@ -19,7 +19,7 @@ from chimera.kernel.relay import direct
 from swarm.dispatch.lists import Queued
 from swarm.events import TaskQueued
 from swarm.events.in_sql import payload
-from swarm.queries import CLAIMABLE_CAMPAIGNS, CLAIMABLE_SESSIONS
+from swarm.queries import CLAIMABLE_CAMPAIGNS, CLAIMABLE_SESSIONS, HANDS_OUT_OF_TENANT
 from swarm.states import TASK_WAITING, TaskStatus
 
 LOOK_MAX = 5_000  # PENDING tasks of one tenant that one step of the clock looks at; it comes round to all of them
@@ -123,7 +123,7 @@ OPEN_HOUSE = """
     JOIN swarm_swarmsession s ON s.id = t.session_id AND s.status = ANY(%(sessions)s::text[])
     LEFT JOIN swarm_campaign c ON c.id = s.campaign_id
 """
-IN_OPEN_HOUSE = "(c.id IS NULL OR c.status = ANY(%(campaigns)s::text[]))"
+IN_OPEN_HOUSE = f"(c.id IS NULL OR c.status = ANY(%(campaigns)s::text[])) AND {HANDS_OUT_OF_TENANT}"
 
 _IN_TIME = "t.status = 'pending' AND (t.not_before IS NULL OR t.not_before <= %(now)s)"
 _DUE_HERE = f"{_IN_TIME} AND {IN_OPEN_HOUSE}"

@@ -117,16 +117,21 @@ _BEST = f"""
 
 def _fill(tenant_id: UUID, role: str, band: str, *, held: int) -> None:
     """The best first, in one look: what is known already is at most the list and the inflight set, so the rest is missing."""
-    lowest, highest = BANDS[band]
     with redis.hint() as client:
         flying: Any = client.zcard(redis.inflight(tenant_id))
-    band_of = {"tenant": tenant_id, "role": role, "lowest": lowest, "highest": highest, "most": STOCK_MAX + flying}
-    best = [Queued(*row) for row in direct.ask(_BEST, queueing.rule() | band_of)]
+    best = best_of_list(tenant_id, role, band, most=STOCK_MAX + flying)
     with redis.hint() as client:
         missing = unlisted(client, tenant_id, best)[: STOCK_MAX - held]
     if missing:
         _push_now(missing)
         log.info("restocked", tenant=str(tenant_id), role=role, band=band, tasks=len(missing))
+
+
+def best_of_list(tenant_id: UUID, role: str, band: str, *, most: int) -> list[Queued]:
+    """What is QUEUED and belongs into one list, in the order in which PostgreSQL would hand it out."""
+    lowest, highest = BANDS[band]
+    band_of = {"tenant": tenant_id, "role": role, "lowest": lowest, "highest": highest, "most": most}
+    return [Queued(*row) for row in direct.ask(_BEST, queueing.rule() | band_of)]
 
 
 def best_of(tenant_id: UUID, *, house: UUID) -> list[Queued]:

@@ -48,6 +48,12 @@ from swarm.events.sessions import (
     SessionResumed,
     SessionStarted,
 )
+from swarm.events.stops import (
+    StopFact,
+    TenantPaused,
+    TenantResumed,
+    TenantStopped,
+)
 from swarm.events.tasks import (
     TaskBlocked,
     TaskCancelled,
@@ -100,6 +106,7 @@ __all__ = [
     "SessionPaused",
     "SessionResumed",
     "SessionStarted",
+    "StopFact",
     "TaskBlocked",
     "TaskCancelled",
     "TaskClaimed",
@@ -112,4 +119,7 @@ __all__ = [
     "TaskQueued",
     "TaskRequeued",
     "TaskResumed",
+    "TenantPaused",
+    "TenantResumed",
+    "TenantStopped",
 ]

@@ -9,7 +9,7 @@ from chimera.flows.claim_tasks import Claimed, claim_tasks, show_claims
 from chimera.kernel import redis, tenancy
 from chimera.kernel.actors import Actor
 from swarm import dispatch, liveness
-from swarm.actions import agents, claims
+from swarm.actions import agents, claims, stops
 from swarm.groups.following import following
 
 AGENTS_MAX = 10_000  # remembered; some 2 MB
@@ -78,15 +78,15 @@ class Claiming:
     def _keep(self, got: Claimed, taken: int) -> None:
         if len(self._left) > AGENTS_MAX:
             self._left.clear()
-        self._left[got.agent.pk] = (got.agent.role, got.free - taken)
+        self._left[got.agent.pk] = (got.agent.role, got.free - taken if got.hands_out else 0)
 
 
 def _looked(asker: Asker, most: int, by: Actor) -> tuple[Sequence[UUID] | None, Claimed, list[dict[str, Any]]]:
     """With a look at the agent first, so that no more is popped than it may hold."""
     with tenancy.bound(asker.tenant_id):
         agent = agents.hear(asker.agent_id, by=by)
-        free = claims.free_slots(agent)
-    nothing = Claimed(agent, free, [], [])
+        free, hands_out = claims.free_slots(agent), stops.hands_out()
+    nothing = Claimed(agent, free, [], [], hands_out)
     if not nothing.able:
         return [], nothing, []
     most = min(most, free)

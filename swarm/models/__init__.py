@@ -4,6 +4,7 @@ from swarm.models.limit import ConcurrencyLimit
 from swarm.models.lock import ResourceLock
 from swarm.models.result import TaskArtifact, TaskProgress, TaskResult
 from swarm.models.schedule import Schedule, ScheduleRun
+from swarm.models.stop import Stop
 from swarm.models.task import ExternalId, Task, TaskDependency
 from swarm.models.tenant import Membership, PersonalToken, Tenant
 
@@ -18,6 +19,7 @@ __all__ = [
     "ResourceLock",
     "Schedule",
     "ScheduleRun",
+    "Stop",
     "SwarmSession",
     "Task",
     "TaskArtifact",

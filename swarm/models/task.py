@@ -84,6 +84,8 @@ class Task(Versioned, TenantOwned):
     started_at = models.DateTimeField(null=True, blank=True, editable=False)
     completed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
+    acting_stop: str | None  # not of this table: read where it counts (`swarm.actions.houses`)
+
     objects = TaskQuerySet.as_manager()
 
     class Meta:

@@ -84,6 +84,9 @@ NAMING: dict[str, list[Callable[[World], dict[str, Any]]] | None] = {
     "locks": None,  # a name of theirs is another resource; see tests/swarm/test_locks.py
     "locks/renew": None,
     "locks/release": None,
+    **{  # of the caller's own tenant, or of everything
+        f"{scope}/{verb}": None for scope in ("tenant", "everything") for verb in ("pause", "stop", "resume")
+    },
     "budgets": [
         lambda w, scope=scope: {"scope": scope, "scope_id": w.ids[f"{scope}_id"], "day_usd": "1"}  # type: ignore[misc]
         for scope in ("campaign", "session", "agent", "task")

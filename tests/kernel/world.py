@@ -57,8 +57,12 @@ def made_by(acme: Stage, settle: Callable[[], None]) -> World:
     settle()
     review = _waiting(acme, settle, session)["review"]
     acme.otto.post(f"schedules/{schedule['id']}/run").ok(201)
+    acme.otto.post("tenant/pause", {"reason": "the tide is out"}).ok()
+    acme.otto.post("tenant/resume", {"reason": "the tide is back"}).ok()
     return World(
         {
+            "tenant_id": str(acme.tenant_id),
+            "stop_id": acme.otto.get("stops").ok()["results"][0]["id"],
             "agent_id": acme.ada.id,
             "campaign_id": campaign["id"],
             "session_id": session["id"],
