@@ -59,6 +59,7 @@ class ActionStatus(StrEnum):
 
 
 ACTION_OPEN = (ActionStatus.ALLOWED, ActionStatus.REVIEW, ActionStatus.EXECUTING)
+ACTION_UNSETTLED = (ActionStatus.EXECUTING, ActionStatus.LOST)
 ACTION_BEGUN = (ActionStatus.EXECUTING, ActionStatus.SUCCEEDED, ActionStatus.FAILED, ActionStatus.LOST)
 
 ACTION = Machine(

@@ -44,7 +44,25 @@ def propose_action(*, task_id: UUID, lease_token: UUID, agent_id: UUID, proposal
     if found is not None:
         proposals.rebind(action=found, lease_token=lease_token, by=by)
         return found
-    return put(task=task, lease_token=lease_token, agent_id=agent_id, proposal=proposal, by=by)
+    return put(
+        task=task,
+        lease_token=lease_token,
+        agent_id=agent_id,
+        proposal=proposal,
+        because=_done_perhaps(task, proposal),
+        by=by,
+    )
+
+
+def _done_perhaps(task: Task, proposal: Proposal) -> dict[str, Any] | None:
+    """Whoever asks for the same again may be doing it twice, unless what came of it the first time is known."""
+    begun = proposals.unsettled(task.pk, proposal)
+    if begun is None:
+        return None
+    return {
+        "code": "outcome_unknown",
+        "detail": f"The same was begun as action {begun.pk}, and nobody has said yet whether it was done.",
+    }
 
 
 def check_current(task: Task) -> None:

@@ -30,7 +30,7 @@ from safety.events import (
 )
 from safety.models import Action, ReviewCard
 from safety.models.action import amount_text
-from safety.states import ACTION, ActionStatus, CardStatus
+from safety.states import ACTION, ACTION_UNSETTLED, ActionStatus, CardStatus
 
 DEFAULT_ASSET = "USD"
 _UNLEASED: dict[str, Any] = {"lease_token": None, "resume_deadline": None}
@@ -119,6 +119,13 @@ def equal_of(task_id: UUID, lease_token: UUID, proposal: Proposal) -> Action | N
     """The allowed action of this task that asks the very same, and is this lease's or waits for the next: the newest."""
     rows = Action.objects.of_task(task_id).filter(status=ActionStatus.ALLOWED, asked=proposal.asked()).order_by("-pk")
     return next((row for row in rows if row.lease_token in (None, lease_token)), None)
+
+
+def unsettled(task_id: UUID, proposal: Proposal) -> Action | None:
+    """One that asked the very same, was begun, and of which nobody has said what came."""
+    begun = Action.objects.of_task(task_id).filter(status__in=ACTION_UNSETTLED, asked=proposal.asked())
+    found: Action | None = begun.order_by("-pk").first()
+    return found
 
 
 def rebind(*, action: Action, lease_token: UUID, by: Actor) -> None:

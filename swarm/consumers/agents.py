@@ -187,6 +187,6 @@ def _named(item: Any) -> dict[str, str]:
     said = item if isinstance(item, dict) else {}
     return {
         name: said[name]
-        for name in ("task", "transaction")
+        for name in ("task", "transaction", "action")
         if isinstance(said.get(name), str) and len(said[name]) <= 80
     }

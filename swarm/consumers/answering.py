@@ -7,7 +7,7 @@ from chimera.flows.finish_task import Handed
 from chimera.kernel.errors import StaleLease
 from swarm.actions.progress import Note
 from swarm.actions.results import NewResult
-from swarm.consumers import frames, metering, money
+from swarm.consumers import acting, frames, metering, money
 from swarm.consumers.committing import Beat, Beaten, committing, pay
 from swarm.consumers.seat import Seat
 from swarm.consumers.working import Lease
@@ -30,6 +30,8 @@ async def answer(seat: Seat, item: Any) -> Fields:
             return await _note(seat, said)
         case frames.Spend() | frames.Capture() | frames.Void():
             return await _pay(seat, said, item)
+        case frames.Action() | frames.Execution() | frames.Outcome():
+            return await acting.answer(seat, said, item)
 
 
 async def _finish(seat: Seat, said: frames.Result) -> Fields:

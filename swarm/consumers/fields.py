@@ -13,6 +13,7 @@ from rest_framework import serializers
 from chimera.kernel.http.parsing import MoneyField, ScoreField, StrictFloatField, check_json
 
 METADATA_BYTES_MAX = 16_384
+ARGUMENTS_BYTES_MAX = 65_536  # of an action, and of what came of it
 REF_LENGTH_MAX = 80
 REF_NUMBER_MAX = 2**63
 HALF_SURROGATE = "Contains half of a surrogate pair, which is no text."
@@ -99,6 +100,7 @@ Filled = Annotated[str, Field(strict=True), AfterValidator(_text), AfterValidato
 Json = Annotated[Any, AfterValidator(listed)]
 Payload = Annotated[Any, PlainValidator(_object), AfterValidator(listed)]
 Metadata = Annotated[Any, PlainValidator(_object), AfterValidator(_json(METADATA_BYTES_MAX))]
+Arguments = Annotated[Any, PlainValidator(_object), AfterValidator(_json(ARGUMENTS_BYTES_MAX))]
 Score = Annotated[Decimal, PlainValidator(_as_in_api(_score.run_validation))]
 Money = Annotated[Decimal, PlainValidator(_as_in_api(_money.run_validation))]
 Cost = Annotated[Decimal, PlainValidator(_as_in_api(_cost.run_validation))]

@@ -14,6 +14,7 @@ from rest_framework.utils.encoders import JSONEncoder
 from chimera.kernel.errors import Refused
 from chimera.kernel.http.parsing import read_json
 from swarm.consumers.fields import (
+    Arguments,
     Cost,
     Filled,
     Id,
@@ -147,7 +148,41 @@ class Void(Keyed):
     reason: Annotated[Text, Field(max_length=500)] = ""
 
 
-Said = Ready | Heartbeat | Progress | Result | Spend | Capture | Void
+class Action(Keyed):
+    kind: Literal["action"]
+    task: Id
+    tool: Annotated[Filled, Field(max_length=120)]
+    arguments: Arguments
+    amount_usd: Money | None = None
+    asset_symbol: Annotated[Filled, Field(max_length=16)] = "USD"
+    payee: Annotated[Text, Field(max_length=200)] = ""
+    category: Annotated[Text, Field(max_length=80)] = ""
+    purpose: Annotated[Text, Field(max_length=200)] = ""
+
+
+class Execution(Keyed):
+    kind: Literal["execution"]
+    action: Id
+    digest: Annotated[Filled, Field(min_length=64, max_length=64)] | None = None
+    arguments: Arguments | None = None
+
+    @check_together(mode="after")
+    def _one_of_both(self) -> "Execution":
+        if (self.digest is None) == (self.arguments is None):
+            raise wrong("invalid", "Show either the `digest` or the `arguments`.", "digest")
+        return self
+
+
+class Outcome(Frame):
+    kind: Literal["outcome"]
+    action: Id
+    execution_token: Annotated[Filled, Field(max_length=100)]
+    status: Literal["succeeded", "failed"]
+    output: Arguments | None = None
+    cost_usd: Cost | None = None
+
+
+Said = Ready | Heartbeat | Progress | Result | Spend | Capture | Void | Action | Execution | Outcome
 _said: TypeAdapter[Said] = TypeAdapter(Annotated[Said, Field(discriminator="kind")])
 _MODELS: dict[str, type[Frame]] = {kind.__name__.lower(): kind for kind in get_args(Said)}
 KINDS = tuple(_MODELS)

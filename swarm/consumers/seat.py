@@ -114,6 +114,11 @@ class Seat:
                 del seat.held[task_id]
         self.stir_all()
 
+    def let_go_of(self, token: UUID) -> None:
+        """The same, by the token alone."""
+        for task_id in [task_id for task_id, lease in self.held.items() if lease.token == token]:
+            self.let_go(task_id, token)
+
     def stir_all(self) -> None:
         """There may be more room at each socket of this agent: they share its slots."""
         for seat in self._all():

@@ -67,8 +67,17 @@ def test_the_same_question_under_the_same_lease_is_one_action_until_it_is_execut
     assert propose(acme, claim, amount_usd="3.00", purpose="in other words").ok(201)["id"] == first["id"]
     assert propose(acme, claim, amount_usd="4").ok(201)["id"] != first["id"]
     execute(acme, claim, first["id"], digest=first["digest"]).ok()
-    assert propose(acme, claim, amount_usd="3").ok(201)["id"] != first["id"]
+    second = propose(acme, claim, amount_usd="3").ok(201)
+    assert (second["status"], [r["code"] for r in second["reasons"]]) == ("review", ["outcome_unknown"])
     check_books(acme)
+
+
+def test_what_was_done_may_be_asked_for_again(acme: Stage) -> None:
+    claim = at_work(acme)
+    first = propose(acme, claim).ok(201)
+    outcome(acme, execute(acme, claim, first["id"], digest=first["digest"]).ok()).ok()
+    second = propose(acme, claim).ok(201)
+    assert (second["status"], second["id"] != first["id"]) == ("allowed", True)
 
 
 def test_a_dry_run_is_denied_and_never_executes(acme: Stage) -> None:

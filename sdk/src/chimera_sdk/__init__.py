@@ -9,10 +9,12 @@ async def answer(task, ctx):
 agent.run(slots=8)
 """
 
+from chimera_sdk.acting import Action
 from chimera_sdk.agent import Agent
 from chimera_sdk.client import AsyncClient, Client
 from chimera_sdk.context import Context
 from chimera_sdk.errors import (
+    ActionDenied,
     Away,
     BudgetExceeded,
     ChimeraError,
@@ -26,10 +28,12 @@ from chimera_sdk.errors import (
 )
 from chimera_sdk.outcome import Outcome, Result
 from chimera_sdk.spending import Hold
-from chimera_sdk.threaded import ThreadContext, ThreadHold
+from chimera_sdk.threaded import ThreadAction, ThreadContext, ThreadHold
 from chimera_sdk.work import Task
 
 __all__ = [
+    "Action",
+    "ActionDenied",
     "Agent",
     "AsyncClient",
     "Away",
@@ -47,6 +51,7 @@ __all__ = [
     "StaleLease",
     "Stopped",
     "Task",
+    "ThreadAction",
     "ThreadContext",
     "ThreadHold",
     "UnderReview",

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from chimera_sdk import encoding, outcome
+from chimera_sdk.acting import Act
 from chimera_sdk.client import AsyncClient
 from chimera_sdk.errors import Json
 from chimera_sdk.outcome import Result
@@ -147,6 +148,28 @@ class Context:
         if metadata:
             body["metadata"] = dict(metadata)
         return Spend(self.api, self._work, body, told=self._told, once=once or self._work.call_name("spend", body))
+
+    def act(
+        self,
+        tool: str,
+        arguments: Mapping[str, Any],
+        *,
+        amount_usd: str | Decimal | int | None = None,
+        payee: str = "",
+        category: str = "",
+        purpose: str = "",
+        once: str | None = None,
+    ) -> Act:
+        """Do something to the world: `async with` it, and do inside what `action.arguments` say.
+
+        Decided before it happens: ActionDenied, UnderReview. After an approval the same call goes on with the same action.
+        `amount_usd` is held, and what `action.cost_usd` says in the end is spent of it.
+        """
+        body: Json = {"lease_token": self._work.token, "tool": tool, "arguments": dict(arguments), "payee": payee}
+        if amount_usd is not None:
+            body["amount_usd"] = encoding.amount_text(amount_usd)
+        body |= {name: said for name, said in {"category": category, "purpose": purpose}.items() if said}
+        return Act(self.api, self._work, body, told=self._told, once=once or self._work.call_name("act", body))
 
     def cost(self, amount_usd: str | Decimal | int) -> None:
         """Add to what this lease has cost: plain, from any thread, and not waited for.

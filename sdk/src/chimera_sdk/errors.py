@@ -64,18 +64,27 @@ class OutOfMoney(Stopped, BudgetExceeded):
 
 
 class UnderReview(ChimeraError):
-    """A person decides about this spend. The task is blocked and its lease is over; it comes back with `ctx.resume`.
+    """A person decides about this spend or this action. The task is blocked and its lease is over; it comes back with `ctx.resume`.
 
     Let it propagate: then no result is sent.
     """
 
-    def __init__(self, transaction: Json) -> None:
-        self.transaction = transaction
-        super().__init__(f"Transaction {transaction.get('id')} waits for review {transaction.get('review')}.")
+    def __init__(self, transaction: Json | None = None, *, action: Json | None = None) -> None:
+        self.transaction, self.action = transaction or {}, action
+        what, said = ("Transaction", self.transaction) if action is None else ("Action", action)
+        self.review: str | None = said.get("review")
+        super().__init__(f"{what} {said.get('id')} waits for review {self.review}.")
 
-    @property
-    def review(self) -> str | None:
-        return self.transaction.get("review")
+
+class ActionDenied(ChimeraError):
+    """It must not be done; `reasons` ([{code, detail}]) say why. Uncaught, the task fails for good."""
+
+    def __init__(self, action: Json) -> None:
+        self.action = action
+        self.reasons: list[Json] = action.get("reasons") or []
+        self.code = str(self.reasons[0]["code"]) if self.reasons else "action_denied"
+        self.detail = str(self.reasons[0]["detail"]) if self.reasons else str(action.get("ended_reason") or "")
+        super().__init__(f"Action {action.get('id')} was denied: {self.detail}")
 
 
 class Fatal(ChimeraError):

@@ -7,7 +7,7 @@ from traceback import walk_tb
 from typing import Any
 
 from chimera_sdk import encoding
-from chimera_sdk.errors import Away, BudgetExceeded, Fatal, Json, ProblemError, Retry
+from chimera_sdk.errors import ActionDenied, Away, BudgetExceeded, Fatal, Json, ProblemError, Retry
 from chimera_sdk.threads import Ended
 from chimera_sdk.work import Work
 
@@ -98,7 +98,7 @@ def of_exception(exc: BaseException) -> Result:
             return failed(str(exc), code=exc.code, retryable=False)
         case Retry():
             return failed(str(exc), code=exc.code, retryable=True, after_seconds=exc.after_seconds)
-        case BudgetExceeded():
+        case BudgetExceeded() | ActionDenied():
             return failed(exc.detail or str(exc), code=exc.code, retryable=False)
         case ProblemError():
             return failed(_told(exc), code=exc.code, retryable=exc.status in {409, 429} or exc.status >= 500)

@@ -21,7 +21,8 @@ class Resources(Generic[R, P]):
         self.tasks, self.sessions, self.campaigns = Tasks(self), Sessions(self), Campaigns(self)
         self.schedules = Schedules(self)
         self.agents, self.memories, self.locks = Agents(self), Memories(self), Locks(self)
-        self.budgets, self.transactions, self.reviews = Budgets(self), Transactions(self), Reviews(self)
+        self.budgets, self.transactions = Budgets(self), Transactions(self)
+        self.actions, self.reviews = Actions(self), Reviews(self)
 
     def send(self, call: Call) -> R:
         raise NotImplementedError
@@ -200,6 +201,12 @@ class Transactions(Noun[R, P]):
     """Agents spend with `ctx.spend`; here the ledger is read."""
 
     path = "transactions"
+
+
+class Actions(Noun[R, P]):
+    """Agents act with `ctx.act`; here it is read what was decided, and what came of it."""
+
+    path = "actions"
 
 
 class Reviews(Noun[R, P]):

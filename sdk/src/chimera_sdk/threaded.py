@@ -6,6 +6,7 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Any, TypeVar
 
+from chimera_sdk.acting import Act, Action
 from chimera_sdk.client import Client
 from chimera_sdk.context import Context
 from chimera_sdk.errors import Json
@@ -54,6 +55,46 @@ class ThreadSpend:
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
         self._home.wait(self._spend.__aexit__(kind, exc, tb))
+
+
+class ThreadAction:
+    """An action, settled from a thread. Set `output` and `cost_usd` for the end of the block."""
+
+    def __init__(self, action: Action, home: "ThreadContext") -> None:
+        self._action, self._home = action, home
+        self.id, self.tool, self.arguments = action.id, action.tool, action.arguments
+        self.output: Json | None = None
+        self.cost_usd: str | Decimal | int | None = None
+
+    @property
+    def status(self) -> str:
+        return self._action.status
+
+    def __repr__(self) -> str:
+        return repr(self._action)
+
+    def settle(self, status: str, *, output: Json | None = None, cost_usd: str | Decimal | int | None = None) -> None:
+        self._home.wait(self._action.settle(status, output=output, cost_usd=cost_usd))
+
+    def _say(self) -> None:
+        self._action.output, self._action.cost_usd = self.output, self.cost_usd
+
+
+class ThreadAct:
+    """`with ctx.act(…) as action` tells a success at its end, and a failure when an exception leaves it."""
+
+    def __init__(self, act: Act, home: "ThreadContext") -> None:
+        self._act, self._home = act, home
+        self._action: ThreadAction | None = None
+
+    def __enter__(self) -> ThreadAction:
+        self._action = ThreadAction(self._home.wait(self._act.__aenter__()), self._home)
+        return self._action
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        assert self._action is not None
+        self._action._say()
+        self._home.wait(self._act.__aexit__(kind, exc, tb))
 
 
 class ThreadResume:
@@ -126,6 +167,10 @@ class ThreadContext:
     def spend(self, amount_usd: str | Decimal | int, **more: Any) -> ThreadSpend:
         """payee, category, purpose, asset, metadata and once, as Context.spend has them."""
         return ThreadSpend(self._inner.spend(amount_usd, **more), self)
+
+    def act(self, tool: str, arguments: Mapping[str, Any], **more: Any) -> ThreadAct:
+        """amount_usd, payee, category, purpose and once, as Context.act has them."""
+        return ThreadAct(self._inner.act(tool, arguments, **more), self)
 
 
 async def _awaited(spend: Spend) -> Hold:

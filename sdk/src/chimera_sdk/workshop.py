@@ -287,7 +287,7 @@ class Workshop:
                 await self.told(work)
             answer = await self._handled(work, ctx)
             if work.under_review:
-                log.warning("%r: a person decides about its spend; what its handler returned is not sent", work.task)
+                log.warning("%r: a person decides about it; what its handler returned is not sent", work.task)
                 return None
             return outcome.of_answer(answer, ctx.artifacts, confidence=self.confidences.get(kind))
         except (StaleLease, UnderReview) as reason:
