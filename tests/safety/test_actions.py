@@ -355,3 +355,17 @@ def test_execution_shows_one_of_both(acme: Stage) -> None:
     action = propose(acme, claim).ok(201)
     for shown in ({}, {"digest": action["digest"], "arguments": POST}):
         assert execute(acme, claim, action["id"], **shown).status == 422
+
+
+def test_a_stop_lets_nothing_begin_and_hears_what_came_of_what_was_under_way(acme: Stage) -> None:
+    acme.budget(day_usd="20")
+    claim = at_work(acme)
+    first, second = propose(acme, claim, amount_usd="3").ok(201), propose(acme, claim, {"n": 2}, amount_usd="4").ok(201)
+    execution = execute(acme, claim, first["id"], digest=first["digest"]).ok()
+    acme.otto.post("tenant/stop", {"reason": "the swarm runs away"}).ok()
+    execute(acme, claim, second["id"], digest=second["digest"]).refused(409, "stale_lease")
+    propose(acme, claim, {"n": 3}).refused(409, "stale_lease")
+    assert (money(acme, first)[:2], money(acme, second)[0]) == (("held", "action"), "voided")
+    outcome(acme, execution, cost_usd="1").ok()
+    assert money(acme, first) == ("captured", None, Decimal(1))
+    check_books(acme)
