@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from chimera.kernel import tenancy
 from chimera.kernel.errors import Refused
 from chimera.kernel.http.authentication import principal_of_session
+from swarm.admin.stops import notices
 from swarm.models import SwarmSession
 from swarm.states import TaskStatus
 
@@ -24,7 +25,12 @@ def live(request: HttpRequest, session_id: UUID) -> HttpResponse:
         principal = principal_of_session(request)
         with tenancy.bound(principal.tenant_id):
             session = SwarmSession.objects.select_related("campaign").get_or_refuse(session_id)
-            shown = {"session": session, "statuses": [str(s) for s in TaskStatus], "placeholder": PLACEHOLDER}
+            shown = {
+                "session": session,
+                "statuses": [str(s) for s in TaskStatus],
+                "placeholder": PLACEHOLDER,
+                "notices": notices(request),
+            }
             return render(request, "swarm/live.html", shown)
     except Refused as refusal:
         raise (Http404 if refusal.status == 404 else PermissionDenied)(refusal.detail) from refusal

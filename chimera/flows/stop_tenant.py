@@ -45,11 +45,16 @@ def resume_everything(*, reason: str, by: Actor) -> Stop:
         return stops.lift(scope=StopScope.EVERYTHING, reason=reason, by=by)
 
 
-def tell_agents_of_everything() -> None:
-    """A word to the agents of every tenant, without waiting for the relay."""
-    with tenancy.system():
-        everyone = list(Tenant.objects.order_by("pk").values_list("pk", flat=True))
-    dispatch.call_tenants_now(everyone)
+def follow_up(stop: Stop, *, by: Actor) -> int:
+    """Once a pause, a stop or its end has committed: agents hear of it without waiting for the relay, and a first round of leases
+    is revoked; what it leaves follows through the event log. Answers how many were."""
+    if stop.tenant_id:
+        told = [stop.tenant_id]
+    else:
+        with tenancy.system():
+            told = list(Tenant.objects.order_by("pk").values_list("pk", flat=True))
+    dispatch.call_tenants_now(told)
+    return revoke_stopped(tenant_id=stop.tenant_id, by=by) if stop.acts and stop.kind == StopKind.STOP else 0
 
 
 def sweep_tenant(event: Recorded) -> None:

@@ -10,5 +10,6 @@ from swarm.admin import (  # noqa: F401  (each registers)
     people,
     schedules,
     sessions,
+    stops,
     tasks,
 )

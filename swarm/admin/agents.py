@@ -14,7 +14,7 @@ from chimera.kernel.actors import Actor
 from chimera.kernel.console import panels, show
 from chimera.kernel.console.panels import Panel
 from chimera.kernel.console.site import site
-from chimera.kernel.console.verbs import Verb, Why
+from chimera.kernel.console.verbs import Because, Verb
 from swarm import liveness
 from swarm.actions import agents
 from swarm.admin import looks, steering
@@ -69,7 +69,8 @@ VERBS = (
         past="killed",
         roles=looks.OPERATORS,
         run=_kill,
-        form=Why,
+        form=Because,
+        confirm="Kill it now",
         offered=lambda a: AGENT_STATES.can(a.status, AgentStatus.SUSPENDED),
         tone="danger",
         hint="Its keys and leases are revoked at once; its tasks go to others.",

@@ -1,6 +1,7 @@
 """The verbs with which operators steer what goes on for long: in the same words on every noun's page.
 
-What a verb does, and when it is offered, the noun says. Resuming asks for no reason, and gets an empty one.
+What a verb does, and when it is offered, the noun says. What cannot be undone asks for a reason, and is confirmed with its own
+button; resuming asks for none, and gets an empty one.
 """
 
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from typing import ParamSpec
 
 from django.db import transaction
 
-from chimera.kernel.console.verbs import Verb, Why
+from chimera.kernel.console.verbs import Because, Verb, Why
 from swarm.admin.looks import OPERATORS
 
 P = ParamSpec("P")
@@ -17,7 +18,16 @@ P = ParamSpec("P")
 pause = partial(Verb, name="pause", label="Pause", past="paused", roles=OPERATORS, form=Why)
 resume = partial(Verb, name="resume", label="Resume", past="resumed", roles=OPERATORS, tone="primary")
 complete = partial(Verb, name="complete", label="Complete", past="completed", roles=OPERATORS, form=Why)
-stop = partial(Verb, name="stop", label="Stop", past="stopped", roles=OPERATORS, form=Why, tone="danger")
+stop = partial(
+    Verb,
+    name="stop",
+    label="Stop",
+    past="stopped",
+    roles=OPERATORS,
+    form=Because,
+    tone="danger",
+    confirm="Stop it for good",
+)
 
 
 def sweep_afterwards(sweep: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:

@@ -10,7 +10,6 @@ from chimera.kernel.http.door import Call, Door
 from chimera.kernel.http.pages import page
 from chimera.kernel.http.permissions import ANYONE, OPERATORS, PEOPLE
 from chimera.kernel.http.schema import page_of, paged
-from swarm import dispatch
 from swarm.actions import stops
 from swarm.models import Stop, Tenant
 from swarm.serializers.stops import StopShape, TenantShape, Why, tenant_shape
@@ -45,16 +44,13 @@ class TenantVerb(Door):
     def post(self, request: Call) -> Response:
         reason, by = _reason(request), request.user.actor
         if self.verb == "resume":
-            stop_tenant.resume_tenant(reason=reason, by=by)
+            self.stop = stop_tenant.resume_tenant(reason=reason, by=by)
         else:
-            stop_tenant.stop_tenant(kind=StopKind(self.verb), reason=reason, by=by)
+            self.stop = stop_tenant.stop_tenant(kind=StopKind(self.verb), reason=reason, by=by)
         return _shown(request)
 
     def afterwards(self, request: Call, response: Response) -> None:
-        """Agents hear of it at once, and a first round of leases is revoked; the rest follows through the log."""
-        dispatch.call_tenants_now([request.user.tenant_id])
-        if self.verb == StopKind.STOP:
-            stop_tenant.revoke_stopped(tenant_id=request.user.tenant_id, by=request.user.actor)
+        stop_tenant.follow_up(self.stop, by=request.user.actor)
 
 
 class EverythingVerb(Door):
@@ -73,12 +69,8 @@ class EverythingVerb(Door):
             stop = stop_tenant.resume_everything(reason=reason, by=by)
         else:
             stop = stop_tenant.stop_everything(kind=StopKind(self.verb), reason=reason, by=by)
+        stop_tenant.follow_up(stop, by=by)
         return Response(StopShape(stop).data)
-
-    def afterwards(self, request: Call, response: Response) -> None:
-        stop_tenant.tell_agents_of_everything()
-        if self.verb == StopKind.STOP:
-            stop_tenant.revoke_stopped(by=request.user.actor)
 
 
 class Stops(Door):

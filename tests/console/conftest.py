@@ -85,6 +85,7 @@ def rows(acme: Stage, scene: Scene) -> dict[str, str]:
             "transaction": Transaction.objects.get(status="held", keeper="lease").pk,
             "event": Event.objects.order_by("-pk").first().pk,
             "parked": parked().pk,
+            "tenant": acme.tenant_id,
             "member": Membership.objects.first().pk,
         }
     return {noun: str(pk) for noun, pk in found.items()}

@@ -45,5 +45,8 @@ NOUNS = {
     "transaction": _noun("commerce/transaction", "fay anna boss", "void", "fay boss"),
     "event": _noun("kernel/event", "otto anna boss"),
     "parked": _noun("kernel/parkedevent", "otto anna boss", "retry", "otto boss"),
+    "tenant": _noun(
+        "swarm/tenant", "otto anna boss", "pause stop resume stop_everything resume_everything", "otto boss"
+    ),
     "member": _noun("swarm/membership", "anna boss"),
 }

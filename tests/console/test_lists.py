@@ -9,7 +9,7 @@ from tests.console.crowd import grow
 from tests.console.desk import Desk
 from tests.console.places import NOUNS
 
-FRAME = 5  # session, account, memberships, the tenant, the sidebar's count
+FRAME = 6  # session, account, memberships, the tenant, the sidebar's count, what stops act
 OWN = {  # queries of a list beyond the frame: its page, the filters' choices, and what its rows need besides
     "card": 3,
     "session": 3,
@@ -26,6 +26,7 @@ OWN = {  # queries of a list beyond the frame: its page, the filters' choices, a
     "transaction": 4,
     "event": 3,
     "parked": 1,
+    "tenant": 2,
     "member": 1,
 }
 

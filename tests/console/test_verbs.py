@@ -58,7 +58,7 @@ def test_a_session_with_open_tasks_is_not_completed(otto: Desk, acme: Stage) -> 
 def test_a_verb_that_came_too_late_says_so_and_changes_nothing(otto: Desk, boss: Desk, acme: Stage) -> None:
     session = acme.session()
     assert "pause" in otto.get(NOUNS["session"].one(session["id"])).buttons
-    boss.post(NOUNS["session"].one(session["id"], "stop")).ok()
+    boss.post(NOUNS["session"].one(session["id"], "stop"), reason="enough").ok()
     page = otto.post(NOUNS["session"].one(session["id"], "pause")).ok()
     assert "This session is stopped; it cannot become paused." in page.text
     assert "otto@acme paused" not in page.text

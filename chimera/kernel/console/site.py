@@ -3,9 +3,9 @@
 A TemplateResponse that were rendered later would find no tenant, and its lists would come out silently empty.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import update_wrapper
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.contrib.auth.forms import AuthenticationForm as DjangoAuthenticationForm
@@ -24,6 +24,7 @@ from chimera.kernel.http.authentication import TENANT_IN_SESSION
 from chimera.kernel.http.problem import as_refusal
 
 View = Callable[..., HttpResponse]
+Noticing = Callable[[HttpRequest], Sequence[tuple[str, str]]]  # (tone, sentence) to stand above every page
 WITHOUT_TENANT = frozenset({"logout", "password_change", "password_change_done", "jsi18n"})
 UNUSED = frozenset({"autocomplete", "view_on_site"})  # they would look rows up past our pages
 
@@ -42,6 +43,7 @@ class ConsoleSite(UnfoldAdminSite):
     index_title = "Today"
     login_form = LoginForm
     enable_nav_sidebar = True
+    notices: ClassVar[list[Noticing]] = []  # each asked once a page, in the tenant's transaction; apps add theirs
 
     def has_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_active)
@@ -53,6 +55,14 @@ class ConsoleSite(UnfoldAdminSite):
     def get_urls(self) -> list[URLPattern | URLResolver]:
         kept = [url for url in super().get_urls() if getattr(url, "name", None) not in UNUSED]
         return [path("tenant/", self.admin_view(self.choose_tenant), name="tenant"), *kept]
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        shown: dict[str, Any] = super().each_context(request)
+        return shown | {"notices": self.noticed(request)}
+
+    def noticed(self, request: HttpRequest) -> list[tuple[str, str]]:
+        """What whoever works for a tenant must know, whatever page they are on."""
+        return [notice for ask in self.notices for notice in ask(request)] if caller(request) else []
 
     def opens(self, request: HttpRequest, page: str) -> bool:
         """Whether this person may open a page named like "swarm_task_changelist"; the first page is everybody's."""

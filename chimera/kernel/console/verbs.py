@@ -31,6 +31,15 @@ class Why(VerbForm):
     )
 
 
+class Because(VerbForm):
+    """A reason without which it is not done."""
+
+    reason = forms.CharField(
+        max_length=REASON_CHARACTERS_MAX,
+        widget=forms.Textarea(attrs={"rows": 2, "placeholder": "Why? (kept in the event log)"}),
+    )
+
+
 def _always(row: Any) -> bool:
     return True
 

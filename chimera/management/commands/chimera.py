@@ -1,4 +1,5 @@
-"""`manage.py chimera …`: the operator's command line. Look: tasks, queue, agents, tail, dead, doctor; change: retry, dead.
+"""`manage.py chimera …`: the operator's command line. Look: tasks, queue, agents, tail, dead, doctor; change: retry, dead, stop,
+pause, resume.
 
 Exit codes: 0 done, 1 refused or not all of it done, 2 not understood.
 """
@@ -13,7 +14,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from chimera.kernel.errors import Refused
-from chimera.management.desk import acting, agents, dead, queue, reaching, retry, tail, tasks
+from chimera.management.desk import acting, agents, dead, queue, reaching, retry, steering, tail, tasks
 from chimera.management.desk.paper import Paper
 
 VERBS: dict[str, tuple[ModuleType, str]] = {
@@ -23,6 +24,10 @@ VERBS: dict[str, tuple[ModuleType, str]] = {
     "tail": (tail, "a session's events, and then live until Ctrl-C"),
     "retry": (retry, "failed tasks start anew"),
     "dead": (dead, "the dead letters; --retry or --drop those that match"),
+    "stop": (steering, "an agent, a session, a campaign, the tenant or everything; nothing of it is accepted any more"),
+    "kill": (steering, "the same"),
+    "pause": (steering, "the same things: nothing new is handed out"),
+    "resume": (steering, "what was paused, an agent that was killed, a tenant or everything that was stopped"),
 }
 
 
@@ -62,6 +67,8 @@ class Command(BaseCommand):
     def _run(self, options: dict[str, Any]) -> int:
         module, _ = VERBS[options["verb"]]
         paper = Paper(self.stdout, as_json=options["json"], colours=not options["no_color"])
+        if options.get("what") == steering.EVERYTHING:
+            return steering.run_everywhere(options, paper)
         house = acting.house(options["tenant"])
         code: int = module.run(house, options, paper)
         return code

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError
 
 from chimera.kernel import tenancy
@@ -52,6 +53,23 @@ def operator(tenant: House, username: str | None) -> Actor:
     names = _listed([member.user.get_username() for member in known])
     if username:
         raise CommandError(f"{username!r} is no operator or admin of {tenant.name}; there is {names}.")
+    raise CommandError(f"Say in whose name, with --as USERNAME: {names}.")
+
+
+def superuser(username: str | None) -> Actor:
+    """Who runs the installation, in whose name something happens to every tenant: the named one, or the only one there is."""
+    rows = get_user_model().objects.filter(is_superuser=True, is_active=True).order_by("username")
+    found = list((rows.filter(username=username) if username else rows)[: NAMED_MAX + 1])
+    known = found or list(rows[: NAMED_MAX + 1])
+    if len(found) == 1:
+        return Actor.person(found[0].pk, found[0].get_username())
+    if not known:
+        raise CommandError(
+            "There is no superuser, in whose name this could be done; `manage.py createsuperuser` makes one."
+        )
+    names = _listed([user.get_username() for user in known])
+    if username:
+        raise CommandError(f"{username!r} is no superuser; there is {names}.")
     raise CommandError(f"Say in whose name, with --as USERNAME: {names}.")
 
 
