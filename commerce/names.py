@@ -1,22 +1,13 @@
 """Names of payees, categories and assets as rules compare them: in a normal form, so that spelling hides nothing."""
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
+from chimera.kernel.spelling import plain
+
 _HOST = re.compile(r"[\w-]+(\.[\w-]+)+")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://(?:[^/?#@]*@)?([^/?#:@]+)")
-_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")  # letters that show nothing
-_DOTS = str.maketrans({"。": "."})  # which a resolver reads as one (UTS 46)
-
-
-@lru_cache(maxsize=4096)
-def plain(name: str) -> str:
-    """NFKC and case folded, without what is invisible, without space and dots around it. "" for what names nothing."""
-    shown = "".join(letter for letter in unicodedata.normalize("NFKC", name) if not _is_invisible(letter))
-    folded = unicodedata.normalize("NFKC", shown.casefold()).translate(_DOTS)
-    return " ".join(folded.split()).rstrip(".")
 
 
 def wildcard(entry: str) -> str | None:
@@ -53,9 +44,3 @@ def names(entries: tuple[str, ...]) -> Names:
         frozenset(plain(entry) for entry, ending in endings.items() if ending is None),
         tuple(ending for ending in endings.values() if ending is not None),
     )
-
-
-def _is_invisible(letter: str) -> bool:
-    if letter in _INVISIBLE or "\ufe00" <= letter <= "\ufe0f":
-        return True
-    return unicodedata.category(letter) in ("Cf", "Cc") and not letter.isspace()

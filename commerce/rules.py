@@ -15,7 +15,8 @@ from rest_framework import serializers
 
 from chimera.kernel.errors import Refused
 from chimera.kernel.http.parsing import MoneyField, TextField, money_text
-from commerce.names import names, plain, wildcard
+from chimera.kernel.spelling import plain
+from commerce.names import names, wildcard
 from commerce.states import DeniedCode
 
 NAMES_MAX = 200  # of one list

@@ -116,6 +116,7 @@ class DeniedCode(StrEnum):
     CATEGORY_DENIED = "category_denied"
     ASSET_DENIED = "asset_denied"
     VELOCITY_EXCEEDED = "velocity_exceeded"
+    POLICY_DENIED = "policy_denied"
     DRY_RUN = "dry_run"
     REJECTED = "rejected"  # by the card's decision or expiry
     WITHDRAWN = "withdrawn"  # its task ended before anybody decided

@@ -102,4 +102,10 @@ def embedder() -> Embedder:
 def _chosen(url: str, key: str, model: str) -> Embedder:
     if url or key:
         return EndpointEmbedder(base_url=url or OPENAI_URL, key=key, model=model)
+    return offline()
+
+
+@lru_cache(maxsize=1)
+def offline() -> OfflineEmbedder:
+    """The one offline model of this process, also for those who must not depend on an endpoint."""
     return OfflineEmbedder()

@@ -1,15 +1,15 @@
-"""What can be asked about cards and actions."""
+"""What can be asked about cards, actions and policies."""
 
 from datetime import datetime
 from typing import Any, Self
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from chimera.kernel import ids
 from chimera.kernel.errors import not_found
 from chimera.kernel.partitions import CLOCK_SLACK, ByTime
-from safety.states import ACTION_OPEN, ActionStatus, CardStatus
+from safety.states import ACTION_OPEN, CARD_DECIDED_BY_PEOPLE, ActionStatus, CardStatus, PolicyStatus
 
 
 class CardQuerySet(QuerySet[Any]):
@@ -25,6 +25,16 @@ class CardQuerySet(QuerySet[Any]):
 
     def overdue(self, at: datetime) -> Self:
         return self.filter(status=CardStatus.PENDING, due_at__lte=at)
+
+    def decided_of(self, agent_id: UUID, since: datetime) -> Self:
+        """What people decided about the work of an agent."""
+        return self.filter(agent_id=agent_id, status__in=CARD_DECIDED_BY_PEOPLE, decided_at__gte=since)
+
+    def trusted(self) -> tuple[int, int]:
+        """How many were approved as they were, and how many were decided."""
+        approved = Count("pk", filter=Q(status=CardStatus.APPROVED, edited_payload__isnull=True))
+        found = self.order_by().aggregate(approved=approved, decided=Count("pk"))
+        return found["approved"], found["decided"]
 
 
 class ActionQuerySet(ByTime):
@@ -56,3 +66,21 @@ class ActionQuerySet(ByTime):
                 | Q(status=ActionStatus.EXECUTING, execution_deadline__lte=at)
             )
         )
+
+
+class PolicyQuerySet(QuerySet[Any]):
+    def get_or_refuse(self, policy_id: UUID) -> Any:
+        found = self.filter(pk=policy_id).first()
+        if found is None:
+            raise not_found("policy")
+        return found
+
+    def asked(self) -> Self:
+        """Those that decide, or say what they would."""
+        return self.exclude(status=PolicyStatus.OFF).order_by("name", "pk")
+
+
+class ShadowQuerySet(QuerySet[Any]):
+    def stopping(self, since: datetime) -> Self:
+        """What passed and would not have."""
+        return self.filter(pk__gte=ids.first_of(since), was="allow").exclude(would_be="allow")

@@ -1,4 +1,4 @@
-"""How review cards and actions may change."""
+"""How review cards, actions and policies may change."""
 
 from enum import StrEnum
 
@@ -89,5 +89,34 @@ ACTION = Machine(
         edge(ActionStatus.EXECUTING, ActionStatus.LOST, SYSTEM, why="nobody said in time: its money counts as spent"),
         edge(ActionStatus.LOST, ActionStatus.SUCCEEDED, AGENT, why="said late; the money stays as it was counted"),
         edge(ActionStatus.LOST, ActionStatus.FAILED, AGENT, why="said late; the money stays as it was counted"),
+    ],
+)
+
+
+CARD_DECIDED_BY_PEOPLE = tuple(DECIDED_AS.values())
+
+
+class PolicyStatus(StrEnum):
+    ENFORCED = "enforced"
+    SHADOW = "shadow"
+    OFF = "off"
+
+
+POLICY = Machine(
+    "policy",
+    start=PolicyStatus.SHADOW,
+    ends=[],
+    edges=[
+        edge(PolicyStatus.SHADOW, PolicyStatus.ENFORCED, HUMAN, why="it decides from now on"),
+        edge(
+            PolicyStatus.ENFORCED,
+            PolicyStatus.SHADOW,
+            HUMAN,
+            why="it says what it would have done, and decides nothing",
+        ),
+        edge(PolicyStatus.SHADOW, PolicyStatus.OFF, HUMAN, why="it is asked no more"),
+        edge(PolicyStatus.ENFORCED, PolicyStatus.OFF, HUMAN, why="it is asked no more"),
+        edge(PolicyStatus.OFF, PolicyStatus.SHADOW, HUMAN, why="it says again what it would do"),
+        edge(PolicyStatus.OFF, PolicyStatus.ENFORCED, HUMAN, why="it decides again"),
     ],
 )

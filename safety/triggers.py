@@ -1,33 +1,22 @@
-"""The outside world of safety is language: pure functions that say why a result must not pass unseen.
+"""What becomes of a result: its score's band, what policies say of it, and the topics that always go to a person. Pure."""
 
-No database, no clock. Every function takes values and answers reasons; `judge_result` puts them together.
-"""
-
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from safety.policies import Ruling, Subject, Then, built_in
+from safety.policies.subject import TEXT_MAX
+from safety.reasons import Reason
+from safety.topics import surely
+
 
 class Verdict(StrEnum):
     PASS = "pass"
     REVIEW = "review"
     RETRY = "retry"
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why: a stable code, a sentence for the reviewer, and the words that showed it."""
-
-    code: str
-    detail: str
-    evidence: str = ""
-
-    def shape(self) -> dict[str, str]:
-        shown = {"code": self.code, "detail": self.detail}
-        return shown | {"evidence": self.evidence} if self.evidence else shown
+    DENY = "deny"  # by a policy, with no attempt left
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,69 +32,10 @@ class Judgement:
     verdict: Verdict
     reasons: tuple[Reason, ...] = ()
 
-
-# Always for a person, whatever the score. Whole words, matched without case.
-_TOPICS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "politics": (
-        "politics",
-        (
-            r"elections?|ballots?|referendum|political part(?:y|ies)|vote (?:for|against)|voters?|partisan|campaign donations?",
-            r"prime minister|president(?:ial)?|parliament(?:ary)?|senator|congress(?:man|woman)?|left[- ]wing|right[- ]wing",
-        ),
-    ),
-    "health_advice": (
-        "health advice",
-        (
-            r"medical advice|diagnos(?:e|es|is)|prescri(?:be|bed|ption)|dosages?|cures?|heals?|side effects?|symptoms?",
-            r"vaccin(?:e|es|ation)|(?:lowers?|reduces?) (?:your )?blood pressure|safe to (?:drink|swim|eat)|medication",
-            r"good for your (?:heart|health|skin|joints)|remed(?:y|ies)|detox(?:es|ify)?",
-        ),
-    ),
-    "financial_advice": (
-        "financial advice",
-        (
-            r"financial advice|invest(?:ment|ments|ing|or|ors)? (?:in|advice|opportunit(?:y|ies)|now)|guaranteed returns?",
-            r"risk[- ]free|buy (?:shares|stocks|bonds|tokens)|(?:share|stock) prices?|double your money|returns? of \d",
-            r"dividends?|yields? of \d|crypto(?:currency)?",
-        ),
-    ),
-    "legal_claims": (
-        "legal claims",
-        (
-            r"legal(?:ly)? (?:binding|advice|obliged|entitled|liable)|lawsuits?|sue[ds]?|suing|liabilit(?:y|ies)",
-            r"breach of contract|court (?:order|ruling|case)|compensation claims?|infring(?:e|es|ement)",
-            r"in violation of (?:the )?law|illegal(?:ly)?|unlawful(?:ly)?",
-        ),
-    ),
-    "security": (
-        "security-sensitive actions",
-        (
-            r"passwords?|private keys?|api keys?|secret keys?|access tokens?|sudo|rm -rf|drop (?:table|database)|ssh keys?",
-            r"disable (?:the )?(?:firewall|alarm|antivirus)|seed phrase|root access|backdoors?|exploit(?:s|ed)?|malware",
-            r"door codes?|alarm codes?",
-        ),
-    ),
-}
-_PATTERNS = {
-    code: (name, re.compile(rf"\b(?:{'|'.join(words)})\b", re.IGNORECASE)) for code, (name, words) in _TOPICS.items()
-}
-TEXT_MAX = 2_000_000  # characters looked at, about half a second; a longer result goes to a person unread
-
-
-def topics(text: str) -> list[Reason]:
-    """One reason per sensitive topic that the text touches, with the words around the first hit."""
-    found = []
-    for code, (name, pattern) in _PATTERNS.items():
-        if hit := pattern.search(text):
-            start, end = max(0, hit.start() - 60), min(len(text), hit.end() + 60)
-            found.append(
-                Reason(
-                    f"topic_{code}",
-                    f"It touches {name} (“{hit.group()}”), which a person always sees.",
-                    text[start:end].strip(),
-                )
-            )
-    return found
+    @property
+    def code(self) -> str:
+        """Why it goes back or fails, for whoever tries again."""
+        return "policy_denied" if self.reasons[0].policy else self.reasons[0].code
 
 
 def confidence(score: Decimal | None, *, risk_tier: int, bands: Bands, judged: bool) -> Judgement:
@@ -162,33 +92,54 @@ def judges_score(*, confidence: Decimal | None, output: dict[str, Any], bands: B
 
 
 def judge_result(
-    *, text: str, score: Decimal | None, risk_tier: int, bands: Bands, attempts_left: int, judged: bool = False
+    subject: Subject, ruling: Ruling, *, bands: Bands, attempts_left: int, judged: bool = False
 ) -> Judgement:
-    """Pass, go to a person with all the reasons, or go back for another attempt while there is one."""
-    by_score = confidence(score, risk_tier=risk_tier, bands=bands, judged=judged)
-    by_topic = tuple(topics(text[:TEXT_MAX]))
-    if len(text) > TEXT_MAX:
-        by_topic += (Reason("too_long", f"It has more than {TEXT_MAX} characters; the end was not looked at."),)
+    """Pass, go to a person with all the reasons, or go back for another attempt while there is one.
+
+    What policies deny goes back too, and fails where no attempt is left. A low score goes back before anybody is asked about it, unless
+    the rule that asks is about scores. A rule that allows passes what the bands would not; not tier 1, and no topic, that it does not name.
+    """
+    tier = 2 if subject.risk_tier is None else subject.risk_tier
+    by_score = confidence(subject.confidence, risk_tier=tier, bands=bands, judged=judged)
+    match ruling.then:
+        case Then.DENY:
+            return Judgement(Verdict.RETRY if attempts_left > 0 else Verdict.DENY, ruling.reasons)
+        case Then.REVIEW if by_score.verdict is not Verdict.RETRY or ruling.names("confidence"):
+            return _asked(
+                subject, ruling, by_score if by_score.verdict is Verdict.REVIEW else Judgement(Verdict.REVIEW)
+            )
+        case Then.ALLOW if tier != 1 or ruling.names("risk_tiers"):
+            by_score = Judgement(Verdict.PASS)
     match by_score.verdict:
         case Verdict.RETRY if attempts_left > 0:
             return by_score
+        case Verdict.PASS:
+            topics = built_in(subject, ruling.waived)
+            return Judgement(Verdict.REVIEW, topics) if topics else by_score
         case Verdict.RETRY:
             used_up = Reason("attempts_used_up", "There is no attempt left.")
-            return Judgement(Verdict.REVIEW, (*by_score.reasons, used_up, *by_topic))
-        case Verdict.REVIEW:
-            return Judgement(Verdict.REVIEW, (*by_score.reasons, *by_topic))
-        case Verdict.PASS:
-            return Judgement(Verdict.REVIEW, by_topic) if by_topic else by_score
+            return _asked(subject, ruling, Judgement(Verdict.REVIEW, (*by_score.reasons, used_up)))
+    return _asked(subject, ruling, by_score)
+
+
+def _asked(subject: Subject, ruling: Ruling, by_score: Judgement) -> Judgement:
+    """All that a person is told: the score's reasons, the rules', and the topics that no rule has named."""
+    named = {reason.code for reason in ruling.reasons}
+    topics = tuple(reason for reason in built_in(subject, ruling.waived) if reason.code not in named)
+    return Judgement(Verdict.REVIEW, (*by_score.reasons, *ruling.reasons, *topics))
 
 
 TIERS = (1, 2, 3)
 
 
 def passes_from(*, text: str, score: Decimal | None, bands: Bands) -> int | None:
-    """The lowest risk tier in which `judge_result` lets it pass; it then passes in every higher one, too. None: in none."""
+    """The lowest risk tier in which its score and sure phrases let it pass, and every higher one. None: in none.
+
+    The meaning of its text, and policies, may still have it otherwise.
+    """
     by_score = (confidence(score, risk_tier=tier, bands=bands, judged=False).verdict for tier in TIERS)
     passing = [tier for tier, verdict in zip(TIERS, by_score, strict=True) if verdict is Verdict.PASS]
-    if not passing or len(text) > TEXT_MAX or topics(text):
+    if not passing or len(text) > TEXT_MAX or surely(text):
         return None
     return min(passing)
 

@@ -3,6 +3,14 @@
 from django.urls import path
 
 from safety.api.actions import Action, ActionExecution, ActionOutcome, Actions, TaskActions
+from safety.api.policies import (
+    Policies,
+    Policy,
+    PolicyPreview,
+    PolicyRules,
+    PolicyStatusChange,
+    PolicyVersions,
+)
 from safety.api.reviews import Review, ReviewClaim, ReviewDecision, Reviews
 
 urlpatterns = [
@@ -15,4 +23,10 @@ urlpatterns = [
     path("reviews/<uuid:review_id>", Review.as_view()),
     path("reviews/<uuid:review_id>/claim", ReviewClaim.as_view()),
     path("reviews/<uuid:review_id>/decision", ReviewDecision.as_view()),
+    path("policies", Policies.as_view()),
+    path("policies/<uuid:policy_id>", Policy.as_view()),
+    path("policies/<uuid:policy_id>/rules", PolicyRules.as_view()),
+    path("policies/<uuid:policy_id>/status", PolicyStatusChange.as_view()),
+    path("policies/<uuid:policy_id>/versions", PolicyVersions.as_view()),
+    path("policies/<uuid:policy_id>/preview", PolicyPreview.as_view()),
 ]

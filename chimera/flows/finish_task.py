@@ -11,9 +11,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
-
 from chimera.flows import judge_results
+from chimera.flows.ask_policies import Judged, bands, judge
 from chimera.flows.meter_lease import ask_about_money, meter_last
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import StaleLease, invalid
@@ -24,7 +23,7 @@ from commerce.states import DeniedCode
 from safety import actions as safety
 from safety import triggers
 from safety.models import CardKind
-from safety.triggers import Bands, Judgement, Verdict
+from safety.triggers import Verdict
 from swarm import shapes
 from swarm.actions import results, tasks
 from swarm.actions.backoff import Cause
@@ -85,10 +84,6 @@ def _settled(one: Handed) -> Finished:
     return _succeeded(task, lease_token, new, by)
 
 
-def bands() -> Bands:
-    return Bands(passes=settings.CONFIDENCE_PASS, reviews=settings.CONFIDENCE_REVIEW)
-
-
 def _again(task: Task, earlier: TaskResult, agent_id: UUID) -> Finished:
     if earlier.agent_id != agent_id:
         raise StaleLease
@@ -142,7 +137,7 @@ def _verdict(task: Task, lease_token: UUID, new: NewResult, locked: dict[UUID, T
     tasks.complete(task=task, result_id=result.id, by=by)
     assert task.parent_task_id is not None
     judge_results.apply_verdict(
-        judge_task=task, subject=locked[task.parent_task_id], verdict=result, score=score, bands=bands(), by=by
+        judge_task=task, subject=locked[task.parent_task_id], verdict=result, score=score, by=by
     )
     return _finished(task, "completed")
 
@@ -157,23 +152,31 @@ def _ask_judge(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Fini
 
 
 def _succeeded(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Finished:
-    judgement = _judgement(task, new)
+    judged = _judged(task, new)
+    judgement = judged.judgement
     match judgement.verdict:
         case Verdict.PASS:
             result = results.record(task=task, lease_token=lease_token, new=new, outcome="completed", applied=True)
             commerce.capture_all(task_id=task.pk, by=by)
             says = bool(new.output_payload or new.reasoning)
             tasks.complete(task=task, result_id=result.id, says=says, by=by)
-            return _finished(task, "completed")
+            outcome, card_id = "completed", None
         case Verdict.RETRY:
-            results.record(task=task, lease_token=lease_token, new=new, outcome="retrying", applied=False)
+            result = results.record(task=task, lease_token=lease_token, new=new, outcome="retrying", applied=False)
             commerce.void_all(task_id=task.pk, reason="result sent back", by=by)
-            tasks.requeue(task=task, code="confidence_low", message=judgement.reasons[0].detail, by=by)
-            return _finished(task, "retrying")
+            tasks.requeue(task=task, code=judgement.code, message=judgement.reasons[0].detail, by=by)
+            outcome, card_id = "retrying", None
+        case Verdict.DENY:
+            result = results.record(task=task, lease_token=lease_token, new=new, outcome="failed", applied=False)
+            commerce.void_all(task_id=task.pk, reason="result denied by a policy", by=by)
+            tasks.fail(task=task, code=judgement.code, message=judgement.reasons[0].detail, by=by)
+            outcome, card_id = "failed", None
         case Verdict.REVIEW:
             result = results.record(task=task, lease_token=lease_token, new=new, outcome="blocked", applied=False)
             card_id = _open_card(task, result, CardKind.RESULT, [r.shape() for r in judgement.reasons], by)
-            return _finished(task, "blocked", card_id)
+            outcome = "blocked"
+    judged.keep(result_id=result.id, task=task, agent_id=result.agent_id)
+    return _finished(task, outcome, card_id)
 
 
 def _over_budget(task: Task, lease_token: UUID, new: NewResult, metered: Metered, by: Actor) -> Finished:
@@ -187,8 +190,8 @@ def _over_budget(task: Task, lease_token: UUID, new: NewResult, metered: Metered
     if new.status == "failed" and _until_next(task, new) is None:
         return _failed(task, lease_token, new, by)
     result = results.record(task=task, lease_token=lease_token, new=new, outcome="blocked", applied=False)
-    judgement = _judgement(task, new)
-    if new.status == "failed" or tasks.is_stale(task) or judgement.verdict is Verdict.RETRY:
+    judgement = _judged(task, new).judgement
+    if new.status == "failed" or tasks.is_stale(task) or judgement.verdict in (Verdict.RETRY, Verdict.DENY):
         card_id = ask_about_money(task, reason, metered, by)
         results.attach_review(result=result, review_id=card_id)
     else:
@@ -196,27 +199,23 @@ def _over_budget(task: Task, lease_token: UUID, new: NewResult, metered: Metered
     return _finished(task, "blocked", card_id)
 
 
-def words_of(new: NewResult) -> str:
+def said_in(new: NewResult) -> list[Any]:
     """All of a result that may be read by somebody."""
-    return triggers.readable([new.output_payload, list(new.artifacts)])
+    return [new.output_payload, list(new.artifacts)]
 
 
-def _judgement(task: Task, new: NewResult) -> Judgement:
-    return triggers.judge_result(
-        text=words_of(new),
-        score=new.confidence_score,
-        risk_tier=task.risk_tier,
-        bands=bands(),
-        attempts_left=task.max_attempts - task.attempt_count,
-    )
+def _judged(task: Task, new: NewResult) -> Judged:
+    assert task.agent_id is not None  # it has a lease
+    return judge(task=task, agent_id=task.agent_id, said=said_in(new), score=new.confidence_score)
 
 
-def _open_card(task: Task, result: TaskResult, kind: CardKind, reasons: list[dict[str, str]], by: Actor) -> UUID:
+def _open_card(task: Task, result: TaskResult, kind: CardKind, reasons: list[dict[str, Any]], by: Actor) -> UUID:
     card_id = safety.new_id()
     tasks.block(task=task, reason="; ".join(r["detail"] for r in reasons), by=by)
     safety.open_card(
         task_id=task.pk,
         session_id=task.session_id,
+        agent_id=result.agent_id,
         kind=kind,
         reasons=reasons,
         result_id=result.id,

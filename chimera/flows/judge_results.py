@@ -7,13 +7,13 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from chimera.flows.ask_policies import judge
 from chimera.kernel.actors import SYSTEM, Actor
 from chimera.kernel.identity import Role
 from commerce import actions as commerce
 from safety import actions as safety
-from safety import triggers
 from safety.models import CardKind, ReviewCard
-from safety.triggers import Bands, Verdict
+from safety.triggers import Verdict
 from swarm.actions import creating, results, tasks
 from swarm.actions.creating import NewTask
 from swarm.models import Task, TaskResult
@@ -71,9 +71,7 @@ def _waiting_card(judge_task: Task) -> ReviewCard | None:
     return card if card is not None and card.kind == CardKind.JUDGE and str(card.result_id) == asked else None
 
 
-def apply_verdict(
-    *, judge_task: Task, subject: Task, verdict: TaskResult, score: Decimal, bands: Bands, by: Actor
-) -> None:
+def apply_verdict(*, judge_task: Task, subject: Task, verdict: TaskResult, score: Decimal, by: Actor) -> None:
     """The judge's score settles the judged task, unless a person was quicker, or the result is another by now."""
     card = _waiting_card(judge_task) if subject.status == TaskStatus.BLOCKED else None
     result = results.of_task(subject.pk, card.result_id) if card else None
@@ -91,14 +89,9 @@ def apply_verdict(
             by=by,
         )
         return
-    judgement = triggers.judge_result(
-        text=triggers.readable(results.contents(result)),
-        score=score,
-        risk_tier=subject.risk_tier,
-        bands=bands,
-        attempts_left=subject.max_attempts - subject.attempt_count,
-        judged=True,
-    )
+    judged = judge(task=subject, agent_id=result.agent_id, said=results.contents(result), score=score, judged=True)
+    judged.keep(result_id=result.id, task=subject, agent_id=result.agent_id)
+    judgement = judged.judgement
     match judgement.verdict:
         case Verdict.PASS:
             safety.withdraw(task_id=subject.pk, reason="passed by its judge", by=SYSTEM)
@@ -109,7 +102,12 @@ def apply_verdict(
             safety.withdraw(task_id=subject.pk, reason="sent back by its judge", by=SYSTEM)
             commerce.void_all(task_id=subject.pk, reason="sent back by its judge", by=by)
             message = " ".join(filter(None, [judgement.reasons[0].detail, verdict.reasoning]))[:2000]
-            tasks.requeue(task=subject, code="judged_low", message=message, by=by)
+            code = "judged_low" if judgement.code == "confidence_low" else judgement.code
+            tasks.requeue(task=subject, code=code, message=message, by=by)
+        case Verdict.DENY:
+            safety.withdraw(task_id=subject.pk, reason="denied by a policy", by=SYSTEM)
+            commerce.void_all(task_id=subject.pk, reason="result denied by a policy", by=by)
+            tasks.fail(task=subject, code=judgement.code, message=judgement.reasons[0].detail, by=by)
         case Verdict.REVIEW:
             safety.pass_to_people(
                 card=card, reasons=[_with_words(r.shape(), verdict) for r in judgement.reasons], by=by

@@ -112,6 +112,7 @@ def ask_about_money(task: Task, reason: dict[str, str], metered: Metered, by: Ac
     safety.open_card(
         task_id=task.pk,
         session_id=task.session_id,
+        agent_id=spend.agent_id,
         kind=CardKind.SPEND,
         reasons=[reason],
         transaction_id=spend.pk,

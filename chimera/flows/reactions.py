@@ -109,6 +109,9 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     safety.ActionSettled: [],
     safety.ActionLost: [],
     safety.ActionDied: [],
+    safety.PolicyCreated: [],
+    safety.PolicyRulesReplaced: [],
+    safety.PolicySwitched: [],
     commerce.HoldPlaced: [],  # the mirror of the spend follows the log at the clock's pace
     commerce.HoldMetered: [],
     commerce.SpendDenied: [],

@@ -39,6 +39,7 @@ def show_denial(outcome: Outcome, shown: dict[str, Any]) -> Refused:
             "budget": str(refusal.budget_id) if refusal.budget_id else None,
             "rule": refusal.rule or None,
             "rules_version": refusal.rules_version,
+            "policy": str(refusal.policy_id) if refusal.policy_id else None,
             "transaction": shown,
         },
     )

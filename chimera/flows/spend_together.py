@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 from rest_framework.renderers import JSONRenderer
 
+from chimera.flows.ask_policies import spend_subject
 from chimera.flows.placing import above_of
 from chimera.flows.show_transactions import show_denial
 from chimera.flows.spend_many import Answered, Asked, Capture, Done, Spend, Void
@@ -26,6 +27,8 @@ from commerce.actions import Outcome, Place, Purchase, booking
 from commerce.actions.desk import GIVEN_BACK, Desk
 from commerce.periods import periods_at
 from commerce.states import Keeper
+from safety.actions import policies
+from safety.policies import Acting, may_stop
 from swarm.actions import leased, tenants
 from swarm.actions.leased import Lease, Leased
 
@@ -95,14 +98,20 @@ class _Batch:
             return ""
         shown = list(dict.fromkeys(leases.values()))
         locking = leased.locking({lease.task_id for lease in shown})
-        more = prepared.ask_all([*opening, locking, leased.holding(shown), tenants.zone()])
-        *before, locked, holding, ((zone,),) = rows + more
+        more = prepared.ask_all([*opening, locking, leased.holding(shown), tenants.zone(), policies.standing()])
+        *before, locked, holding, ((zone,),), standing = rows + more
         free = dict(zip(keyed, idempotency.unanswered(calls, *before[1:3]), strict=True)) if calls else {}
         ours, held = {task_id for (task_id,) in locked}, leased.leased(shown, holding)
+        acting = policies.acting_at(standing).policies
         for number, lease in leases.items():
-            if free.get(number, True) and lease.task_id in ours and lease in held:
+            if free.get(number, True) and lease.task_id in ours and lease in held and self._is_plain(number, acting):
                 self._leased[number] = held[lease]
         return str(zone)
+
+    def _is_plain(self, number: int, acting: Sequence[Acting]) -> bool:
+        """No policy might have a word, whatever the task is."""
+        what = self._asked[number].what
+        return not (acting and isinstance(what, Spend) and may_stop(spend_subject(_purchase(what)), acting))
 
     def _find(self, found: Sequence[Sequence[Any]]) -> None:
         known = {transaction_id: (task_id, windows) for transaction_id, task_id, windows in found}

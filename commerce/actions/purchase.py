@@ -46,7 +46,7 @@ class Place:
 class Refusal:
     """Why a spend was denied; `remaining_usd` is possible now, more from `resets_at` on (None: never).
 
-    `rule` is the place of a rule in the budget's rules of `rules_version`, where one refused.
+    `rule` is the place of a rule in the budget's rules of `rules_version`, where one refused, or its name in the policy `policy_id`.
     """
 
     code: DeniedCode
@@ -57,6 +57,7 @@ class Refusal:
     budget_id: UUID | None = None
     rule: str = ""
     rules_version: int | None = None
+    policy_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,12 +37,15 @@ def reserve(
     time_zone: str,
     dry_run: bool,
     by: Actor,
+    refusal: Refusal | None = None,
+    review: bool = False,
 ) -> Outcome:
     """Hold the amount in every window that applies, or write a row that says why not.
 
     First the budgets' standing decides, then their rules, then their limits. Above an amount that some budget wants
     approved the row is in review, reserved already, and kept by the card `card_id`, which the caller then opens. A
-    purchase that a card let go on is answered with that same hold.
+    purchase that a card let go on is answered with that same hold. What else the caller knows: `refusal` denies it before the
+    budgets are asked, `review` puts what they permit before a person.
     Raises 422 for what is no purchase: an amount that is not positive, finite and of at most six places, an
     asset nobody knows.
     """
@@ -53,6 +56,8 @@ def reserve(
     row = drafted(place, purchase, key)
     if dry_run:
         return denied(row, deciding.dry_run(), by)
+    if refusal is not None:
+        return denied(row, refusal, by)
     books = _locked_books(place, periods_at(row.created_at, time_zone))
     verdict = deciding.decide(books, purchase, clock.now())
     row.budgets = verdict.budgets
@@ -61,7 +66,7 @@ def reserve(
     if not _held_in(books.counted, purchase.amount_usd):
         return denied(row, overstepped(purchase.amount_usd, _limits_anew(books)), by)
     row.windows = [window.pk for window in books.counted]
-    if verdict.approvals:
+    if verdict.approvals or review:
         return _reviewed(row, verdict, card_id, by)
     return _placed(row, verdict, lease_token, by)
 

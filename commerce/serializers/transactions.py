@@ -94,4 +94,7 @@ class DeniedShape(Problem):
     budget = serializers.UUIDField(allow_null=True)
     rule = serializers.CharField(allow_null=True, help_text="The place in the budget's rules of the one that refused.")
     rules_version = serializers.IntegerField(allow_null=True)
+    policy = serializers.UUIDField(
+        allow_null=True, help_text="Where a policy refused: `rule` and `rules_version` are its own."
+    )
     transaction = TransactionShape()

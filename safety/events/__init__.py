@@ -11,6 +11,7 @@ from safety.events.actions import (
     ActionRebound,
     ActionSettled,
 )
+from safety.events.policies import PolicyCreated, PolicyFact, PolicyRulesReplaced, PolicySwitched
 from safety.events.reviews import (
     CardFact,
     ReviewClaimed,
@@ -32,6 +33,10 @@ __all__ = [
     "ActionRebound",
     "ActionSettled",
     "CardFact",
+    "PolicyCreated",
+    "PolicyFact",
+    "PolicyRulesReplaced",
+    "PolicySwitched",
     "ReviewClaimed",
     "ReviewDecided",
     "ReviewExpired",

@@ -59,7 +59,7 @@ DROP FUNCTION chimera_keep_action();
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("safety", "0003_votes"),
+        ("safety", "0005_policies"),
         ("swarm", "0012_task_budget"),
     ]
 

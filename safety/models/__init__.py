@@ -1,5 +1,15 @@
 from safety.models.action import Action
+from safety.models.policy import Policy, PolicySet, PolicyVersion, ShadowVerdict
 from safety.models.review import CardKind, ReviewCard
 from safety.models.vote import ReviewVote
 
-__all__ = ["Action", "CardKind", "ReviewCard", "ReviewVote"]
+__all__ = [
+    "Action",
+    "CardKind",
+    "Policy",
+    "PolicySet",
+    "PolicyVersion",
+    "ReviewCard",
+    "ReviewVote",
+    "ShadowVerdict",
+]

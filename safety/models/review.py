@@ -9,7 +9,7 @@ from chimera.kernel.states import Versioned
 from chimera.kernel.tenancy import TenantOwned
 from safety.queries import CardQuerySet
 from safety.quorum import one_reviewer
-from safety.states import CARD, CardStatus
+from safety.states import CARD, CARD_DECIDED_BY_PEOPLE, CardStatus
 
 
 class CardKind(models.TextChoices):
@@ -28,6 +28,7 @@ class ReviewCard(Versioned, TenantOwned):
     task = models.ForeignKey(  # found by `card_of_task`
         "swarm.Task", on_delete=models.DO_NOTHING, related_name="cards", db_constraint=False, db_index=False
     )
+    agent_id = models.UUIDField(null=True, blank=True)  # whose work it is about; agents are never removed
     kind = models.CharField(max_length=16, choices=CardKind.choices)
     status = models.CharField(
         max_length=20, choices=[(s.value, s.value) for s in CardStatus], default=CardStatus.PENDING
@@ -75,6 +76,11 @@ class ReviewCard(Versioned, TenantOwned):
                 fields=["tenant_id", "due_at", "id"], name="card_waiting", condition=Q(status=CardStatus.PENDING)
             ),
             models.Index(fields=["task"], name="card_of_task"),
+            models.Index(
+                fields=["agent_id", "decided_at"],
+                name="card_decided_of_agent",
+                condition=Q(status__in=CARD_DECIDED_BY_PEOPLE),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -18,6 +18,9 @@ class ReasonShape(serializers.Serializer[Any]):
     code = serializers.CharField()
     detail = serializers.CharField()
     evidence = serializers.CharField(required=False)
+    rule = serializers.CharField(required=False, help_text="With `policy` and `version`: the rule that wanted it.")
+    policy = serializers.UUIDField(required=False)
+    version = serializers.IntegerField(required=False, allow_null=True)
 
 
 class DemandShape(serializers.Serializer[Any]):

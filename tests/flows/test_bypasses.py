@@ -1,10 +1,15 @@
 """Ways around a decision that do not lead around it."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 
+from chimera.flows.ask_policies import bands
+from chimera.kernel import clock
 from safety import triggers
+from safety.policies import Kind, Subject, evaluate
+from safety.policies.subject import TEXT_MAX
 from swarm.models import SwarmSession
 from tests.cast import Stage
 
@@ -143,10 +148,8 @@ def test_topics_are_seen_wherever_they_stand(acme: Stage, settle: Settle, more: 
 
 
 def test_what_is_too_long_to_look_at_goes_to_a_person() -> None:
-    bands = triggers.Bands(passes=triggers.Decimal("0.9"), reviews=triggers.Decimal("0.7"))
-    judgement = triggers.judge_result(
-        text="x" * (triggers.TEXT_MAX + 1), score=triggers.Decimal(1), risk_tier=3, bands=bands, attempts_left=1
-    )
+    subject = Subject(kind=Kind.RESULT, at=clock.now(), text="x" * (TEXT_MAX + 1), confidence=Decimal(1), risk_tier=3)
+    judgement = triggers.judge_result(subject, evaluate(subject, ()), bands=bands(), attempts_left=1)
     assert (judgement.verdict, judgement.reasons[0].code) == ("review", "too_long")
 
 

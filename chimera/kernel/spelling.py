@@ -1,0 +1,32 @@
+"""Text in a normal form, so that spelling hides nothing from a rule: NFKC, without what is invisible."""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")  # letters that show nothing
+_DOTS = str.maketrans({"。": "."})  # which a resolver reads as one (UTS 46)
+_UNSEEN = re.compile(
+    "[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0]"
+)
+
+
+@lru_cache(maxsize=4096)
+def plain(name: str) -> str:
+    """NFKC and case folded, without what is invisible, without space and dots around it. "" for what names nothing."""
+    shown = "".join(letter for letter in unicodedata.normalize("NFKC", name) if not _is_invisible(letter))
+    folded = unicodedata.normalize("NFKC", shown.casefold()).translate(_DOTS)
+    return " ".join(folded.split()).rstrip(".")
+
+
+def visible(text: str) -> str:
+    """A text as a reader sees it: its case and its lines stay."""
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFKC", _UNSEEN.sub("", text))
+
+
+def _is_invisible(letter: str) -> bool:
+    if letter in _INVISIBLE or "\ufe00" <= letter <= "\ufe0f":
+        return True
+    return unicodedata.category(letter) in ("Cf", "Cc") and not letter.isspace()

@@ -1,0 +1,82 @@
+"""What is decided about, as far as it is known."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+
+from chimera.kernel.spelling import visible
+from safety.policies.rules import Kind
+from safety.topics import Touched, surely
+
+TEXT_MAX = 2_000_000  # characters looked at, about half a second; what is longer goes to a person unread
+
+APPLY: Mapping[Kind, frozenset[str]] = {  # what a rule may ask about each; other conditions do not hold for it
+    Kind.RESULT: frozenset(
+        {"subjects", "task_types", "roles", "risk_tiers", "confidence", "topics", "patterns", "trust", "hours"}
+    ),
+    Kind.ACTION: frozenset(
+        {
+            "subjects",
+            "task_types",
+            "roles",
+            "risk_tiers",
+            "topics",
+            "patterns",
+            "tools",
+            "amount_usd",
+            "payees",
+            "trust",
+            "hours",
+        }
+    ),
+    Kind.SPEND: frozenset(
+        {
+            "subjects",
+            "task_types",
+            "roles",
+            "risk_tiers",
+            "topics",
+            "patterns",
+            "amount_usd",
+            "payees",
+            "trust",
+            "hours",
+        }
+    ),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """`text` is all that somebody may read of it; `topics` says what that touches, and may cost a millisecond a sentence.
+
+    None is what nobody has looked up, or the agent did not say: it then counts against the subject in every rule.
+    """
+
+    kind: Kind
+    at: datetime
+    task_type: str | None = None
+    role: str | None = None
+    risk_tier: int | None = None
+    text: str = ""
+    topics: Callable[[str], tuple[Touched, ...]] = field(default=surely, repr=False)
+    confidence: Decimal | None = None
+    tool: str = ""
+    amount_usd: Decimal = Decimal(0)
+    payee: str = ""
+    trust: Decimal | None = None
+
+    @cached_property
+    def seen(self) -> str:
+        """The text as a reader sees it, as far as it is looked at."""
+        return visible(self.text[:TEXT_MAX])
+
+    @cached_property
+    def touched(self) -> tuple[Touched, ...]:
+        return self.topics(self.seen)
+
+    @property
+    def too_long(self) -> bool:
+        return len(self.text) > TEXT_MAX

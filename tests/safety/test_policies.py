@@ -1,0 +1,319 @@
+"""Rules as data: what is refused when they are written, and what they say of a subject. No database."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from chimera.kernel.errors import Refused
+from safety import triggers
+from safety.policies import Acting, Kind, Ruling, Subject, Then, evaluate, may_stop, parse, stored
+from safety.policies.values import means
+from safety.triggers import Bands, Verdict
+
+NOON = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)  # a Wednesday
+BANDS = Bands(passes=Decimal("0.9"), reviews=Decimal("0.7"))
+
+
+def rule(then: str, name: str = "", **when: Any) -> dict[str, Any]:
+    return {"name": name or f"{then} it", "when": when, "then": then}
+
+
+def policy(*rules: dict[str, Any], name: str = "house", shadow: bool = False) -> Acting:
+    return Acting(uuid4(), name, 1, parse(list(rules)), shadow)
+
+
+def result(text: str = "All is well with the boats.", **more: Any) -> Subject:
+    known: dict[str, Any] = {"task_type": "post", "role": "worker", "risk_tier": 2, "confidence": Decimal("0.95")}
+    return Subject(kind=Kind.RESULT, at=NOON, text=text, **(known | more))
+
+
+def spend(amount: str = "5", **more: Any) -> Subject:
+    known: dict[str, Any] = {"task_type": "post", "role": "worker", "risk_tier": 2, "payee": "render.example"}
+    return Subject(kind=Kind.SPEND, at=NOON, amount_usd=Decimal(amount), **(known | more))
+
+
+def action(tool: str, text: str = "", **more: Any) -> Subject:
+    known: dict[str, Any] = {"task_type": "post", "role": "worker", "risk_tier": 2}
+    return Subject(kind=Kind.ACTION, at=NOON, tool=tool, text=text, **(known | more))
+
+
+def said(subject: Subject, *policies: Acting) -> Then | None:
+    return evaluate(subject, policies).then
+
+
+@pytest.mark.parametrize(
+    ("when", "field"),
+    [
+        ({}, "rules.0.when"),
+        ({"colour": "red"}, "rules.0.when.colour"),
+        ({"topics": ["poltics"]}, "rules.0.when.topics.0"),
+        ({"topics": []}, "rules.0.when.topics"),
+        ({"topics": ["politics", "politics"]}, "rules.0.when.topics"),
+        ({"patterns": ["pii.emial"]}, "rules.0.when.patterns.0"),
+        ({"subjects": ["memory"]}, "rules.0.when.subjects.0"),
+        ({"roles": ["reviewer"]}, "rules.0.when.roles.0"),
+        ({"risk_tiers": [4]}, "rules.0.when.risk_tiers.0"),
+        ({"risk_tiers": [True]}, "rules.0.when.risk_tiers.0"),
+        ({"task_types": [""]}, "rules.0.when.task_types.0"),
+        ({"task_types": "post"}, "rules.0.when.task_types"),
+        ({"tools": ["a*b*c*d*e*f*g"]}, "rules.0.when.tools.0"),
+        ({"confidence": {}}, "rules.0.when"),
+        ({"confidence": {"below": 1.5}}, "rules.0.when.confidence.below"),
+        ({"confidence": {"below": "0.5"}}, "rules.0.when.confidence.below"),
+        ({"confidence": {"below": 0.55555}}, "rules.0.when.confidence.below"),
+        ({"confidence": {"from_": 0.5}}, "rules.0.when.confidence.from_"),
+        ({"amount_usd": {"above": 5}}, "rules.0.when.amount_usd.above"),
+        ({"amount_usd": {"above": "-1"}}, "rules.0.when.amount_usd.above"),
+        ({"hours": {"from": "09:00"}}, "rules.0.when.hours.time_zone"),
+        ({"hours": {"time_zone": "Mars/Olympus"}}, "rules.0.when.hours.time_zone"),
+        ({"hours": {"time_zone": "UTC", "from": "9"}}, "rules.0.when.hours.from"),
+        ({"hours": {"time_zone": "UTC", "weekdays": ["mon", "mon"]}}, "rules.0.when.hours"),
+    ],
+)
+def test_what_is_no_rule_is_refused_by_its_place(when: dict[str, Any], field: str) -> None:
+    with pytest.raises(Refused) as refused:
+        parse([{"name": "x", "when": when, "then": "deny"}])
+    assert (refused.value.status, refused.value.code) == (422, "invalid_rules")
+    assert field in {error["field"] for error in refused.value.errors}, refused.value.errors
+    assert all(error["message"] for error in refused.value.errors)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"rules": []},
+        "deny",
+        None,
+        [{"name": "x", "when": {"subjects": ["spend"]}}],
+        [{"name": "x", "when": {"subjects": ["spend"]}, "then": "ask"}],
+        [{"name": " ", "when": {"subjects": ["spend"]}, "then": "deny"}],
+        [{"name": "x", "when": {"subjects": ["spend"]}, "then": "deny", "else": "allow"}],
+        [{"name": "x", "when": {"subjects": ["spend"]}, "then": "deny"}] * 2,
+        [{"name": f"r{n}", "when": {"subjects": ["spend"]}, "then": "deny"} for n in range(101)],
+    ],
+)
+def test_what_is_no_list_of_rules_is_refused(rules: Any) -> None:
+    with pytest.raises(Refused, match="invalid_rules"):
+        parse(rules)
+
+
+def test_rules_are_kept_as_they_were_read() -> None:
+    rules = parse(
+        [
+            rule(
+                "deny",
+                "night",
+                subjects=["spend"],
+                hours={"time_zone": "Europe/Lisbon", "from": "09:00", "to": "17:00", "outside": True},
+            ),
+            rule(
+                "review",
+                "doubt",
+                confidence={"from": 0.5, "below": 0.7},
+                task_types=["pub*"],
+                amount_usd={"above": "1.5"},
+            ),
+        ]
+    )
+    assert parse(stored(rules)) == rules
+    assert stored(rules)[1]["when"] == {
+        "task_types": ["pub*"],
+        "confidence": {"from": 0.5, "below": 0.7},
+        "amount_usd": {"above": "1.50"},
+    }
+
+
+ALL = {"subjects": ["result", "action", "spend"]}
+
+
+@pytest.mark.parametrize(
+    ("rules", "then"),
+    [
+        ([rule("allow", **ALL), rule("review", **ALL), rule("deny", **ALL)], Then.DENY),
+        ([rule("allow", **ALL), rule("review", **ALL)], Then.REVIEW),
+        ([rule("allow", **ALL)], Then.ALLOW),
+        ([], None),
+    ],
+)
+def test_the_first_deny_wins_then_review_then_allow(rules: list[dict[str, Any]], then: Then | None) -> None:
+    assert said(result(), policy(*rules)) is then
+    assert said(result(), *[policy(one, name=str(n)) for n, one in enumerate(rules)]) is then
+
+
+def test_a_decision_names_rule_policy_and_version() -> None:
+    house = policy(rule("review", "dear", amount_usd={"above": "4"}), rule("review", "to them", payees=["*.example"]))
+    ruling = evaluate(spend(), [house])
+    assert [(r.code, r.rule, r.policy, r.version) for r in ruling.reasons] == [
+        ("amount", "dear", str(house.policy_id), 1),
+        ("payee", "to them", str(house.policy_id), 1),
+    ]
+    assert ruling.versions == (f"{house.policy_id}@1",)
+    assert "rule “dear” of the policy “house”, version 1" in ruling.reasons[0].detail
+
+
+@pytest.mark.parametrize(
+    ("when", "subject", "holds"),
+    [
+        ({"task_types": ["post"]}, result(), True),
+        ({"task_types": ["p*t"]}, result(), True),
+        ({"task_types": ["POST"]}, result(), True),
+        ({"task_types": ["pos"]}, result(), False),
+        ({"roles": ["planner"]}, result(), False),
+        ({"risk_tiers": [1, 2]}, result(), True),
+        ({"risk_tiers": [1]}, result(), False),
+        ({"confidence": {"below": 0.95}}, result(), False),
+        ({"confidence": {"from": 0.95}}, result(), True),
+        ({"confidence": {"below": 0.99}}, spend(), False),  # money has no score
+        ({"topics": ["security"]}, result("Here is the root password: hunter22"), True),
+        ({"topics": ["politics"]}, result("Here is the root password: hunter22"), False),
+        ({"patterns": ["pii.email", "pii.ssn"]}, result("write to ann@example.com"), True),
+        ({"patterns": ["pii.ssn"]}, result("write to ann@example.com"), False),
+        ({"patterns": ["pii.email"], "task_types": ["mail"]}, result("write to ann@example.com"), False),
+        ({"amount_usd": {"above": "5"}}, spend("5"), False),
+        ({"amount_usd": {"above": "5"}}, spend("5.000001"), True),
+        ({"amount_usd": {"up_to": "5"}}, spend("5"), True),
+        ({"payees": ["render.*"]}, spend(payee="Render.Example."), True),
+        ({"payees": ["*"]}, spend(payee=""), True),
+        ({"payees": ["*.example"]}, result(), False),
+        ({"tools": ["shell.*"]}, action("shell.run"), True),
+        ({"tools": ["shell.*"]}, result(), False),
+        ({"trust": {"below": 0.8}}, result(trust=Decimal("0.5")), True),
+        ({"trust": {"below": 0.8}}, result(trust=Decimal("0.8")), False),
+        ({"hours": {"time_zone": "UTC", "from": "09:00", "to": "17:00"}}, spend(), True),
+        ({"hours": {"time_zone": "UTC", "from": "09:00", "to": "17:00", "outside": True}}, spend(), False),
+        ({"hours": {"time_zone": "UTC", "from": "09:00", "to": "12:00"}}, spend(), False),
+        ({"hours": {"time_zone": "Asia/Tokyo", "from": "21:00", "to": "22:00"}}, spend(), True),
+        ({"hours": {"time_zone": "UTC", "weekdays": ["thu"]}}, spend(), False),
+        ({"hours": {"time_zone": "UTC", "weekdays": ["tue"], "from": "13:00", "to": "13:00"}}, spend(), True),
+        ({"hours": {"time_zone": "UTC", "weekdays": ["wed"], "from": "22:00", "to": "06:00"}}, spend(), False),
+    ],
+)
+def test_a_condition_holds(when: dict[str, Any], subject: Subject, holds: bool) -> None:
+    assert (said(subject, policy(rule("deny", **when))) is Then.DENY) is holds
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        {"confidence": {"below": 0.5}},
+        {"confidence": {"from": 0.5}},
+        {"trust": {"from": 0.5}},
+        {"task_types": ["mail"]},
+        {"roles": ["judge"]},
+        {"risk_tiers": [3]},
+    ],
+)
+def test_what_is_not_known_counts_against_the_subject(when: dict[str, Any]) -> None:
+    """A score that an agent leaves out helps it in no rule."""
+    unknown = Subject(kind=Kind.RESULT, at=NOON, text="All is well.")
+    assert said(unknown, policy(rule("deny", **when))) is Then.DENY
+    assert said(unknown, policy(rule("review", **when))) is Then.REVIEW
+    assert said(unknown, policy(rule("allow", **when))) is None
+
+
+def test_once_a_rule_allows_tools_unknown_ones_are_denied() -> None:
+    lists = policy(rule("allow", tools=["search", "mail.*"], subjects=["action"]), name="tools")
+    assert said(action("search"), lists) is Then.ALLOW
+    assert said(action("shell"), lists) is Then.DENY
+    assert evaluate(action("shell"), [lists]).reasons[0].code == "tool_unknown"
+    assert said(action("shell"), policy(rule("deny", tools=["rm"]))) is Then.ALLOW
+    assert said(action("shell"), lists, policy(rule("allow", tools=["shell"]), name="more")) is Then.ALLOW
+    assert said(action("shell"), policy(rule("allow", tools=["search"]), shadow=True)) is Then.ALLOW
+
+
+def test_a_policy_in_shadow_decides_nothing_and_says_what_it_would() -> None:
+    ghost = policy(rule("deny", subjects=["spend"]), name="ghost", shadow=True)
+    ruling = evaluate(spend(), [policy(rule("review", subjects=["spend"])), ghost])
+    assert ruling.then is Then.REVIEW
+    assert [(s.policy.name, s.ruling.then) for s in ruling.shadows] == [("ghost", Then.DENY)]
+
+
+def test_the_quick_ways_leave_whatever_a_rule_might_stop() -> None:
+    """They do not know the task, and do not read the text for rules."""
+    for when in (
+        {"task_types": ["mail"]},
+        {"patterns": ["pii.email"]},
+        {"topics": ["politics"]},
+        {"trust": {"below": 0.1}},
+    ):
+        unknown = Subject(kind=Kind.RESULT, at=NOON, text="x", confidence=Decimal(1))
+        assert may_stop(unknown, [policy(rule("review", **when))])
+        assert may_stop(unknown, [policy(rule("review", **when), shadow=True)])
+    assert not may_stop(spend(), [policy(rule("deny", amount_usd={"above": "5"})), policy(rule("allow", **ALL))])
+    assert may_stop(spend("6"), [policy(rule("deny", amount_usd={"above": "5"}))])
+
+
+def judged(subject: Subject, ruling: Ruling, left: int = 1) -> tuple[Verdict, list[str]]:
+    judgement = triggers.judge_result(subject, ruling, bands=BANDS, attempts_left=left)
+    return judgement.verdict, [reason.code for reason in judgement.reasons]
+
+
+TOPICAL = "The password is hunter22."
+
+
+@pytest.mark.parametrize(
+    ("rules", "subject", "left", "verdict", "codes"),
+    [
+        ([], result(), 1, "pass", []),
+        ([], result(TOPICAL), 1, "review", ["topic_security"]),
+        ([], result(confidence=Decimal("0.8")), 1, "review", ["confidence_band"]),
+        ([], result(confidence=Decimal("0.1")), 1, "retry", ["confidence_low"]),
+        ([], result(confidence=Decimal("0.1")), 0, "review", ["confidence_low", "attempts_used_up"]),
+        ([rule("deny", task_types=["post"])], result(), 1, "retry", ["task"]),
+        ([rule("deny", task_types=["post"])], result(), 0, "deny", ["task"]),
+        ([rule("review", task_types=["post"])], result(), 1, "review", ["task"]),
+        ([rule("review", task_types=["post"])], result(TOPICAL), 1, "review", ["task", "topic_security"]),
+        ([rule("review", topics=["security"])], result(TOPICAL), 1, "review", ["topic_security"]),
+        ([rule("review", task_types=["post"])], result(confidence=Decimal("0.1")), 1, "retry", ["confidence_low"]),
+        ([rule("review", confidence={"below": 0.5})], result(confidence=Decimal("0.1")), 1, "review", ["confidence"]),
+        ([rule("review", confidence={"below": 0.99})], result(), 1, "review", ["confidence"]),
+        ([rule("allow", confidence={"from": 0.5})], result(confidence=Decimal("0.5")), 1, "pass", []),
+        ([rule("allow", confidence={"from": 0.5})], result(confidence=Decimal("0.4")), 1, "retry", ["confidence_low"]),
+        ([rule("allow", task_types=["post"])], result(TOPICAL), 1, "review", ["topic_security"]),
+        ([rule("allow", topics=["security"])], result(TOPICAL), 1, "pass", []),
+        (
+            [rule("allow", topics=["security"])],
+            result(f"{TOPICAL} Vote for her in the referendum."),
+            1,
+            "review",
+            ["topic_politics"],
+        ),
+        ([rule("allow", task_types=["post"])], result(risk_tier=1), 1, "review", ["risk_tier_critical"]),
+        ([rule("allow", risk_tiers=[1])], result(risk_tier=1), 1, "pass", []),
+    ],
+)
+def test_rules_bands_and_topics_together(
+    rules: list[dict[str, Any]], subject: Subject, left: int, verdict: str, codes: list[str]
+) -> None:
+    assert judged(subject, evaluate(subject, [policy(*rules)]), left) == (verdict, codes)
+
+
+def test_an_action_that_touches_a_topic_goes_to_a_person_unless_a_rule_names_the_topic() -> None:
+    assert said(action("publish", "All is well.")) is Then.ALLOW
+    assert said(action("publish", TOPICAL)) is Then.REVIEW
+    assert said(action("publish", TOPICAL), policy(rule("allow", tools=["publish"]))) is Then.REVIEW
+    assert said(action("publish", TOPICAL), policy(rule("allow", tools=["publish"], topics=["security"]))) is Then.ALLOW
+
+
+@pytest.mark.parametrize(
+    ("glob", "name", "meant"),
+    [
+        ("*", "", True),
+        ("a*c", "abc", True),
+        ("a*c", "ac", True),
+        ("ab*bc", "abc", False),
+        ("*b*", "abc", True),
+        ("a*b*c", "axbxc", True),
+        ("a*b*c", "axxc", False),
+        ("a?c", "abc", False),
+        ("[ab]", "a", False),
+        ("ＡＢＣ", "abc", True),
+        ("*" + "a*" * 4 + "b", "a" * 200, False),
+    ],
+)
+def test_a_star_stands_for_any_letters_and_nothing_else_does(glob: str, name: str, meant: bool) -> None:
+    (read,) = parse([rule("deny", tools=[glob])])
+    assert means(read.when.tools[0], name) is meant  # type: ignore[index]
