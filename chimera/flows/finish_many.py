@@ -13,6 +13,7 @@ import structlog
 
 from chimera.flows.ask_policies import bands
 from chimera.flows.finish_task import Finished, Handed, finish_task, said_in
+from chimera.flows.look_ahead import look_ahead
 from chimera.flows.recognise_topics import recognise
 from chimera.kernel import clock, prepared, tenancy
 from chimera.kernel.prepared import Asked
@@ -60,6 +61,7 @@ def finish_together(tenant_id: UUID, handed: Sequence[Handed]) -> dict[int, Fini
 
 def finish_alone(tenant_id: UUID, one: Handed) -> Finished:
     """Refusals are raised."""
+    look_ahead(tenant_id, one)
     with tenancy.bound(tenant_id):
         return finish_task(one)
 

@@ -41,6 +41,7 @@ class Handed:
     new: NewResult
     by: Actor
     shows: bool = False  # the answer is to show the task, as it is in the end
+    judges: bool = False  # its agent is a judge
 
 
 @dataclass(frozen=True)

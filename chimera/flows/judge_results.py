@@ -114,6 +114,16 @@ def apply_verdict(*, judge_task: Task, subject: Task, verdict: TaskResult, score
             )
 
 
+def judged_by(task_id: UUID) -> list[Any]:
+    """All that may be read of the result about which this task asks its judge; nothing where it asks about none."""
+    task = Task.objects.filter(pk=task_id).first()
+    if task is None or not is_verdict(task) or task.parent_task_id is None:
+        return []
+    asked = task.input_payload["subject"]["result"]
+    result = TaskResult.objects.filter(task_id=task.parent_task_id, id=asked).first()
+    return results.contents(result) if result else []
+
+
 def judge_lost(judge_task: Task, by: Actor) -> None:
     """A judge's task ended without a verdict: a person decides instead. The caller holds the judged task's lock too."""
     if not is_verdict(judge_task):

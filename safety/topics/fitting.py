@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from safety.topics.classifier import recognise
 from safety.topics.names import Topic
@@ -57,6 +58,11 @@ def read(path: Path) -> list[Example]:
 
 def fit(examples: Sequence[Example], vectors: Any, *, model: str, dimensions: int) -> dict[str, Any]:
     """What weights.json says; `examples` are those to learn from, with a row of `vectors` for each."""
+    with threadpool_limits(1):  # several would spin and wait for one another
+        return _fitted(examples, vectors, model, dimensions)
+
+
+def _fitted(examples: Sequence[Example], vectors: Any, model: str, dimensions: int) -> dict[str, Any]:
     known = np.asarray(vectors, dtype=np.float64)[:, :dimensions]
     fold = np.array([example.number // 100 % FOLDS for example in examples])
     topics = {}
@@ -75,7 +81,13 @@ def fit(examples: Sequence[Example], vectors: Any, *, model: str, dimensions: in
             "bias": round(float(column[-1]), 4),
             "weights": [round(float(weight), 4) for weight in column[:-1]],
         }
-    return {"model": model, "dimensions": dimensions, "topics": topics}
+    return {"model": model, "dimensions": dimensions, "learned_from": name_of(examples), "topics": topics}
+
+
+def name_of(examples: Sequence[Example]) -> str:
+    """A hash of what was learned from, by which weights and corpus are known to belong together."""
+    said = sorted([example.text, *sorted(example.topics)] for example in examples)
+    return hashlib.sha256(json.dumps([said, RIDGE, RECALL_COUNTS, FLOOR_BELOW]).encode()).hexdigest()
 
 
 def score(examples: Iterable[Example], vectors: Any) -> list[Figures]:

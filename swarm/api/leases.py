@@ -14,13 +14,14 @@ from chimera.flows.authorise_spend import SPENDERS
 from chimera.flows.claim_tasks import claim_tasks, show_claims
 from chimera.flows.finish_many import finish_many
 from chimera.flows.finish_task import Finished, Handed, finish_task
+from chimera.flows.look_ahead import look_ahead
 from chimera.flows.meter_lease import meter_lease
 from chimera.kernel import tenancy
 from chimera.kernel.errors import Refused, forbidden
 from chimera.kernel.http import problem
 from chimera.kernel.http.door import Call, Door
 from chimera.kernel.http.permissions import AGENTS, check
-from chimera.kernel.identity import Principal
+from chimera.kernel.identity import Principal, Role
 from chimera.kernel.relay.slow_lane import is_outage
 from swarm import dispatch, liveness
 from swarm.actions import agents, claims, progress, stops, tasks
@@ -152,12 +153,17 @@ class TaskHeartbeat(Door):
 
 class TaskResult(Door):
     allow: ClassVar = {"POST": AGENTS}
+    handed: Handed
+
+    def prepare(self, request: Call, task_id: UUID) -> None:
+        said = ResultFields(data=request.data)
+        said.is_valid(raise_exception=True)
+        self.handed = _handed(request, task_id, said.validated_data, shows=True)
+        look_ahead(request.user.tenant_id, self.handed)
 
     @extend_schema(operation_id="tasks_result", request=ResultFields, responses=ResultAnswer)
     def post(self, request: Call, task_id: UUID) -> Response:
-        said = ResultFields(data=request.data)
-        said.is_valid(raise_exception=True)
-        finished = finish_task(_handed(request, task_id, said.validated_data, shows=True))
+        finished = finish_task(self.handed)
         return Response({"task": finished.shown, "outcome": finished.outcome, "review": finished.review_id})
 
     def afterwards(self, request: Call, response: Response) -> None:
@@ -173,6 +179,7 @@ def _handed(request: Call, task_id: UUID, said: dict[str, Any], *, shows: bool =
         new=new,
         by=request.user.actor,
         shows=shows,
+        judges=request.user.role == Role.JUDGE,
     )
 
 

@@ -15,6 +15,7 @@ from chimera.kernel.http.parsing import read_object
 from chimera.kernel.http.permissions import AGENTS, check
 from chimera.kernel.http.quick import Leave, QuickCall, Way
 from chimera.kernel.http.waiting import Place, until_stirred, waiters
+from chimera.kernel.identity import Role
 from swarm import dispatch
 from swarm.actions.results import NewResult
 from swarm.api import quick_tasks
@@ -34,6 +35,7 @@ async def finish(call: QuickCall) -> dict[str, Any]:
         new=NewResult(**said),
         by=call.principal.actor,
         shows=True,
+        judges=call.principal.role == Role.JUDGE,
     )
     done = await groups().results.add(call.principal.tenant_id, handed)
     return {"task": done.shown, "outcome": done.outcome, "review": done.review_id}

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from chimera.flows.finish_task import Handed
 from chimera.kernel.errors import StaleLease
+from chimera.kernel.identity import Role
 from swarm.actions.progress import Note
 from swarm.actions.results import NewResult
 from swarm.consumers import acting, frames, metering, money
@@ -41,6 +42,7 @@ async def _finish(seat: Seat, said: frames.Result) -> Fields:
         agent_id=seat.worker.agent.pk,
         new=_new(said),
         by=seat.worker.principal.actor,
+        judges=seat.worker.principal.role == Role.JUDGE,
     )
     try:
         done = await committing().results.add(seat.worker.principal.tenant_id, handed)

@@ -51,6 +51,9 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     },
     "PUT budgets/<uuid:budget_id>/rules": lambda w: {"rules": {}},
     "POST budgets/<uuid:budget_id>/rules/preview": lambda w: {"rules": {}},
+    "PUT policies/<uuid:policy_id>/rules": lambda w: {"rules": []},
+    "POST policies/<uuid:policy_id>/status": lambda w: {"status": "off", "reason": "enough seen"},
+    "POST policies/<uuid:policy_id>/preview": lambda w: {"rules": []},
     "POST reviews/<uuid:review_id>/decision": lambda w: {"decision": "approve"},
     "POST memories/<uuid:memory_id>/supersede": lambda w: MEMORY,
     "POST memories/<uuid:memory_id>/forget": lambda w: {"reason": "wrong"},
@@ -81,6 +84,7 @@ NAMING: dict[str, list[Callable[[World], dict[str, Any]]] | None] = {
         lambda w: {"task": w.ids["task_id"], "lease_token": w.lease_token, "amount_usd": "1", "asset_symbol": "USD"}
     ],
     "concurrency-limits": None,
+    "policies": None,
     "locks": None,  # a name of theirs is another resource; see tests/swarm/test_locks.py
     "locks/renew": None,
     "locks/release": None,

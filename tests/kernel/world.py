@@ -17,6 +17,11 @@ SCHEDULE = {
     "task": {"type": "research", "input_payload": {"question": "why"}},
 }
 LIMIT = {"scope": "tenant", "running_max": 100}
+POLICY = {
+    "name": "ghost",
+    "rules": [{"name": "all", "when": {"subjects": ["spend"]}, "then": "review"}],
+    "status": "shadow",
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ def made_by(acme: Stage, settle: Callable[[], None]) -> World:
     raised = {"window": "day", "amount_usd": "5", "reason": "the baths open", "expires_at": tomorrow()}
     increase = acme.fay.post(f"budgets/{budget['id']}/increases", raised).ok(201)
     acme.fay.put(f"budgets/{budget['id']}/rules", {"rules": {"velocity": {"count_per_hour": 100}}}).ok()
+    policy = acme.boss.post("policies", POLICY).ok(201)
     waiting = _waiting(acme, settle, session)
     task = acme.task(session, external_id="harbour-1", depends_on=[waiting["task"]])
     acme.rita.post(f"reviews/{waiting['review']}/decision", {"decision": "approve"}).ok()
@@ -75,6 +81,7 @@ def made_by(acme: Stage, settle: Callable[[], None]) -> World:
             "review_id": review,
             "action_id": action["id"],
             "memory_id": memory["id"],
+            "policy_id": policy["id"],
         },
         claim["lease_token"],
     )
