@@ -15,6 +15,7 @@ from chimera.flows.propose_action import propose_action
 from chimera.flows.record_outcome import Came, record_outcome
 from chimera.flows.show_actions import show_action, show_execution, show_mismatch
 from chimera.flows.spend_many import Answered
+from chimera.flows.weigh_action import look_ahead
 from chimera.kernel import redis, tenancy
 from chimera.kernel.actors import Actor
 from chimera.kernel.http import problem
@@ -63,6 +64,8 @@ class Asked:
 
 def act(tenant_id: UUID, asked: Asked) -> Answered:
     """Opens its own transaction. Refusals are raised; a mismatch, which is written down, is answered with its 409."""
+    if isinstance(asked.what, Propose):
+        look_ahead(_proposal(asked.what))
     with tenancy.bound(tenant_id):
         if asked.once and (prior := asked.once.prior()):
             return Answered(*prior)
@@ -76,10 +79,9 @@ def act(tenant_id: UUID, asked: Asked) -> Answered:
 def _do(what: Propose | Execute | Tell, agent_id: UUID, by: Actor) -> Answered:
     match what:
         case Propose():
-            said = dict(vars(what))
-            lease = {"task_id": said.pop("task_id"), "lease_token": said.pop("lease_token")}
+            lease = {"task_id": what.task_id, "lease_token": what.lease_token}
             return Answered(
-                201, show_action(propose_action(**lease, agent_id=agent_id, proposal=Proposal(**said), by=by))
+                201, show_action(propose_action(**lease, agent_id=agent_id, proposal=_proposal(what), by=by))
             )
         case Execute():
             execution = execute_action(**vars(what), agent_id=agent_id, by=by)
@@ -94,3 +96,9 @@ def _do(what: Propose | Execute | Tell, agent_id: UUID, by: Actor) -> Answered:
             return Answered(200, show_action(action))
         case _:
             assert_never(what)
+
+
+def _proposal(what: Propose) -> Proposal:
+    said = dict(vars(what))
+    del said["task_id"], said["lease_token"]
+    return Proposal(**said)

@@ -45,7 +45,7 @@ def authorise_spend(*, task_id: UUID, lease_token: UUID, agent_id: UUID, purchas
         card_id=card_id,
         time_zone=tenant_time_zone(),
         dry_run=task.execution_mode == ExecutionMode.DRY_RUN,
-        refusal=_refusal(ruling),
+        refusal=refusal_of(ruling),
         review=ruling.then is Then.REVIEW,
         by=by,
     )
@@ -61,7 +61,7 @@ def authorise_spend(*, task_id: UUID, lease_token: UUID, agent_id: UUID, purchas
 _BECAME = {MoneyStatus.REVIEW: Then.REVIEW, MoneyStatus.DENIED: Then.DENY}
 
 
-def _refusal(ruling: Ruling) -> Refusal | None:
+def refusal_of(ruling: Ruling) -> Refusal | None:
     """A denying rule as the ledger keeps it."""
     if ruling.then is not Then.DENY:
         return None

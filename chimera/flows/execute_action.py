@@ -13,8 +13,9 @@ from uuid import UUID
 
 from chimera.flows.grounds import changed_since, goal_of
 from chimera.flows.placing import place_of
-from chimera.flows.propose_action import check_current, put
+from chimera.flows.propose_action import check_current, purchase_of, put
 from chimera.flows.read_usage import tenant_time_zone
+from chimera.flows.weigh_action import weigh
 from chimera.kernel.actors import Actor
 from commerce import actions as commerce
 from commerce.models import Transaction
@@ -31,6 +32,7 @@ NAMES = {
     "goal": "the goal, budget or context of its session",
     "evidence": "a memory that its agent had been shown",
     "hold": "the money that was held for it",
+    "policy": "what the policies say of it",
 }
 
 
@@ -70,7 +72,10 @@ def execute_action(
     proposals.check_executable(action, lease_token)
     check_current(task)
     hold = _hold_of(action, lease_token)
-    changed = _changed(task, action, hold, digest, arguments)
+    changed = (
+        *_changed(task, action, hold, digest, arguments),
+        *(["policy"] if _is_stopped_by_now(task, action, agent_id) else []),
+    )
     if changed:
         return _refuse(task, action, lease_token, agent_id, changed, arguments, by)
     if hold is not None:
@@ -99,6 +104,13 @@ def _changed(
         "hold": hold is None and action.transaction_id is not None,
     }
     return tuple(name for name, has in differs.items() if has)
+
+
+def _is_stopped_by_now(task: Task, action: Action, agent_id: UUID) -> bool:
+    """Whether policies would decide otherwise now, and more strictly; a laxer word takes nothing from an approval."""
+    proposal = _shown(action, None)
+    weighed = weigh(task=task, agent_id=agent_id, proposal=proposal, purchase=purchase_of(proposal, action.pk))
+    return weighed.is_stricter_than(action.ruled)
 
 
 def _refuse(

@@ -1,4 +1,5 @@
-"""Propose: an agent says what it wants to do to the world, before it does it; allowed, denied, or put before a person.
+"""Propose: an agent says what it wants to do to the world, before it does it; allowed, denied, or put before a person. Policies rule
+first, then budgets.
 
 Locks: the task, then windows by id; the action, its transaction, and the card if a person must decide, are new.
 Dies anywhere: nothing, or all of it. Repeated with the same Idempotency-Key it gets the same answer; without one the
@@ -12,8 +13,10 @@ from chimera.flows.authorise_spend import SPENDERS, reasons_of
 from chimera.flows.grounds import evidence_of, goal_of
 from chimera.flows.placing import place_of
 from chimera.flows.read_usage import tenant_time_zone
+from chimera.flows.weigh_action import Weighed, weigh
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import Stale
+from chimera.kernel.identity import Role
 from commerce import actions as commerce
 from commerce.actions import Outcome, Purchase
 from commerce.states import DeniedCode, MoneyStatus
@@ -22,6 +25,7 @@ from safety import quorum
 from safety.actions import proposals
 from safety.actions.proposals import Decided, Proposal
 from safety.models import Action, CardKind
+from safety.policies import Then
 from safety.states import ActionStatus
 from swarm.actions import tasks
 from swarm.models import Task
@@ -86,14 +90,15 @@ def put(
     """Decide it, and write it down. `because` is why a person must look in any case. The caller holds the task, and has checked its
     lease; afterwards it may be over."""
     action_id, card_id = safety.new_id(), safety.new_id()
-    dry_run = task.execution_mode == ExecutionMode.DRY_RUN
-    outcome = _reserved(task, lease_token, agent_id, proposal, action_id, card_id, dry_run=dry_run, by=by)
-    reasons = [*([because] if because else []), *_money_reasons(outcome)]
-    status = _status(outcome, dry_run=dry_run, asks=because is not None)
-    if status is ActionStatus.DENIED:
-        reasons = [DRY_RUN] if dry_run else _money_reasons(outcome)
+    purchase = purchase_of(proposal, action_id)
+    weighed = weigh(task=task, agent_id=agent_id, proposal=proposal, purchase=purchase)
+    asks = because is not None or weighed.then is Then.REVIEW
+    outcome = _reserved(task, lease_token, agent_id, purchase, card_id, weighed, asks=asks, by=by) if purchase else None
+    status = _status(task, weighed, outcome, asks=asks)
+    reasons = _reasons(task, status, weighed, outcome, because)
     if status is ActionStatus.REVIEW:
-        _ask_a_person(task, action_id, card_id, reasons, outcome, by)
+        _ask_a_person(task, agent_id, action_id, card_id, reasons, outcome, only_money=not asks, by=by)
+    weighed.keep(action_id=action_id, task=task, agent_id=agent_id, was=BECAME[status])
     return proposals.propose(
         action_id=action_id,
         task_id=task.pk,
@@ -105,6 +110,8 @@ def put(
             status=status,
             goal=goal_of(task),
             evidence=evidence_of(task.pk),
+            policies=weighed.policies,
+            ruled=weighed.then.value,
             reasons=reasons,
             transaction_id=outcome.transaction.pk if outcome else None,
             review_id=card_id if status is ActionStatus.REVIEW else None,
@@ -114,68 +121,104 @@ def put(
     )
 
 
+BECAME = {ActionStatus.ALLOWED: Then.ALLOW, ActionStatus.REVIEW: Then.REVIEW, ActionStatus.DENIED: Then.DENY}
+
+
+def purchase_of(proposal: Proposal, action_id: UUID) -> Purchase | None:
+    """What it would buy; None for an action that costs nothing."""
+    if proposal.amount_usd is None:
+        return None
+    return Purchase(
+        amount_usd=proposal.amount_usd,
+        asset_symbol=proposal.asset_symbol,
+        payee=proposal.payee,
+        category=proposal.category,
+        purpose=proposal.purpose or proposal.tool,
+        action=action_id,
+    )
+
+
 def _reserved(
     task: Task,
     lease_token: UUID,
     agent_id: UUID,
-    proposal: Proposal,
-    action_id: UUID,
+    purchase: Purchase,
     card_id: UUID,
+    weighed: Weighed,
     *,
-    dry_run: bool,
+    asks: bool,
     by: Actor,
-) -> Outcome | None:
-    """Its money; None for an action that costs nothing."""
-    if proposal.amount_usd is None:
-        return None
+) -> Outcome:
     return commerce.reserve(
         place=place_of(task, agent_id),
-        purchase=Purchase(
-            amount_usd=proposal.amount_usd,
-            asset_symbol=proposal.asset_symbol,
-            payee=proposal.payee,
-            category=proposal.category,
-            purpose=proposal.purpose or proposal.tool,
-            action=action_id,
-        ),
+        purchase=purchase,
         lease_token=lease_token,
         card_id=card_id,
         time_zone=tenant_time_zone(),
-        dry_run=dry_run,
+        dry_run=_is_dry(task),
+        refusal=weighed.refusal,
+        review=asks,
         by=by,
     )
 
 
-def _status(outcome: Outcome | None, *, dry_run: bool, asks: bool) -> ActionStatus:
+def _is_dry(task: Task) -> bool:
+    return task.execution_mode == ExecutionMode.DRY_RUN
+
+
+def _status(task: Task, weighed: Weighed, outcome: Outcome | None, *, asks: bool) -> ActionStatus:
     money = outcome.transaction.status if outcome else None
-    if dry_run or money == MoneyStatus.DENIED:
+    if _is_dry(task) or weighed.then is Then.DENY or money == MoneyStatus.DENIED:
         return ActionStatus.DENIED
     return ActionStatus.REVIEW if asks or money == MoneyStatus.REVIEW else ActionStatus.ALLOWED
 
 
-def _money_reasons(outcome: Outcome | None) -> list[dict[str, Any]]:
-    if outcome is None:
-        return []
-    if outcome.refusal is not None:
-        return [{"code": str(outcome.refusal.code), "detail": outcome.refusal.detail}]
-    return [dict(reason) for reason in reasons_of(outcome)]
+def _reasons(
+    task: Task, status: ActionStatus, weighed: Weighed, outcome: Outcome | None, because: dict[str, Any] | None
+) -> list[dict[str, Any]]:
+    """Why it was denied, or all that a person should know."""
+    if _is_dry(task):
+        return [DRY_RUN]
+    if status is ActionStatus.DENIED:
+        return weighed.reasons if weighed.then is Then.DENY else _refused(outcome)
+    money = [dict(reason) for reason in reasons_of(outcome)] if outcome else []
+    return [*([because] if because else []), *money, *weighed.reasons]
+
+
+def _refused(outcome: Outcome | None) -> list[dict[str, Any]]:
+    assert outcome is not None
+    assert outcome.refusal is not None
+    return [{"code": str(outcome.refusal.code), "detail": outcome.refusal.detail}]
 
 
 def _ask_a_person(
-    task: Task, action_id: UUID, card_id: UUID, reasons: list[dict[str, Any]], outcome: Outcome | None, by: Actor
+    task: Task,
+    agent_id: UUID,
+    action_id: UUID,
+    card_id: UUID,
+    reasons: list[dict[str, Any]],
+    outcome: Outcome | None,
+    *,
+    only_money: bool,
+    by: Actor,
 ) -> None:
     """The task waits for the card, which keeps this money and every other hold of the task."""
-    approvals = outcome.approvals if outcome else ()
+    asked: list[tuple[int, tuple[str, ...]]] = (
+        [(each.approvers, each.roles) for each in outcome.approvals] if outcome else []
+    )
+    if not only_money:
+        asked.append((1, (str(Role.REVIEWER),)))
     commerce.keep_by_card(task_id=task.pk, card_id=card_id, by=by)
     tasks.block(task=task, reason=reasons[0]["detail"], by=by)
     safety.open_card(
         task_id=task.pk,
         session_id=task.session_id,
+        agent_id=agent_id,
         kind=CardKind.ACTION,
         reasons=reasons,
         transaction_id=outcome.transaction.pk if outcome else None,
         action_id=action_id,
         card_id=card_id,
-        quorum=quorum.together((each.approvers, each.roles) for each in approvals) or None,
+        quorum=quorum.together(asked),
         by=by,
     )

@@ -63,6 +63,7 @@ class Decided:
     goal: list[int | None]
     evidence: list[dict[str, Any]]
     policies: list[dict[str, Any]] = field(default_factory=list)
+    ruled: str = "allow"
     reasons: list[dict[str, Any]] = field(default_factory=list)
     transaction_id: UUID | None = None
     review_id: UUID | None = None
@@ -98,6 +99,7 @@ def propose(
         status=decided.status,
         goal=decided.goal,
         policies=decided.policies,
+        ruled=decided.ruled,
         evidence=decided.evidence,
         transaction_id=decided.transaction_id,
         review_id=decided.review_id,

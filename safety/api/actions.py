@@ -10,6 +10,7 @@ from chimera.flows.execute_action import execute_action
 from chimera.flows.propose_action import ACTORS, propose_action
 from chimera.flows.record_outcome import Came, record_outcome
 from chimera.flows.show_actions import show_action, show_actions, show_execution, show_mismatch
+from chimera.flows.weigh_action import look_ahead
 from chimera.kernel.http import problem
 from chimera.kernel.http.door import Call, Door
 from chimera.kernel.http.pages import choice_or_refuse, page, uuid_or_refuse
@@ -31,14 +32,20 @@ from safety.states import ActionStatus
 class TaskActions(Door):
     allow: ClassVar = {"POST": ACTORS}
 
+    def prepare(self, request: Call, task_id: UUID) -> None:
+        """Words are looked through before the transaction."""
+        said = dict(NewAction.read(request.data))
+        self.token: UUID = said.pop("lease_token")
+        self.proposal = Proposal(**said)
+        look_ahead(self.proposal)
+
     @extend_schema(operation_id="tasks_propose_action", request=NewAction, responses={201: ActionShape})
     def post(self, request: Call, task_id: UUID) -> Response:
-        said = dict(NewAction.read(request.data))
         action = propose_action(
             task_id=task_id,
-            lease_token=said.pop("lease_token"),
+            lease_token=self.token,
             agent_id=request.user.agent_id,
-            proposal=Proposal(**said),
+            proposal=self.proposal,
             by=request.user.actor,
         )
         return Response(show_action(action), status=201)

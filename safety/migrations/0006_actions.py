@@ -107,6 +107,7 @@ class Migration(migrations.Migration):
                 ("digest", models.CharField(max_length=64)),
                 ("goal", models.JSONField()),
                 ("policies", models.JSONField(default=list)),
+                ("ruled", models.CharField(default="allow", max_length=6)),
                 ("evidence", models.JSONField(default=list)),
                 ("transaction_id", models.UUIDField(null=True)),
                 ("review_id", models.UUIDField(null=True)),

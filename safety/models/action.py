@@ -44,7 +44,8 @@ class Action(Versioned, TenantOwned):
     status = models.CharField(max_length=9, choices=[(s.value, s.value) for s in ActionStatus])
     digest = models.CharField(max_length=64)
     goal = models.JSONField()  # versions of session and campaign: [3, 1], [3, null]
-    policies = models.JSONField(default=list)  # those that decided: [{name, version}]
+    policies = models.JSONField(default=list)  # that were asked: [{policy, version}]
+    ruled = models.CharField(max_length=6, default="allow")  # what they said: allow, review, deny
     evidence = models.JSONField(default=list)  # what the task's agents had been shown of memory: [{id, version}]
     transaction_id = models.UUIDField(null=True)  # the money: held, in review or denied
     review_id = models.UUIDField(null=True)  # the card that decides it, or decided

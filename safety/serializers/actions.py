@@ -63,8 +63,8 @@ class KnownShape(serializers.Serializer[Any]):
     version = serializers.IntegerField(allow_null=True)
 
 
-class PolicyVersionShape(serializers.Serializer[Any]):
-    name = serializers.CharField()
+class PolicyAskedShape(serializers.Serializer[Any]):
+    policy = serializers.UUIDField()
     version = serializers.IntegerField()
 
 
@@ -88,7 +88,7 @@ class ActionShape(serializers.Serializer[Any]):
         help_text="SHA-256, in hexadecimal, over the canonical JSON (RFC 8785) of `document`."
     )
     document = serializers.DictField(help_text="All that the decision is bound to.")
-    policies = PolicyVersionShape(many=True)
+    policies = PolicyAskedShape(many=True)
     evidence = KnownShape(many=True, help_text="What the task's agents had been shown of memory.")
     reasons = ReasonShape(many=True)
     transaction = serializers.UUIDField(allow_null=True)

@@ -80,7 +80,7 @@ def test_order_spacing_and_escapes_of_the_same_arguments_are_the_same(arguments:
         {"transaction_id": FIXED},
         {"goal": [2, None]},
         {"goal": [1, 1]},
-        {"policies": [{"name": "tools", "version": 1}]},
+        {"policies": [{"policy": str(FIXED), "version": 1}]},
         {"evidence": [{"id": str(FIXED), "version": 1}]},
     ],
     ids=lambda changed: next(iter(changed)),

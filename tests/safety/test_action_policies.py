@@ -1,0 +1,111 @@
+"""Policies rule on actions and on their money, when they are proposed and again when they are to be executed."""
+
+from typing import Any
+
+import pytest
+
+from commerce.models import Transaction
+from safety.models import ShadowVerdict
+from tests.cast import Stage
+from tests.commerce.books import at_work, check_books, claimed_again
+from tests.safety.acts import decide, execute, propose
+from tests.safety.test_policy_doors import made
+
+TOOLS = {"name": "tools", "when": {"tools": ["publish", "read.*"]}, "then": "allow"}
+LOOK = {"name": "look", "when": {"tools": ["publish"]}, "then": "review"}
+EVIL = {"name": "never them", "when": {"payees": ["*evil*"]}, "then": "deny"}
+DEAR = {"name": "dear", "when": {"subjects": ["spend"], "amount_usd": {"above": "2.00"}}, "then": "review"}
+MAIL = {"name": "no addresses", "when": {"patterns": ["pii.email"]}, "then": "deny"}
+
+
+@pytest.fixture
+def claim(acme: Stage) -> dict[str, Any]:
+    acme.budget(day_usd="20")
+    return at_work(acme)
+
+
+@pytest.mark.parametrize(
+    ("rules", "said", "status", "code"),
+    [
+        ([TOOLS], {}, "allowed", None),
+        ([TOOLS], {"tool": "rm"}, "denied", "tool_unknown"),
+        ([LOOK], {}, "review", "tool"),
+        ([EVIL], {"payee": "evil.example", "amount_usd": "1"}, "denied", "payee"),
+        ([DEAR], {"amount_usd": "3"}, "review", "amount"),
+        ([DEAR], {"amount_usd": "1"}, "allowed", None),
+        ([DEAR], {}, "allowed", None),
+        ([MAIL], {"arguments": {"to": {"all": ["rita@acme.example"]}}}, "denied", "pattern"),
+        ([LOOK, MAIL], {"arguments": {"to": "rita@acme.example"}}, "denied", "pattern"),
+        ([], {"arguments": {"text": "Vote for the harbour party in the election."}}, "review", "topic_politics"),
+    ],
+)
+def test_what_is_proposed_goes_as_the_policies_say(
+    acme: Stage, claim: dict[str, Any], rules: list[dict[str, Any]], said: dict[str, Any], status: str, code: str | None
+) -> None:
+    made(acme, *rules)
+    action = propose(acme, claim, **said).ok(201)
+    assert (action["status"], [r["code"].startswith(code or "?") for r in action["reasons"]][:1]) == (
+        status,
+        [True] if code else [],
+    )
+    assert [known["version"] for known in action["policies"]] == [1]
+    assert (action["review"] is not None) == (status == "review")
+    check_books(acme)
+
+
+def test_a_denied_payment_is_a_row_of_the_ledger(acme: Stage, claim: dict[str, Any]) -> None:
+    made(acme, EVIL)
+    action = propose(acme, claim, payee="evil.example", amount_usd="1").ok(201)
+    with acme.bound():
+        row = Transaction.objects.get(pk=action["transaction"])
+    assert (row.status, row.denied_code) == ("denied", "policy_denied")
+
+
+def test_what_policies_want_looked_at_is_executed_once_a_person_has_approved_it(
+    acme: Stage, claim: dict[str, Any]
+) -> None:
+    made(acme, LOOK)
+    action = propose(acme, claim, amount_usd="1").ok(201)
+    decide(acme, action)
+    execute(acme, claimed_again(acme, claim), action["id"], digest=action["digest"]).ok()
+    check_books(acme)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "goes"),
+    [
+        ([], [TOOLS], True),
+        ([], [{**EVIL, "when": {"payees": ["nobody.example"]}}], True),
+        ([], [LOOK], False),
+        ([], [{**LOOK, "then": "deny"}], False),
+        ([LOOK], [], True),
+        ([LOOK], [{**LOOK, "name": "look closely"}], True),
+        ([LOOK], [{**LOOK, "then": "deny"}], False),
+    ],
+)
+def test_a_policy_that_would_be_stricter_now_kills_the_approval_and_a_laxer_one_takes_nothing(
+    acme: Stage, claim: dict[str, Any], before: list[dict[str, Any]], after: list[dict[str, Any]], goes: bool
+) -> None:
+    policy = made(acme, *before)
+    action = propose(acme, claim).ok(201)
+    if action["status"] == "review":
+        decide(acme, action)
+        claim = claimed_again(acme, claim)
+    acme.boss.put(f"policies/{policy['id']}/rules", {"rules": after}).ok()
+    said = execute(acme, claim, action["id"], digest=action["digest"])
+    if goes:
+        said.ok()
+        return
+    said.refused(409, "approval_mismatch")
+    assert said["changed"] == ["policy"]
+    stricter = "denied" if after[0]["then"] == "deny" else "review"
+    assert (said["anew"]["status"], said["anew"]["policies"][0]["version"]) == (stricter, 2)
+
+
+def test_what_a_policy_in_shadow_would_have_made_of_it_is_kept(acme: Stage, claim: dict[str, Any]) -> None:
+    made(acme, LOOK, status="shadow")
+    action = propose(acme, claim).ok(201)
+    with acme.bound():
+        (shadow,) = ShadowVerdict.objects.all()
+    assert (action["status"], shadow.kind, str(shadow.subject_id)) == ("allowed", "action", action["id"])
+    assert (shadow.was, shadow.would_be) == ("allow", "review")
