@@ -45,7 +45,7 @@ class Claimed:
 @dataclass(frozen=True)
 class Claim:
     task: Task
-    resume: dict[str, Any] | None  # {review, note, transactions: [Transaction]}
+    resume: dict[str, Any] | None  # {review, note, transactions: [Transaction], action?}
     waited: bool = True  # perhaps, for others
 
 
@@ -129,7 +129,8 @@ def _token(task: Task) -> UUID:
 def _resume(resume: dict[str, Any] | None, held: Sequence[Transaction]) -> dict[str, Any] | None:
     if resume is None:
         return None
-    return {"review": resume["review"], "note": resume["note"], "transactions": [_shape(t) for t in held]}
+    shown = {name: resume[name] for name in ("review", "note", "action") if name in resume}
+    return shown | {"transactions": [_shape(t) for t in held]}
 
 
 def _shape(transaction: Transaction) -> dict[str, Any]:

@@ -131,7 +131,7 @@ def _approve(card: ReviewCard, task: Task, by: Actor) -> None:
         case CardKind.SPEND | CardKind.ACTION:
             deadline = clock.now() + settings.RESUME_DEADLINE
             commerce.release_to_resume(task_id=task.pk, card_id=card.pk, deadline=deadline, by=by)
-            tasks.go_on(task=task, review_id=card.pk, note=card.note, counts=False, by=by)
+            tasks.go_on(task=task, review_id=card.pk, note=card.note, counts=False, action_id=card.action_id, by=by)
         case CardKind.MANUAL:
             tasks.go_on(task=task, review_id=card.pk, note=card.note, counts=True, by=by)
         case CardKind.RESULT | CardKind.JUDGE:

@@ -17,6 +17,8 @@ from safety.models import CardKind, ReviewCard, ReviewVote
 from safety.quorum import is_met, missing, standing
 from safety.states import CARD, DECIDED_AS, CardStatus, Decision
 
+EDITED = (CardKind.RESULT, CardKind.ACTION)  # the output of the one, the arguments of the other
+
 
 def check_pending(card: ReviewCard) -> None:
     """Raises 409 `already_decided`, naming who decided what and when."""
@@ -96,8 +98,8 @@ def digest_of(payload: dict[str, Any] | None) -> str:
 
 
 def _check_edit(card: ReviewCard, decision: Decision, edited_payload: dict[str, Any] | None) -> None:
-    if edited_payload is not None and (decision is not Decision.APPROVE or card.kind != CardKind.RESULT):
-        raise invalid("`edited_payload` goes with the approval of a result.", field_name="edited_payload")
+    if edited_payload is not None and (decision is not Decision.APPROVE or card.kind not in EDITED):
+        raise invalid("`edited_payload` goes with the approval of a result or an action.", field_name="edited_payload")
 
 
 def user_id(by: Actor) -> int:

@@ -37,6 +37,7 @@ class ResumeShape(serializers.Serializer[Any]):
     review = serializers.UUIDField()
     note = serializers.CharField()
     transactions = serializers.ListField(child=serializers.DictField())
+    action = serializers.UUIDField(required=False, help_text="The action that was approved.")
 
 
 class ClaimShape(serializers.Serializer[Any]):

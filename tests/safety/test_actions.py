@@ -192,6 +192,27 @@ def test_the_resumed_task_may_execute_it_without_asking_again(acme: Stage) -> No
     execute(acme, claimed_again(acme, claim), action["id"], arguments=POST).ok()
 
 
+def test_what_a_person_edited_is_what_is_executed_and_what_the_agent_said_is_not(acme: Stage) -> None:
+    claim, action = reviewed(acme)
+    edited = POST | {"text": "The baths open on Sunday."}
+    decide(acme, action, edited_payload=edited)
+    again = claimed_again(acme, claim)
+    assert again["resume"]["action"] == action["id"]
+    same = propose(acme, again, amount_usd="3").ok(201)
+    assert (same["id"], same["arguments"], same["original_arguments"]) == (action["id"], edited, POST)
+    assert same["digest"] != action["digest"]
+    assert execute(acme, again, action["id"], digest=same["digest"]).ok()["arguments"] == edited
+    check_books(acme)
+
+
+def test_the_agents_own_words_do_not_pass_for_edited_ones(acme: Stage) -> None:
+    claim, action = reviewed(acme)
+    decide(acme, action, edited_payload=POST | {"text": "The baths open on Sunday."})
+    said = execute(acme, claimed_again(acme, claim), action["id"], arguments=POST)
+    assert said.refused(409, "approval_mismatch")["changed"] == ["arguments"]
+    check_books(acme)
+
+
 @pytest.mark.parametrize("decision", ["reject", "request_changes"])
 def test_what_was_not_approved_is_denied_and_its_money_free(acme: Stage, decision: str) -> None:
     claim, action = reviewed(acme)

@@ -19,6 +19,7 @@ class Resume:
     def __init__(self, said: Json, transactions: "list[Hold]") -> None:
         self.review: str = said["review"]
         self.note: str = said.get("note") or ""
+        self.action: str | None = said.get("action")  # the id of the one that was approved; `ctx.act` goes on with it
         self.transactions = transactions
 
     def __repr__(self) -> str:

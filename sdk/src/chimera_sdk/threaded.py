@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from chimera_sdk.acting import Act, Action
 from chimera_sdk.client import Client
-from chimera_sdk.context import Context
+from chimera_sdk.context import Context, Resume
 from chimera_sdk.errors import Json
 from chimera_sdk.spending import Hold, Spend
 from chimera_sdk.work import Task
@@ -98,8 +98,8 @@ class ThreadAct:
 
 
 class ThreadResume:
-    def __init__(self, review: str, note: str, transactions: "list[ThreadHold]") -> None:
-        self.review, self.note, self.transactions = review, note, transactions
+    def __init__(self, said: Resume, transactions: "list[ThreadHold]") -> None:
+        self.review, self.note, self.action, self.transactions = said.review, said.note, said.action, transactions
 
     def __repr__(self) -> str:
         return f"<Resume review={self.review} note={self.note!r} transactions={self.transactions}>"
@@ -138,7 +138,7 @@ class ThreadContext:
         said = self._inner.resume
         if said is None:
             return None
-        return ThreadResume(said.review, said.note, [ThreadHold(hold, self) for hold in said.transactions])
+        return ThreadResume(said, [ThreadHold(hold, self) for hold in said.transactions])
 
     @property
     def cancelled(self) -> bool:
