@@ -264,6 +264,25 @@ def test_what_was_captured_is_never_counted_less_and_windows_stay(
         assert attempt(acme, sql) in {"window_stands", "denied"}, sql
 
 
+@every
+@pytest.mark.parametrize(
+    "change",
+    [
+        "starts_on = '2020-01-01'",
+        "starts_at = starts_at - interval '1 day'",
+        "ends_at = ends_at + interval '1 day'",
+        "kind = 'month'",
+        "id = gen_random_uuid()",
+        "budget_id = gen_random_uuid()",
+        "tenant_id = gen_random_uuid()",
+    ],
+)
+def test_a_window_does_not_become_another(acme: Stage, ledger: dict[str, str], attempt: Attempt, change: str) -> None:
+    """Its budget would begin again, with all of its limit."""
+    refused = "window_stands" if attempt is as_owner else "denied"
+    assert attempt(acme, f"UPDATE commerce_spendwindow SET {change} WHERE kind = 'day'") == refused
+
+
 def test_nothing_of_the_ledger_is_emptied(acme: Stage, ledger: dict[str, str]) -> None:
     for table, refused in (("spendwindow", "window"), ("transaction", "transaction"), ("budgetrules", "rules")):
         assert as_owner(acme, f"TRUNCATE commerce_{table} CASCADE") == f"{refused}_stands", table
