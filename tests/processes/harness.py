@@ -7,12 +7,16 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from django.db import connections
+
 from chimera.kernel.embedded import Process, ports
 from tests import cluster
+from tests.emptying import empty
 from tests.processes import proc
 
 LEASE_SECONDS = 3  # short, so that what a killed process held is soon another's
@@ -27,6 +31,19 @@ def until(ask: Callable[[], object], seconds: float) -> None:
     while not (answer := ask()):
         assert time.monotonic() < deadline, f"still {answer!r} after {seconds} s"
         time.sleep(ASK_AGAIN_SECONDS)
+
+
+@contextmanager
+def shared(folder: Path) -> Iterator["House"]:
+    """One for several tests: each is a tenant of its own, who sees nothing of what the others left."""
+    house = House(folder, [])
+    try:
+        house.start("relay", "web")
+        yield house
+    finally:
+        house.stop()
+        connections["default"].close()
+        empty()
 
 
 class House:
@@ -47,6 +64,10 @@ class House:
             self._running[name] = Process(command, log=log, environment=self._environment(name), folder=proc.ROOT)
         if "web" in names:
             until(self._is_ready, READY_SECONDS)
+
+    def complete(self, *names: str) -> None:
+        """Start those that are not there, because a test that failed had killed them."""
+        self.start(*(name for name in names if name not in self._running))
 
     def kill(self, name: str) -> None:
         """SIGKILL, and nothing is tidied up."""
