@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -53,9 +53,8 @@ class House:
         self.folder, self.port = folder, ports.choose()
         self.url = f"http://127.0.0.1:{self.port}"
         self.complaints = folder / "complaints"
-        self.complaints.touch()
-        self._keys = list(keys)
         self._running: dict[str, Process] = {}
+        self.employ(keys)
 
     def start(self, *names: str) -> None:
         for name in names:
@@ -64,6 +63,11 @@ class House:
             self._running[name] = Process(command, log=log, environment=self._environment(name), folder=proc.ROOT)
         if "web" in names:
             until(self._is_ready, READY_SECONDS)
+
+    def employ(self, keys: Sequence[str]) -> None:
+        """From now on agents have these keys, and nobody has complained yet."""
+        self._keys = list(keys)
+        self.complaints.write_text("")
 
     def complete(self, *names: str) -> None:
         """Start those that are not there, because a test that failed had killed them."""
@@ -85,11 +89,18 @@ class House:
 
     def stop(self, *names: str) -> None:
         """As an operator would; all when none is named."""
-        for name in names or list(self._running):
+        self.stop_those(names or self._running)
+
+    def stop_those(self, names: Iterable[str]) -> None:
+        for name in list(names):
             self._running.pop(name).stop(signal.SIGTERM, seconds=8)
 
     def stop_agents(self) -> None:
-        self.stop(*(name for name in self._running if name.endswith("agents")))
+        self.stop_those(name for name in self._running if name.endswith("agents"))
+
+    def leave(self, *names: str) -> None:
+        """Whoever is not of these stops."""
+        self.stop_those(name for name in self._running if name not in names)
 
     def all_alive(self) -> bool:
         dead = {name: process.last_words() for name, process in self._running.items() if not process.alive()}
