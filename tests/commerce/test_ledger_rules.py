@@ -1,7 +1,6 @@
 """The database keeps the ledger: raw SQL cannot bend it, in the application's role and in the owner's."""
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from chimera.kernel.ids import uuid7
 from commerce.models import BudgetConfig, SpendWindow, Transaction, Transition
 from commerce.states import MONEY, MONEY_OPEN, MoneyStatus
 from tests.cast import Stage
-from tests.commerce.books import at_work, claimed_again
+from tests.commerce.books import at_work, claimed_again, history
 
 # What else a row needs in each state, so that nothing but the edge stands in the way.
 FITTING = {
@@ -343,11 +342,3 @@ def test_another_tenant_sees_no_transition(acme: Stage, zenith: Stage, ledger: d
         assert Transition.objects.count() == 0
     with acme.bound():
         assert Transition.objects.count() > len(ledger)
-
-
-def history(acme: Stage, transaction_id: str) -> list[tuple[int, str | None, str, Decimal, Decimal, str | None, str]]:
-    with acme.bound():
-        rows = Transition.objects.of(UUID(transaction_id))
-        return list(
-            rows.values_list("version", "from_status", "to_status", "held_usd", "captured_usd", "keeper", "actor")
-        )
