@@ -195,7 +195,7 @@ def _workers() -> dict[str, Caller]:
     )
     secrets = [f"chm_{token_urlsafe(32)}" for _ in AGENTS]
     AgentKey.objects.bulk_create(
-        AgentKey(agent=agent, prefix=secret[:12], digest=digest(secret))
+        AgentKey(agent=agent, prefix=secret[:12], digest=digest(secret), issued_by=str(SYSTEM))
         for agent, secret in zip(found, secrets, strict=True)
     )
     told = [
