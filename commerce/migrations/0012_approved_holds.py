@@ -7,7 +7,6 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('commerce', '0011_window_limits'),
-        ('swarm', '0012_task_budget'),
     ]
 
     operations = [

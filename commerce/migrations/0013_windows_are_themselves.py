@@ -18,7 +18,8 @@ DROP TRIGGER refuse_another ON commerce_spendwindow;
 GRANT UPDATE ON commerce_spendwindow TO chimera_app, chimera_system;
 """
 
-# PostgreSQL looks into pg_temp first unless it is named: a temporary table would stand for the ledger's own.
+# PostgreSQL looks into pg_temp first unless it is named: a temporary table would stand for the ledger's own. Databases that were
+# made before the functions said so themselves are brought in line.
 TEMPORARY_LAST_SQL = """
 DO $$
 DECLARE
@@ -39,9 +40,6 @@ END $$;
 class Migration(migrations.Migration):
     dependencies = [
         ("commerce", "0012_approved_holds"),
-        ("kernel", "0002_references_planned_once"),
-        ("swarm", "0012_task_budget"),
-        ("memory", "0001_initial"),
     ]
 
     operations = [
