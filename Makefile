@@ -37,7 +37,7 @@ else
 	@$(NEXT)/bin/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow" $(or $(ARGS),$(NEXT_TESTS))
 endif
 
-# One line, one check. All are run, and one that fails fails the whole.
+# One line, one check. All are run, side by side, and one that fails fails the whole.
 define CHECKS
 ruff check .
 ruff format --check .
@@ -50,12 +50,16 @@ endef
 export CHECKS
 
 check: $(VENV)/tests
-	@failed=0; \
+	@failed=0; lines=(); pids=(); said=$$(mktemp -d); trap 'rm -rf "$$said"' EXIT; \
 	while read -r line; do \
-		printf '%-84s' "$$line"; \
-		if said=$$($(VENV)/bin/$$line 2>&1 </dev/null); then echo ok; \
-		else failed=1; echo FAILED; printf '%s\n' "$$said"; fi; \
+		$(VENV)/bin/$$line >"$$said/$${#pids[@]}" 2>&1 </dev/null & \
+		lines+=("$$line"); pids+=($$!); \
 	done <<< "$$CHECKS"; \
+	for number in "$${!pids[@]}"; do \
+		printf '%-84s' "$${lines[number]}"; \
+		if wait "$${pids[number]}"; then echo ok; \
+		else failed=1; echo FAILED; cat "$$said/$$number"; fi; \
+	done; \
 	exit $$failed
 
 format: $(VENV)/tests

@@ -1,6 +1,6 @@
 """One hot budget: how many spends a second one budget's rows take, beside the naive way in the same run.
 
-    python benchmarks/hot_budget.py [--callers 32 64 128] [--seconds 5] [--runs 3] [--write]
+    python benchmarks/hot_budget.py [--callers 16 24 64] [--seconds 5] [--runs 3] [--write]
 
 Starts private servers (durable: fsync on), a web process and a relay. Every caller holds a lease of its own task and spends from the
 one budget of its tenant, which limits day, month and total; it asks again as soon as it is answered. *Grouped* is Chimera's way,
@@ -38,7 +38,7 @@ from benchmarks.swarm.writing import write  # noqa: E402
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--callers", type=int, nargs="+", default=[32, 64, 128])
+    parser.add_argument("--callers", type=int, nargs="+", default=[16, 24, 64])
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--write", action="store_true")

@@ -20,7 +20,6 @@ ALLOWED_HOSTS = env.words("CHIMERA_HOSTS", "127.0.0.1,localhost,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("CHIMERA_ORIGINS", BASE_URL)
 
 INSTALLED_APPS = [
-    "daphne",
     "unfold",
     "django.contrib.admin",
     "django.contrib.auth",

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from rest_framework import serializers
 
 from chimera.kernel.errors import Refused
+from chimera.kernel.http.faults import FAULTS_MAX, faults_of, place_of
 from chimera.kernel.http.parsing import MoneyField, TextField, money_text
 from chimera.kernel.spelling import plain
 from commerce.names import names, wildcard
@@ -147,10 +148,7 @@ def parse(said: Any) -> Rules:
     try:
         rules = Rules.model_validate(said)
     except ValidationError as error:
-        faults = [
-            {"field": _place(fault["loc"]), "code": fault["type"], "message": fault["msg"]}
-            for fault in error.errors(include_url=False, include_input=False, include_context=False)
-        ]
+        faults = faults_of(error, "rules")
     else:
         faults = list(_unknown_assets(rules.assets))
         if not faults:
@@ -159,7 +157,7 @@ def parse(said: Any) -> Rules:
         f"These are no rules: {faults[0]['field']}: {faults[0]['message']}",
         code="invalid_rules",
         status=422,
-        errors=faults[:20],
+        errors=faults[:FAULTS_MAX],
     )
 
 
@@ -168,9 +166,9 @@ def _unknown_assets(said: NameRules) -> Iterator[dict[str, str]]:
     known = {plain(asset) for asset in settings.ASSETS}
     message = f"Is no asset; known are: {', '.join(settings.ASSETS)}."
     for name, entries in (("allowed", said.allowed or ()), ("denied", said.denied)):
-        for place, entry in enumerate(entries):
+        for number, entry in enumerate(entries):
             if plain(entry) not in known:
-                yield {"field": _place(("assets", name, place)), "code": "unknown_asset", "message": message}
+                yield {"field": place_of("rules", "assets", name, number), "code": "unknown_asset", "message": message}
 
 
 def broken(rules: Rules, *, payee: str, category: str, asset: str) -> Broken | None:
@@ -200,7 +198,3 @@ def strictest(rules: Rules, threshold: Decimal | None, amount: Decimal) -> Tier 
 
 def _shown(name: str) -> str:
     return f"“{name[:80]}”" if name else "A spend that names none"
-
-
-def _place(parts: tuple[int | str, ...]) -> str:
-    return ".".join(str(part)[:60] for part in ("rules", *parts)).replace("\x00", "")

@@ -7,7 +7,7 @@ sees rows of the bound one alone, and without one none.
 
 WORDS_SQL = """
 CREATE FUNCTION chimera_memories_with(sought tsquery, most int) RETURNS SETOF uuid
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT id FROM memory_memoryrecord
     WHERE tenant_id = NULLIF(current_setting('chimera.tenant', true), '')::uuid
         AND words @@ sought AND forgotten_at IS NULL

@@ -2,7 +2,7 @@
 
 IDENTITY_SQL = """
 CREATE FUNCTION chimera_identify(secret_digest bytea) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     found jsonb;
 BEGIN
@@ -42,7 +42,7 @@ REVOKE ALL ON FUNCTION chimera_identify(bytea) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION chimera_identify(bytea) TO chimera_app;
 
 CREATE FUNCTION chimera_memberships(of_user int) RETURNS TABLE (tenant_id uuid, tenant_name text, roles text[])
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT m.tenant_id, t.name::text, m.roles::text[] FROM swarm_membership m JOIN swarm_tenant t ON t.id = m.tenant_id
     WHERE m.user_id = of_user ORDER BY t.name
 $$;

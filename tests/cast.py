@@ -2,16 +2,21 @@
 
 import json
 from dataclasses import dataclass, field
+from secrets import token_urlsafe
 from typing import Any
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
 from django.test import Client
 
-from chimera.kernel import tenancy
+from chimera.kernel import clock, tenancy
 from chimera.kernel.actors import SYSTEM, Actor
-from chimera.kernel.identity import Role
-from swarm.actions import agents, tenants
+from chimera.kernel.eventlog import tell
+from chimera.kernel.identity import Role, digest
+from swarm.actions import tenants
+from swarm.events import AgentKeyIssued, AgentRegistered
+from swarm.models import AgentKey, AgentProfile, Membership, PersonalToken
 
 
 @dataclass(frozen=True)
@@ -139,33 +144,70 @@ class Stage:
 
 
 def found(name: str, *, time_zone: str = "UTC") -> Stage:
+    """What the verbs make (tests/swarm/test_cast.py), in one statement for each table: most tests begin with it."""
     tenant_id = tenants.new_id()
     with tenancy.bound(tenant_id):
         tenants.found(name=name, time_zone=time_zone)
-        people = {who: _person(f"{who}@{name.lower()}", roles) for who, roles in _PEOPLE.items()}
-        workers = {who: _agent(f"{who}", role, slots) for who, (role, slots) in _AGENTS.items()}
+        people = _people(name.lower())
+        workers = _workers()
     return Stage(tenant_id=tenant_id, **people, **workers)
 
 
-_PEOPLE = {
+PEOPLE = {
     "rita": {Role.REVIEWER},
     "otto": {Role.OPERATOR},
     "fay": {Role.FINANCE},
     "anna": {Role.AUDITOR},
     "boss": {Role.ADMIN},
 }
-_AGENTS = {"ada": ("worker", 8), "bob": ("worker", 1), "pia": ("planner", 2), "jude": ("judge", 4)}
+AGENTS = {"ada": ("worker", 8), "bob": ("worker", 1), "pia": ("planner", 2), "jude": ("judge", 4)}
 
 
-def _person(username: str, roles: set[Role]) -> Caller:
-    user = get_user_model().objects.create_user(username, is_staff=True)
-    tenants.add_member(user=user, roles=roles)
-    return Caller(tenants.issue_token(user=user, name="test"), id=str(user.pk), name=username)
+def _people(house: str) -> dict[str, Caller]:
+    User = get_user_model()  # noqa: N806
+    users = User.objects.bulk_create(
+        User(username=f"{who}@{house}", password=make_password(None), is_staff=True) for who in PEOPLE
+    )
+    Membership.objects.bulk_create(
+        Membership(user=user, roles=sorted(roles)) for user, roles in zip(users, PEOPLE.values(), strict=True)
+    )
+    secrets = [f"chp_{token_urlsafe(32)}" for _ in PEOPLE]
+    PersonalToken.objects.bulk_create(
+        PersonalToken(
+            user=user,
+            name="test",
+            prefix=secret[:12],
+            digest=digest(secret),
+            expires_at=clock.now() + tenants.TOKEN_LIFE,
+        )
+        for user, secret in zip(users, secrets, strict=True)
+    )
+    return {
+        who: Caller(secret, id=str(user.pk), name=user.get_username())
+        for who, user, secret in zip(PEOPLE, users, secrets, strict=True)
+    }
 
 
-def _agent(name: str, role: str, slots: int) -> Caller:
-    agent, key = agents.register(name=name, role=role, capabilities=[], tools_config={}, max_slots=slots, by=SYSTEM)
-    return Caller(key, id=str(agent.pk), name=name)
+def _workers() -> dict[str, Caller]:
+    found = AgentProfile.objects.bulk_create(
+        AgentProfile(name=name, role=role, max_slots=slots, registered_by=str(SYSTEM))
+        for name, (role, slots) in AGENTS.items()
+    )
+    secrets = [f"chm_{token_urlsafe(32)}" for _ in AGENTS]
+    AgentKey.objects.bulk_create(
+        AgentKey(agent=agent, prefix=secret[:12], digest=digest(secret), issued_by=str(SYSTEM))
+        for agent, secret in zip(found, secrets, strict=True)
+    )
+    told = [
+        fact
+        for agent, secret in zip(found, secrets, strict=True)
+        for fact in (AgentRegistered.about(agent, role=agent.role), AgentKeyIssued.about(agent, key_prefix=secret[:12]))
+    ]
+    tell(*told, by=SYSTEM)
+    return {
+        agent.name: Caller(secret, id=str(agent.pk), name=agent.name)
+        for agent, secret in zip(found, secrets, strict=True)
+    }
 
 
 def _url(path: str) -> str:

@@ -7,14 +7,12 @@ plain role; the tests act as the application's role, and only the emptying is th
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connections
 
-from chimera.kernel import redis
-from tests import cluster
 from tests.cast import Stage, found
+from tests.emptying import empty
 
 
 @pytest.fixture(scope="session")
@@ -33,32 +31,6 @@ def db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
         yield
         connections["default"].close()
         empty()
-
-
-_KEPT = ("django_migrations", "django_content_type", "auth_permission", "kernel_xidbase", "kernel_partitioned")
-
-
-def empty() -> None:
-    """Every table that has rows, apart from what migrations wrote; then Redis.
-
-    As superuser with triggers and foreign keys off: TRUNCATE of partitioned tables takes a second and more, deleting a
-    few rows milliseconds.
-    """
-    with psycopg.connect(cluster.postgres.urls.superuser, autocommit=True) as connection:
-        rows = connection.execute(
-            """
-            SELECT quote_ident(c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-            WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relname <> ALL(%s)
-            """,
-            [list(_KEPT)],
-        )
-        tables = [row[0] for row in rows]
-        full = connection.execute(" UNION ALL ".join(f"(SELECT '{t}' FROM {t} LIMIT 1)" for t in tables)).fetchall()
-        if full:
-            deletes = "; ".join(f"DELETE FROM {table}" for (table,) in full)
-            connection.execute(f"SET session_replication_role = replica; {deletes}")
-    redis.try_again()
-    redis.client().flushall()
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The scene of one hot budget, and what is measured on it."""
 
-import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -85,9 +85,10 @@ class Scene:
             create_tasks(new=[new] * callers, by=SYSTEM)
 
     def cpu(self) -> dict[str, float]:
-        """Seconds of this process, of PostgreSQL, the web process and the relay, so far."""
+        """Seconds of this process without those that it started, of PostgreSQL, the web process and the relay, so far."""
         web, relay = (child.pid for child in self._house.children)
-        return Meter({"here": os.getpid(), "PostgreSQL": self._postgres, "web": web, "relay": relay}).cpu_seconds()
+        theirs = Meter({"PostgreSQL": self._postgres, "web": web, "relay": relay}).cpu_seconds()
+        return {"here": time.process_time(), **theirs}
 
     def _first(self) -> None:
         """The first spend of a day makes the windows."""

@@ -13,22 +13,19 @@ from uuid import UUID
 
 from django.conf import settings
 
-from chimera.flows import judge_results
+from chimera.flows import judge_results, requesters
 from chimera.kernel import clock
-from chimera.kernel.actors import Actor, ActorKind
+from chimera.kernel.actors import Actor
 from chimera.kernel.errors import Stale, conflict, forbidden
 from chimera.kernel.identity import Role
 from commerce import actions as commerce
-from commerce.models import Transaction
 from safety import actions as safety
-from safety.models import Action, CardKind, ReviewCard
+from safety.models import CardKind, ReviewCard
 from safety.quorum import deciders
 from safety.states import Decision
-from swarm.actions import planning, results, tasks
-from swarm.models import AgentProfile, Membership, Task
+from swarm.actions import results, tasks
+from swarm.models import Membership, Task
 from swarm.states import SESSION_OPEN, StopKind, TaskStatus
-
-AGENT = f"{ActorKind.AGENT}:"
 
 
 def decide_review(
@@ -57,8 +54,8 @@ def decide_review(
     if decision is Decision.APPROVE and _goes_by_goal(card) and tasks.is_stale(task):
         return _send_back(card, task, by)
     if decision is Decision.APPROVE:
-        _check_not_own(card, task, by)
-        if not safety.approve(card=card, roles=roles, note=note, edited_payload=edited_payload, by=by):
+        barred = _check_not_own(card, by)
+        if not safety.approve(card=card, roles=roles, barred=barred, note=note, edited_payload=edited_payload, by=by):
             return card
         edited_payload = card.edited_payload
     safety.decide(card=card, decision=decision, note=note, edited_payload=edited_payload, by=by)
@@ -86,31 +83,12 @@ def _check_may(card: ReviewCard, by: Actor) -> frozenset[Role]:
     return roles
 
 
-def _check_not_own(card: ReviewCard, task: Task, by: Actor) -> None:
-    """Money and actions are approved by others than who made the task, or the schedule that made it, and who registered the agent
-    that did, that spends or that acts."""
-    asks = _asks(card)
-    if asks is None:
-        return
-    requester = planning.requester_of(task)
-    if str(by) == requester:
-        raise forbidden("You asked for this task; somebody else approves what it spends and does.", code="own_request")
-    agents = [
-        asks.agent_id,
-        *([UUID(requester.removeprefix(AGENT))] if requester.startswith(AGENT) else []),
-    ]
-    if AgentProfile.objects.filter(pk__in=agents, registered_by=str(by)).exists():
-        raise forbidden("It is your own agent that asks; somebody else approves it.", code="own_request")
-
-
-def _asks(card: ReviewCard) -> Action | Transaction | None:
-    """What its agent asks for, where it is money or an action."""
-    found: Action | Transaction | None = None
-    if card.action_id is not None:
-        found = Action.objects.get_or_refuse(card.action_id)
-    elif card.kind == CardKind.SPEND and card.transaction_id is not None:
-        found = Transaction.objects.get_or_refuse(card.transaction_id)
-    return found
+def _check_not_own(card: ReviewCard, by: Actor) -> frozenset[int]:
+    """Who asked for it, as people's ids; 403 where that is the one who approves."""
+    barred = requesters.barred([card]).get(card.pk, {})
+    if why := barred.get(int(by.id)):
+        raise forbidden(why, code="own_request")
+    return frozenset(barred)
 
 
 def _goes_by_goal(card: ReviewCard) -> bool:

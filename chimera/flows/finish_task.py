@@ -191,12 +191,12 @@ def _over_budget(task: Task, lease_token: UUID, new: NewResult, metered: Metered
     if new.status == "failed" and _until_next(task, new) is None:
         return _failed(task, lease_token, new, by)
     result = results.record(task=task, lease_token=lease_token, new=new, outcome="blocked", applied=False)
-    judgement = _judged(task, new).judgement
-    if new.status == "failed" or tasks.is_stale(task) or judgement.verdict in (Verdict.RETRY, Verdict.DENY):
+    stands = new.status != "failed" and not tasks.is_stale(task)
+    if stands and (judgement := _judged(task, new).judgement).verdict not in (Verdict.RETRY, Verdict.DENY):
+        card_id = _open_card(task, result, CardKind.RESULT, [reason, *(r.shape() for r in judgement.reasons)], by)
+    else:
         card_id = ask_about_money(task, reason, metered, by)
         results.attach_review(result=result, review_id=card_id)
-    else:
-        card_id = _open_card(task, result, CardKind.RESULT, [reason, *(r.shape() for r in judgement.reasons)], by)
     return _finished(task, "blocked", card_id)
 
 

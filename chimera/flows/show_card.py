@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from chimera.flows import requesters
 from chimera.flows.show_history import Told, history_of_task
-from chimera.flows.show_reviews import demands_of, show_reviews, votes_of
+from chimera.flows.show_reviews import Standing, show_reviews, standings_of
 from chimera.flows.show_usage import Usage, show_usage
 from commerce.models import BudgetConfig, Transaction
-from safety.models import ReviewCard, ReviewVote
-from safety.quorum import Demand
+from safety.models import ReviewCard
+from safety.states import CardStatus
 from swarm.models import Task, TaskResult
 
 
@@ -23,14 +24,13 @@ class CardPage:
     spends: list[Transaction]
     usage: list[Usage]  # of every budget that the task's spends asked
     history: list[Told]
-    votes: list[ReviewVote]  # approvals, oldest first
-    demands: list[Demand]  # whom it asks, and how many have approved
+    standing: Standing  # of its approvals
+    barred: dict[int, str]  # while it waits: who may not approve it, and why
 
 
 def show_card(card: ReviewCard) -> CardPage:
     shape = show_reviews([card])[0]
     spends = spends_of(card.task_id)
-    votes = votes_of([card])[card.pk]
     results = TaskResult.objects.filter(task_id=card.task_id).select_related("agent").order_by("-id")
     return CardPage(
         task=Task.objects.select_related("session__campaign", "agent").filter(pk=card.task_id).first(),
@@ -40,8 +40,8 @@ def show_card(card: ReviewCard) -> CardPage:
         spends=spends,
         usage=usage_of(spends),
         history=history_of_task(card.task_id, card.session_id),
-        votes=votes,
-        demands=demands_of(card, votes),
+        standing=standings_of([card])[card.pk],
+        barred=requesters.barred([card]).get(card.pk, {}) if card.status == CardStatus.PENDING else {},
     )
 
 

@@ -56,6 +56,8 @@ def words(payload: dict[str, Any]) -> str:
         said.append(
             f"${payload['amount_usd']} for {payload.get('payee') or payload.get('category') or 'an unnamed payee'}"
         )
+    if isinstance(payload.get("before"), dict):
+        said += [_changed(name, before, payload.get(name)) for name, before in payload["before"].items()]
     if payload.get("rules_version"):
         said.append(f"version {payload['rules_version']}")
     if payload.get("missing"):
@@ -69,6 +71,15 @@ def words(payload: dict[str, Any]) -> str:
     if isinstance(payload.get("reasons"), list):
         said.append(", ".join(str(code).replace("_", " ") for code in payload["reasons"]))
     return " · ".join(said)
+
+
+def _changed(name: str, before: Any, now: Any) -> str:
+    """`day_usd`, "5", "10" → day from $5 to $10; `is_active`, true, false → no longer active."""
+    if isinstance(now, bool):
+        return f"{'now' if now else 'no longer'} {name.removeprefix('is_').replace('_', ' ')}"
+    dollars = name.endswith("_usd")
+    was, is_now = ("nothing" if one in (None, "") else f"{'$' if dollars else ''}{one}" for one in (before, now))
+    return f"{name.removesuffix('_usd').replace('_', ' ')} from {was} to {is_now}"
 
 
 def names_of(actors: Iterable[str]) -> dict[str, str]:

@@ -1,10 +1,12 @@
 """A card as reviewers see it: its own fields, the result it is about, and the memories that were frozen with the task."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from chimera.flows import requesters
 from memory import queries as memory
 from safety.actions import digest_of
 from safety.models import ReviewCard, ReviewVote
@@ -13,40 +15,52 @@ from safety.states import CardStatus
 from swarm.models import TaskResult
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a card's approvals have come."""
+
+    votes: list[ReviewVote]  # oldest first
+    counting: list[ReviewVote]  # those of what the card says now, by people who did not ask for it
+    demands: list[Demand]  # whom it asks, and how many of them have approved
+
+
 def show_reviews(cards: Sequence[ReviewCard]) -> list[dict[str, Any]]:
     """The review shape of /api/docs/."""
     # The ids find the results; the tasks' ids, by which results are partitioned, tell which partitions to look into.
     about = {c.result_id: c.task_id for c in cards if c.result_id}
     results = {r.id: r for r in TaskResult.objects.filter(id__in=list(about), task_id__in=set(about.values()))}
     frozen = memory.frozen_for_all({c.task_id for c in cards})
-    votes = votes_of(cards)
+    standings = standings_of(cards)
     return [
         _shape(
-            card, results.get(card.result_id) if card.result_id else None, frozen.get(card.task_id, []), votes[card.pk]
+            card,
+            results.get(card.result_id) if card.result_id else None,
+            frozen.get(card.task_id, []),
+            standings[card.pk],
         )
         for card in cards
     ]
 
 
-def votes_of(cards: Sequence[ReviewCard]) -> dict[UUID, list[ReviewVote]]:
-    """The approvals of each card, oldest first, in one query."""
-    found: dict[UUID, list[ReviewVote]] = defaultdict(list)
+def standings_of(cards: Sequence[ReviewCard]) -> dict[UUID, Standing]:
+    """Of each card, in three queries at most."""
+    votes: dict[UUID, list[ReviewVote]] = defaultdict(list)
     for vote in ReviewVote.objects.filter(card__in=cards).select_related("person").order_by("pk"):
-        found[vote.card_id].append(vote)
-    return found
+        votes[vote.card_id].append(vote)
+    barred = requesters.barred([c for c in cards if c.status == CardStatus.PENDING and votes[c.pk]])
+    return {card.pk: _standing(card, votes[card.pk], barred.get(card.pk, ())) for card in cards}
 
 
-def demands_of(card: ReviewCard, votes: Sequence[ReviewVote]) -> list[Demand]:
-    """Whom the card asks, and how many of them have approved what it says now."""
+def _standing(card: ReviewCard, votes: list[ReviewVote], barred: Collection[int]) -> Standing:
     payload = digest_of(card.edited_payload)
-    return standing(card.quorum, [vote.roles for vote in votes if vote.payload == payload])
+    counting = [vote for vote in votes if vote.payload == payload and vote.person_id not in barred]
+    return Standing(votes, counting, standing(card.quorum, [vote.roles for vote in counting]))
 
 
 def _shape(
-    card: ReviewCard, result: TaskResult | None, memories: list[dict[str, Any]], votes: list[ReviewVote]
+    card: ReviewCard, result: TaskResult | None, memories: list[dict[str, Any]], standing: Standing
 ) -> dict[str, Any]:
-    demands, payload = demands_of(card, votes), digest_of(card.edited_payload)
-    missing = [demand.approvers - demand.given for demand in demands if not demand.is_met]
+    missing = [demand.approvers - demand.given for demand in standing.demands if not demand.is_met]
     return {
         "id": card.pk,
         "kind": card.kind,
@@ -59,8 +73,8 @@ def _shape(
         "result": _result(result),
         "memories": memories,
         "approvals_needed": max(missing, default=0) if card.status == CardStatus.PENDING else 0,
-        "quorum": [each.stored() | {"given": each.given} for each in demands],
-        "votes": [_vote(vote, counts=vote.payload == payload) for vote in votes],
+        "quorum": [each.stored() | {"given": each.given} for each in standing.demands],
+        "votes": [_vote(vote, counts=vote in standing.counting) for vote in standing.votes],
         "claimed_by": card.claimed_by.get_username() if card.claimed_by else None,
         "claim_expires_at": card.claim_expires_at,
         "due_at": card.due_at,

@@ -283,7 +283,7 @@ POSITION_SQL = """
 CREATE TABLE kernel_xidbase (one boolean PRIMARY KEY DEFAULT true CHECK (one), base bigint NOT NULL CHECK (base >= 0));
 INSERT INTO kernel_xidbase (base) VALUES (0);
 CREATE SEQUENCE kernel_event_seq AS bigint;
-CREATE FUNCTION chimera_xid() RETURNS bigint LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
+CREATE FUNCTION chimera_xid() RETURNS bigint LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT base + pg_current_xact_id()::text::bigint FROM kernel_xidbase
 $$;
 """

@@ -136,7 +136,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 $$;
 
 CREATE FUNCTION chimera_make_partitions(ahead int, first int DEFAULT -1) RETURNS int
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     made int := 0;
     step int;
@@ -163,7 +163,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION chimera_partitions_ahead() RETURNS int
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     step int := 0;
     month text;

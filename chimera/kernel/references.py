@@ -40,7 +40,7 @@ def _function(table: str, references: Mapping[str, str]) -> str:
     looks = "".join(_look(column, target) for column, target in references.items())
     return f"""
 CREATE OR REPLACE FUNCTION {table}_same_tenant() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     -- What a row of the same tenant referred to before may be gone by now (a task after 90 days).
     fresh boolean := TG_OP = 'INSERT' OR OLD.tenant_id <> NEW.tenant_id;
@@ -64,7 +64,7 @@ def _look(column: str, target: str) -> str:
 
 FOR_ALL_SQL = """
 CREATE OR REPLACE FUNCTION chimera_same_tenant() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     i int := 0;
     referenced uuid;

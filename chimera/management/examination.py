@@ -72,6 +72,8 @@ def _roles() -> Iterator[Finding]:
             "SELECT count(*) FROM pg_roles WHERE rolname = %s AND pg_has_role(current_user, oid, 'SET')", [roles.SYSTEM]
         )
         may_switch = cursor.fetchone()[0]
+        cursor.execute("SELECT has_database_privilege(current_database(), 'TEMP')")
+        may_shadow = cursor.fetchone()[0]
     script = "Provision the roles: `manage.py doctor --sql`, run by psql as a superuser of the server."
     if privileged or owns:
         yield Finding(
@@ -79,6 +81,10 @@ def _roles() -> Iterator[Finding]:
         )
     elif not may_switch:
         yield Finding("broken", f"{user} may not SET ROLE {roles.SYSTEM}", script)
+    elif may_shadow:
+        yield Finding(
+            "broken", f"{user} may make temporary tables, which can stand before others of the same name", script
+        )
     else:
         yield Finding("ok", f"the application logs in as {user}, who owns nothing and bypasses nothing")
 

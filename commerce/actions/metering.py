@@ -142,9 +142,12 @@ def _room(
 ) -> _Room:
     periods = periods_at(draft.created_at, time_zone)
     applying = list(spending.applying_to(place))
-    if any(periods_at(row.created_at, time_zone) != periods for row in settled_with):
-        then = [window for row in settled_with for window in row.windows]
-        windows.lock_ahead(applying, periods, then)  # those of then and of now, in one order for everybody
+    known = {budget.pk for budget in applying}
+    if any(
+        periods_at(row.created_at, time_zone) != periods or not known.issuperset(row.budgets) for row in settled_with
+    ):
+        # Another day's, or of another agent's budget: those of then and of now, in one order for everybody.
+        windows.lock_ahead(applying, periods, [window for row in settled_with for window in row.windows])
     locked = windows.lock_open(applying, periods)
     budgets = list(spending.applying_to(place).filter(pk__in=[b.pk for b in applying]))
     if (refusal := deciding.standing_of(budgets)) is not None:

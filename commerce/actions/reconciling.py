@@ -31,7 +31,8 @@ FROM (
 WHERE w.id IS NULL OR w.held_usd <> coalesce(c.held, 0) OR w.captured_usd <> coalesce(c.captured, 0)
 """.replace("{open}", _OPEN)
 
-# The steps of each transaction stand next to one another in the primary key; no sort, no matter how many.
+# The steps of each transaction stand next to one another in the primary key; no sort, no matter how many. An amount never
+# shrinks, so it is the most that was held; of what was denied at once nothing was.
 _TRANSITIONS = """
 WITH steps AS (
     SELECT s.*, lag(to_status) OVER chain AS before, lag(version) OVER chain AS earlier, lead(version) OVER chain IS NULL AS latest
@@ -41,19 +42,21 @@ WITH steps AS (
     SELECT transaction_id, max(tenant_id::text)::uuid AS tenant_id, max(version) AS version,
            min(version) FILTER (WHERE from_status IS DISTINCT FROM before OR version <> earlier + 1) AS broken,
            max(to_status) FILTER (WHERE latest) AS status, max(held_usd) FILTER (WHERE latest) AS held,
-           max(captured_usd) FILTER (WHERE latest) AS captured, max(keeper) FILTER (WHERE latest) AS keeper
+           max(captured_usd) FILTER (WHERE latest) AS captured, max(keeper) FILTER (WHERE latest) AS keeper,
+           nullif(max(held_usd), 0) AS most
     FROM steps GROUP BY transaction_id
 ), stands AS (
     SELECT id, tenant_id, version, status, keeper, CASE WHEN {open} THEN amount_usd ELSE 0 END AS held,
-           coalesce(captured_usd, 0) AS captured
+           coalesce(captured_usd, 0) AS captured, amount_usd AS amount
     FROM commerce_transaction WHERE %(tenant)s::uuid IS NULL OR tenant_id = %(tenant)s
 )
 SELECT coalesce(t.tenant_id, s.tenant_id), coalesce(t.id, s.transaction_id), s.broken,
-       s.version::text, t.version::text, s.status, t.status, s.keeper, t.keeper, s.held, t.held, s.captured, t.captured
+       s.version::text, t.version::text, s.status, t.status, s.keeper, t.keeper, s.held, t.held, s.captured, t.captured,
+       coalesce(s.most, t.amount), t.amount
 FROM stands t FULL JOIN told s ON s.transaction_id = t.id
 WHERE t.id IS NULL OR s.transaction_id IS NULL OR s.broken IS NOT NULL
    OR (t.version, t.status, t.held, t.captured) <> (s.version, s.status, s.held, s.captured)
-   OR t.keeper IS DISTINCT FROM s.keeper
+   OR t.keeper IS DISTINCT FROM s.keeper OR t.amount <> s.most
 """.replace("{open}", _OPEN)
 
 _SIZES = """
@@ -105,7 +108,7 @@ def transitions(tenant_id: UUID | None) -> Iterator[Drift]:
 
 def _differing(tenant: UUID, row: UUID, pairs: Sequence[Any]) -> Iterator[Drift]:
     """A missing last step shows as a version that no transition tells."""
-    names = ("version", "status", "keeper", "held_usd", "captured_usd")
+    names = ("version", "status", "keeper", "held_usd", "captured_usd", "amount_usd")
     for name, told, stands in zip(names, pairs[0::2], pairs[1::2], strict=True):
         if told != stands:
             detail = "the ledger's row is not what its last transition says"

@@ -1,6 +1,7 @@
 """Statements: some days of the ledger added up, as a chart, a table, and files to take along."""
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,13 +16,16 @@ from chimera.kernel.console.charts import Column, Part, chart
 from chimera.kernel.console.panels import Panel
 from chimera.kernel.console.rows import RowsAdmin
 from chimera.kernel.console.site import site
-from chimera.kernel.errors import Refused
+from chimera.kernel.errors import Refused, invalid
+from commerce import sheets
 from commerce.admin.increases import VIEWERS
+from commerce.limits import ZERO
 from commerce.models import Statement
 from commerce.statements import NAMED, Figures, Grouping, Line
 from commerce.statements import Statement as Days
 
 LINES_SHOWN_MAX = 500  # a page; the files have them all
+REFUSED_MOST = 3  # times the dearest day: higher columns, of what was refused, are cut off
 LEGEND = (("captured", "captured"), ("held", "held or in review"), ("denied", "denied"))
 MONEY = (
     ("opening", "Opening"),
@@ -46,7 +50,8 @@ class StatementAdmin(RowsAdmin):
 
     def statement_view(self, request: HttpRequest) -> HttpResponse:
         self.check_view(request)
-        group = [grouping for grouping in Grouping if grouping in request.GET.getlist("group")] or [Grouping.DAY]
+        asked = sheets.parse_group(",".join(request.GET.getlist("group")) or Grouping.DAY)
+        group = asked or [Grouping.DAY]
         shown: dict[str, Any] = {
             **self.admin_site.each_context(request),
             "crumbs": self.crumbs(),
@@ -56,6 +61,8 @@ class StatementAdmin(RowsAdmin):
             "last": request.GET.get("to", ""),
         }
         try:
+            if asked is None:
+                raise invalid(f"`group` must be of: {', '.join(Grouping)}.", field_name="group")
             shown |= _read(_day(request, "from"), _day(request, "to"), group)
         except Refused as refusal:
             return TemplateResponse(
@@ -79,9 +86,18 @@ def _read(first: date | None, last: date | None, group: list[Grouping]) -> dict[
 
 
 def _chart(statement: Days, days: list[Line]) -> Panel:
-    drawn = chart("What was spent, day by day", [_column(line) for line in days], [], show.usd)
+    spent = max((_height(line, refused=False) for line in days), default=ZERO)
+    most = spent * REFUSED_MOST
+    drawn = chart("What was spent, day by day", [_column(line) for line in days], [], show.usd, most)
     note = f"{statement.first} to {statement.last}, in {statement.time_zone}"
+    if most and any(_height(line, refused=True) > most for line in days):
+        note += "; columns of large refusals are cut off"
     return panels.custom("Day by day", "console/panels/chart.html", note=note, chart=drawn, legend=LEGEND)
+
+
+def _height(line: Line, *, refused: bool) -> Decimal:
+    figures = line.figures
+    return figures.captured_usd + figures.held_usd + (figures.denied_usd if refused else ZERO)
 
 
 def _column(line: Line) -> Column:

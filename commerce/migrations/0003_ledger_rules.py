@@ -10,7 +10,7 @@ from chimera.kernel.tenancy import SecureTable
 # As owner: who serves cannot write transitions.
 TRANSACTION_SQL = """
 CREATE FUNCTION chimera_keep_transition() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     before text;
 BEGIN
@@ -59,7 +59,7 @@ END $$;
 REVOKE ALL ON FUNCTION chimera_keep_transition() FROM PUBLIC;
 
 CREATE FUNCTION chimera_refuse_removal() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION '% of % is refused: the ledger is kept for good', TG_OP, TG_ARGV[0]
         USING ERRCODE = 'check_violation', CONSTRAINT = TG_ARGV[0] || '_stands';
@@ -101,7 +101,7 @@ DROP TRIGGER refuse_forgery ON commerce_transition;
 # Only what is added is judged: a limit may be lowered below what was spent, and what is given back always passes.
 WINDOW_SQL = """
 CREATE FUNCTION chimera_refuse_overshoot() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION 'window % would count % of %', NEW.id, NEW.held_usd + NEW.captured_usd, NEW.limit_usd
         USING ERRCODE = 'check_violation', CONSTRAINT = 'window_within_limit';

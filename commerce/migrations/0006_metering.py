@@ -5,7 +5,7 @@ from django.db.models import F, Q
 
 AS_IT_WAS_SQL = """
 CREATE OR REPLACE FUNCTION chimera_keep_transition() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     before text;
 BEGIN
@@ -56,7 +56,7 @@ END $$;
 # What was asked for stands, but the amount of a metered hold grows while it is held; and what it has cost never shrinks.
 GROWS_SQL = """
 CREATE OR REPLACE FUNCTION chimera_keep_transition() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     before text;
 BEGIN

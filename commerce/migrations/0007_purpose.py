@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 KEEP_TRANSITION_SQL = """
 CREATE OR REPLACE FUNCTION chimera_keep_transition() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     before text;
 BEGIN

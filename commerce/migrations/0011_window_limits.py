@@ -6,7 +6,7 @@ from django.db import migrations
 # decides: `limit_until` says which increases were copied, those that end no sooner.
 LIMITS_SQL = """
 CREATE FUNCTION chimera_keep_window_limit() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     own numeric;
     raises numeric := 0;

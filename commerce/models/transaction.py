@@ -144,6 +144,12 @@ class Transaction(Versioned, TenantOwned):
                 name="transaction_resume_due",
                 condition=Q(keeper=Keeper.RESUME.value),
             ),
+            # Every spend asks whether its task has one; few tasks have, and some have thousands of other rows.
+            models.Index(
+                fields=["task", "id"],
+                name="transaction_approved",
+                condition=Q(approved_by_review__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

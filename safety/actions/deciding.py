@@ -39,12 +39,18 @@ def check_pending(card: ReviewCard) -> None:
 
 
 def approve(
-    *, card: ReviewCard, roles: frozenset[Role], note: str, edited_payload: dict[str, Any] | None, by: Actor
+    *,
+    card: ReviewCard,
+    roles: frozenset[Role],
+    barred: frozenset[int],
+    note: str,
+    edited_payload: dict[str, Any] | None,
+    by: Actor,
 ) -> bool:
     """Keep one person's approval; True when nobody else is needed, and the caller then decides.
 
-    With another payload than the card's, the approvals before it count no more. Refuses: 403 `role` where no open demand
-    takes the person's `roles`, 409 `already_voted`.
+    With another payload than the card's, the approvals before it count no more, nor do those of people who are `barred` by
+    now (their ids). Refuses: 403 `role` where no open demand takes the person's `roles`, 409 `already_voted`.
     """
     check_pending(card)
     _check_edit(card, Decision.APPROVE, edited_payload)
@@ -54,11 +60,12 @@ def approve(
     before = list(ReviewVote.objects.filter(card=card, payload=payload).values_list("person_id", "roles"))
     if person_id in {person for person, _ in before}:
         raise conflict("You have approved this card already; somebody else is needed.", code="already_voted")
-    demands = standing(card.quorum, [given for _, given in before])
+    counting = [given for person, given in before if person not in barred]
+    demands = standing(card.quorum, counting)
     if not any(demand.takes(roles) and not demand.is_met for demand in demands):
         raise forbidden(f"This card needs {missing(demands)}; you are none of them.", code="role")
     ReviewVote.objects.create(card=card, person_id=person_id, roles=sorted(roles), payload=payload, note=note.strip())
-    demands = standing(card.quorum, [*(given for _, given in before), roles])
+    demands = standing(card.quorum, [*counting, roles])
     if is_met(demands):
         return True
     ReviewCard.objects.filter(pk=card.pk).update(edited_payload=card.edited_payload, version=F("version") + 1)

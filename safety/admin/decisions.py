@@ -20,6 +20,7 @@ from safety.quorum import ANY_APPROVER
 from safety.states import CardStatus, Decision
 
 REVIEWERS = frozenset({Role.REVIEWER, Role.ADMIN})  # who looks, and decides what no quorum asks others about
+APPROVALS = frozenset({"approve", "approve_edited"})  # of the verbs below, those that permit
 NOTE_CHARACTERS_MAX = 4_000  # as over the API
 
 

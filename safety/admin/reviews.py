@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from chimera.flows.show_card import CardPage, show_card, tasks_of
-from chimera.flows.show_reviews import demands_of, votes_of
+from chimera.flows.show_reviews import standings_of
 from chimera.kernel import clock
 from chimera.kernel.console import panels, show
 from chimera.kernel.console.caller import may, principal
@@ -22,7 +22,7 @@ from chimera.kernel.console.verbs import Offer
 from chimera.kernel.errors import forbidden
 from chimera.kernel.identity import Role
 from safety.admin.approvals import approvals
-from safety.admin.decisions import VERBS
+from safety.admin.decisions import APPROVALS, VERBS
 from safety.admin.reasons import ReasonFilter, labels, tone_of, words_of
 from safety.models import CardKind, ReviewCard
 from safety.quorum import ANY_APPROVER, deciders, missing, one_reviewer
@@ -92,9 +92,9 @@ class ReviewCardAdmin(RowsAdmin):
         for row in rows:
             row.page_task = found.get(row.task_id)  # type: ignore[attr-defined]
         several = [row for row in rows if row.status == CardStatus.PENDING and row.quorum != one_reviewer()]
-        votes = votes_of(several) if several else {}
+        standings = standings_of(several) if several else {}
         for row in several:
-            row.page_missing = missing(demands_of(row, votes.get(row.pk, [])))  # type: ignore[attr-defined]
+            row.page_missing = missing(standings[row.pk].demands)  # type: ignore[attr-defined]
 
     @admin.display(description="What")
     def subject(self, card: ReviewCard) -> SafeString:
@@ -130,10 +130,17 @@ class ReviewCardAdmin(RowsAdmin):
             who = card.decided_by.get_username() if card.decided_by else "Chimera"
             said = f"{card.status.replace('_', ' ').capitalize()} by {who} at {card.decided_at:%Y-%m-%d %H:%M} UTC."
             return STATUS_TONES[CardStatus(card.status)], f"{said}\n{card.note}" if card.note else said
+        if why := self._barred(request, card):
+            return "warn", f"{why} You may still reject it or request changes."
         looks = looking(card)
         if looks and str(card.claimed_by_id) != principal(request).id:
             return "warn", f"{looks} is looking at it until {card.claim_expires_at:%H:%M} UTC."
         return ("info", f"You are looking at it until {card.claim_expires_at:%H:%M} UTC.") if looks else None
+
+    def _barred(self, request: HttpRequest, card: ReviewCard) -> str:
+        """Why this person may not approve it; "" who may, and for those whom it does not ask at all."""
+        page: CardPage = card.page  # type: ignore[attr-defined]
+        return page.barred.get(int(principal(request).id), "") if may(request, deciders(card.quorum)) else ""
 
     def detail_page(self, request: HttpRequest, row: ReviewCard, **more: Any) -> Any:
         row.page = show_card(row)  # type: ignore[attr-defined]
@@ -141,8 +148,11 @@ class ReviewCardAdmin(RowsAdmin):
         return super().detail_page(request, row, **more)
 
     def offers(self, request: HttpRequest, row: ReviewCard, bound: Any = None) -> list[Offer]:
-        """None to those whom this card does not ask."""
-        return super().offers(request, row, bound) if may(request, deciders(row.quorum)) else []
+        """None to those whom this card does not ask, and no approval to who asked for it."""
+        if not may(request, deciders(row.quorum)):
+            return []
+        barred = bool(self._barred(request, row))
+        return [offer for offer in super().offers(request, row, bound) if not (barred and offer.verb.name in APPROVALS)]
 
     def verb_view(self, request: HttpRequest, row_id: UUID, verb: str) -> HttpResponse:
         card = self.get_queryset(request).filter(pk=row_id).first()
@@ -154,7 +164,7 @@ class ReviewCardAdmin(RowsAdmin):
         page: CardPage = card.page  # type: ignore[attr-defined]
         return [
             panels.custom("Why it waits", "safety/reviewcard/reasons.html", reasons=_reasons(card)),
-            *approvals(card, page.votes, page.demands),
+            *approvals(card, page.standing),
             *self._result(page),
             *([panels.json_value("What was asked", page.task.input_payload)] if page.task else []),
             self._money(page),

@@ -17,7 +17,7 @@ STATES = ["allowed", "review", "denied", "executing", "succeeded", "failed", "lo
 # The edges of safety.states. Arguments change with an approval alone, and a token is given once.
 EDGES_SQL = """
 CREATE FUNCTION chimera_keep_action() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
         IF NEW.status NOT IN ('allowed', 'review', 'denied') OR NEW.version <> 1 THEN
@@ -60,7 +60,7 @@ DROP FUNCTION chimera_keep_action();
 class Migration(migrations.Migration):
     dependencies = [
         ("safety", "0005_policies"),
-        ("swarm", "0012_task_budget"),
+        ("swarm", "0001_initial"),
     ]
 
     operations = [

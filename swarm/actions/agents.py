@@ -52,7 +52,7 @@ def issue_key(*, agent: AgentProfile, by: Actor) -> str:
     ends = clock.now() + OVERLAP
     AgentKey.objects.filter(agent=agent, revoked_at__isnull=True, expires_at__isnull=True).update(expires_at=ends)
     secret = f"chm_{secrets.token_urlsafe(32)}"
-    AgentKey.objects.create(agent=agent, prefix=secret[:12], digest=digest(secret))
+    AgentKey.objects.create(agent=agent, prefix=secret[:12], digest=digest(secret), issued_by=str(by))
     tell(AgentKeyIssued.about(agent, key_prefix=secret[:12]), by=by)
     return secret
 

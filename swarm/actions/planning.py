@@ -1,6 +1,4 @@
-"""Whose a task is: which ones a planner may cancel, retry and drop, and who asked for one that a schedule made."""
-
-from uuid import UUID
+"""Whose a task is: which ones a planner may cancel, retry and drop."""
 
 from django.db.models import Q
 
@@ -25,14 +23,6 @@ def may_plan(task: Task, by: Actor) -> bool:
     if by.kind is not ActorKind.AGENT or task.created_by == str(by):
         return True
     return task.created_by.startswith(OF_A_SCHEDULE) and task.created_by in _names(by)
-
-
-def requester_of(task: Task) -> str:
-    """The actor who asked for it: of what a schedule made in its own name, who made the schedule."""
-    if not task.created_by.startswith(OF_A_SCHEDULE):
-        return task.created_by
-    schedule: Schedule = Schedule.objects.get(pk=UUID(task.created_by.removeprefix(OF_A_SCHEDULE)))
-    return schedule.created_by
 
 
 def check_planner(task: Task, by: Actor) -> None:

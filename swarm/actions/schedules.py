@@ -56,6 +56,7 @@ def create(*, campaign_id: UUID, new: NewSchedule, by: Actor) -> Schedule:
         starts_at=new.starts_at,
         ends_at=new.ends_at,
         created_by=str(by),
+        written_by=[str(by)],
     )
     upcoming = schedule_times.upcoming_or_refuse(schedule)
     if new.is_active:
@@ -87,7 +88,10 @@ def check_open(schedule: Schedule) -> None:
 
 
 def change(*, schedule: Schedule, changes: Mapping[str, Any], expected_version: int | None, by: Actor) -> None:
-    """Set some of its fields. One that says when (cron, time_zone, starts_at, ends_at) sets the next time anew, from now on."""
+    """Set some of its fields, and keep who did.
+
+    One that says when (cron, time_zone, starts_at, ends_at) sets the next time anew, from now on.
+    """
     if expected_version is not None and expected_version != schedule.state_version:
         raise Stale(
             f"The schedule is at state_version {schedule.state_version}; read it again.",
@@ -110,7 +114,8 @@ def change(*, schedule: Schedule, changes: Mapping[str, Any], expected_version: 
         upcoming = schedule_times.upcoming_or_refuse(schedule)
         changed["next_run_at"] = upcoming if schedule.status == ScheduleStatus.ACTIVE else None
     reason = ", ".join(sorted(set(changed) - {"next_run_at"}))
-    move(schedule, state_version=schedule.state_version + 1, updated_at=clock.now(), **changed)
+    writers = sorted({*schedule.written_by, str(by)})
+    move(schedule, state_version=schedule.state_version + 1, updated_at=clock.now(), written_by=writers, **changed)
     tell(ScheduleChanged.about(schedule, reason=reason), by=by)
 
 

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunSQL(
             """
-            CREATE FUNCTION swarm_keep_young_runs() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
+            CREATE FUNCTION swarm_keep_young_runs() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
             BEGIN
                 IF OLD.status = 'waiting' OR OLD.created_at > now() - interval '30 days' THEN
                     RAISE EXCEPTION 'what came of a schedule''s time is kept for thirty days at least'

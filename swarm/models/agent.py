@@ -75,6 +75,7 @@ class AgentKey(TenantOwned):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    issued_by = models.CharField(max_length=120, blank=True, default="", editable=False)  # who saw it, and may use it
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     def __str__(self) -> str:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from pydantic import BaseModel, ConfigDict
@@ -74,6 +75,8 @@ class Schedule(Versioned, TenantOwned):
         Task, on_delete=models.DO_NOTHING, null=True, blank=True, related_name="+", db_constraint=False
     )
     created_by = models.CharField(max_length=120, editable=False)
+    # Its creator and each who changed it, whatever of it and whoever came after.
+    written_by = ArrayField(models.CharField(max_length=120), default=list, blank=True, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)
     updated_at = models.DateTimeField(default=clock.now, editable=False)
     ended_at = models.DateTimeField(null=True, blank=True, editable=False)

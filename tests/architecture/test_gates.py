@@ -6,6 +6,8 @@ On what was committed, through the Makefile's own lines, with the packages that 
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,9 +46,10 @@ PLANTS = {
 UNPLANTED = {"mypy ."}
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> Path:
-    return committed(tmp_path / "house")
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all: what Python has compiled of it once need not be compiled by each check."""
+    return committed(tmp_path_factory.mktemp("gates") / "house")
 
 
 def make(folder: Path, *words: str) -> tuple[int, str]:
@@ -78,9 +81,15 @@ def checks(folder: Path) -> list[str]:
     return below.partition("\nendef\n")[0].splitlines()
 
 
-def plant(folder: Path, planted: Plant) -> None:
+@contextmanager
+def with_fault(folder: Path, planted: Plant) -> Iterator[None]:
     path = folder / planted.path
-    path.write_text(f"{path.read_text()}\n{planted.line}\n")
+    sound = path.read_text()
+    path.write_text(f"{sound}\n{planted.line}\n")
+    try:
+        yield
+    finally:
+        path.write_text(sound)
 
 
 def test_no_check_was_dropped_and_none_is_without_a_plant(house: Path) -> None:
@@ -91,20 +100,21 @@ def test_no_check_was_dropped_and_none_is_without_a_plant(house: Path) -> None:
 def test_a_check_is_green_until_its_fault_is_planted(house: Path, check: str) -> None:
     status, text = make(house, "check", f"CHECKS={check}")
     assert status == 0, text
-    plant(house, PLANTS[check])
-    status, text = make(house, "check", f"CHECKS={check}")
+    with with_fault(house, PLANTS[check]):
+        status, text = make(house, "check", f"CHECKS={check}")
     assert status != 0
     assert PLANTS[check].said in text
 
 
 def test_one_red_check_fails_the_whole_and_the_others_are_still_run(house: Path) -> None:
-    plant(house, PLANTS["lint-imports"])
-    status, text = make(house, "check", "CHECKS=ruff --version\nlint-imports\nmypy --version")
+    with with_fault(house, PLANTS["lint-imports"]):
+        status, text = make(house, "check", "CHECKS=ruff --version\nlint-imports\nmypy --version")
     assert status != 0
     assert [line.rpartition(" ")[2] for line in text.splitlines() if " --version " in line] == ["ok", "ok"]
 
 
-def test_a_test_file_that_cannot_be_imported_fails_the_tests(house: Path) -> None:
+def test_a_test_file_that_cannot_be_imported_fails_the_tests(tmp_path: Path) -> None:
+    house = committed(tmp_path / "house")
     for name, body in {"sound": "def test_nothing() -> None:\n    pass\n", "broken": "import nowhere\n"}.items():
         (house / f"tests/test_{name}.py").write_text(body)
     status, text = make(house, "test", "ARGS=tests/test_sound.py")

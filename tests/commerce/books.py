@@ -7,7 +7,7 @@ from uuid import UUID
 
 from chimera.flows.reconcile import reconcile
 from commerce.drift import Drift
-from commerce.models import SpendWindow, Transaction
+from commerce.models import SpendWindow, Transaction, Transition
 from swarm.models import Task
 from tests.cast import Caller, Stage
 from tests.lanes import settle
@@ -49,6 +49,15 @@ def spent(stage: Stage, budget: dict[str, Any], window: str = "day") -> tuple[st
     found = stage.anna.get(f"budgets/{budget['id']}/usage").ok()["windows"]
     (row,) = [w for w in found if w["window"] == window]
     return row["held_usd"], row["captured_usd"], row["remaining_usd"]
+
+
+def history(stage: Stage, transaction_id: str) -> list[tuple[int, str | None, str, Decimal, Decimal, str | None, str]]:
+    """Version, from, to, what it holds and has captured, who keeps it, and who made each of its transitions."""
+    with stage.bound():
+        rows = Transition.objects.of(UUID(transaction_id))
+        return list(
+            rows.values_list("version", "from_status", "to_status", "held_usd", "captured_usd", "keeper", "actor")
+        )
 
 
 def task_row(stage: Stage, claim: dict[str, Any]) -> Task:

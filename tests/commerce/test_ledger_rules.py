@@ -1,7 +1,6 @@
 """The database keeps the ledger: raw SQL cannot bend it, in the application's role and in the owner's."""
 
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from chimera.kernel.ids import uuid7
 from commerce.models import BudgetConfig, SpendWindow, Transaction, Transition
 from commerce.states import MONEY, MONEY_OPEN, MoneyStatus
 from tests.cast import Stage
-from tests.commerce.books import at_work, claimed_again
+from tests.commerce.books import at_work, claimed_again, history
 
 # What else a row needs in each state, so that nothing but the edge stands in the way.
 FITTING = {
@@ -264,6 +263,25 @@ def test_what_was_captured_is_never_counted_less_and_windows_stay(
         assert attempt(acme, sql) in {"window_stands", "denied"}, sql
 
 
+@every
+@pytest.mark.parametrize(
+    "change",
+    [
+        "starts_on = '2020-01-01'",
+        "starts_at = starts_at - interval '1 day'",
+        "ends_at = ends_at + interval '1 day'",
+        "kind = 'month'",
+        "id = gen_random_uuid()",
+        "budget_id = gen_random_uuid()",
+        "tenant_id = gen_random_uuid()",
+    ],
+)
+def test_a_window_does_not_become_another(acme: Stage, ledger: dict[str, str], attempt: Attempt, change: str) -> None:
+    """Its budget would begin again, with all of its limit."""
+    refused = "window_stands" if attempt is as_owner else "denied"
+    assert attempt(acme, f"UPDATE commerce_spendwindow SET {change} WHERE kind = 'day'") == refused
+
+
 def test_nothing_of_the_ledger_is_emptied(acme: Stage, ledger: dict[str, str]) -> None:
     for table, refused in (("spendwindow", "window"), ("transaction", "transaction"), ("budgetrules", "rules")):
         assert as_owner(acme, f"TRUNCATE commerce_{table} CASCADE") == f"{refused}_stands", table
@@ -324,11 +342,3 @@ def test_another_tenant_sees_no_transition(acme: Stage, zenith: Stage, ledger: d
         assert Transition.objects.count() == 0
     with acme.bound():
         assert Transition.objects.count() > len(ledger)
-
-
-def history(acme: Stage, transaction_id: str) -> list[tuple[int, str | None, str, Decimal, Decimal, str | None, str]]:
-    with acme.bound():
-        rows = Transition.objects.of(UUID(transaction_id))
-        return list(
-            rows.values_list("version", "from_status", "to_status", "held_usd", "captured_usd", "keeper", "actor")
-        )

@@ -125,9 +125,12 @@ def test_a_transaction_that_was_changed_behind_the_trigger_is_named(ledger: dict
     """Its windows too: they no longer are the sum of what names them."""
     plant("UPDATE commerce_transaction SET amount_usd = 4 WHERE id = %s", ledger["held"])
     plant("UPDATE commerce_transaction SET version = 9 WHERE id = %s", ledger["voided"])
+    plant("UPDATE commerce_transaction SET amount_usd = 500 WHERE id = %s", ledger["captured"])
     _, drifts, _ = found()
     assert {row for row in named(drifts) if row[0] == "transaction"} == {
         ("transaction", ledger["held"], "held_usd", "3.00", "4.00"),
+        ("transaction", ledger["held"], "amount_usd", "3.00", "4.00"),
+        ("transaction", ledger["captured"], "amount_usd", "3.00", "500.00"),
         ("transaction", ledger["voided"], "version", "2", "9"),
     }
     assert ("window", window(), "held_usd", "64.00", "63.00") in named(drifts)

@@ -1,5 +1,6 @@
 """Rules as data: what is refused when they are written, how names are compared, and which tier asks whom. No database."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -63,7 +64,9 @@ def test_what_is_no_rule_is_refused_by_its_place(said: dict[str, Any], field: st
         parse(said)
     assert (refused.value.status, refused.value.code) == (422, "invalid_rules")
     assert field in {error["field"] for error in refused.value.errors}
-    assert all(error["message"] for error in refused.value.errors)
+    for error in refused.value.errors:
+        assert re.fullmatch(r"[A-Z][^{}]+\.", error["message"]), error
+        assert "nput should" not in error["message"], error
 
 
 def test_what_is_no_asset_is_refused_where_rules_are_written() -> None:

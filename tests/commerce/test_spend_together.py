@@ -6,18 +6,20 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from psycopg.errors import AdminShutdown
 
 from chimera.asgi import django_application
 from chimera.kernel import ids
 from chimera.kernel.eventlog import Event
 from commerce import shapes
+from commerce.actions import Place, booking
 from commerce.api import quick
 from commerce.models import SpendWindow, Transaction, Transition
 from commerce.serializers import TransactionShape
 from tests.cast import Said, Stage
 from tests.commerce.books import at_work, check_books
+from tests.commerce.plans import filled
 from tests.commerce.test_increases import granted
 from tests.live.watching import run
 from tests.swarm.at_wire import Wire
@@ -304,3 +306,18 @@ def test_a_transaction_is_shown_field_by_field_as_its_serializer_says(acme: Stag
         said = dict(TransactionShape(row).data)
         said |= {name: said[name] or None for name in ("denied_code", "denied_reason")}
         assert json.dumps(shapes.transaction(row, ends)) == json.dumps(said)
+
+
+def test_whether_a_card_let_a_hold_go_on_is_served_by_an_index_of_those(acme: Stage) -> None:
+    """However much its task holds: it is asked for every spend."""
+    acme.budget(day_usd="100")
+    claim = at_work(acme)
+    acme.ada.spend(claim, "1").ok(201)
+    names = filled("transaction_approved")
+    task_id = UUID(claim["task"]["id"])
+    with acme.bound(), connection.cursor() as cursor:
+        place = Place(task_id=task_id, session_id=task_id, campaign_id=None, agent_id=UUID(acme.ada.id))
+        *_, (statement, params) = booking.reading([place], (), ())
+        cursor.execute(f"EXPLAIN {statement}", params)
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert any(name in plan for name in names), plan

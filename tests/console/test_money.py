@@ -132,6 +132,21 @@ def test_the_statement_adds_up_and_offers_its_files(acme: Stage, fay: Desk, budg
     assert told.html.splitlines()[0].startswith("day,agent,agent_name,opening_count")
 
 
+def test_one_large_refusal_does_not_flatten_the_days(acme: Stage, fay: Desk, budget: str) -> None:
+    assert "cut off" not in fay.get(STATEMENTS).ok().text
+    acme.ada.spend(at_work(acme), "90000").refused(402, "budget_exceeded")
+    page = fay.get(STATEMENTS).ok()
+    assert "columns of large refusals are cut off" in page.text
+    heights = {tone: int(high) for tone, high in re.findall(r'class="chm-chart-(\w+)"[^>]* height="(\d+)"', page.html)}
+    assert heights["captured"] > 200, heights
+
+
+def test_a_changed_budget_says_what_changed(acme: Stage, fay: Desk, budget: str) -> None:
+    acme.fay.patch(f"budgets/{budget}", {"day_usd": "12.5", "month_usd": None, "version": 1}).ok()
+    text = fay.get(BUDGET.one(budget)).ok().text
+    assert "day from $10.00 to $12.50 · month from $100.00 to nothing" in text
+
+
 def test_what_a_lease_has_cost_beyond_its_hold_is_said(acme: Stage, fay: Desk, budget: str) -> None:
     claim = at_work(acme)
     path, token = f"tasks/{claim['task']['id']}/heartbeat", {"lease_token": claim["lease_token"]}
@@ -145,7 +160,11 @@ def test_what_a_lease_has_cost_beyond_its_hold_is_said(acme: Stage, fay: Desk, b
 
 @pytest.mark.parametrize(
     ("asked", "words"),
-    [({"from": "soon"}, "is no day"), ({"from": "2026-05-02", "to": "2026-05-01"}, "later than")],
+    [
+        ({"group": ["day", "moon"]}, "must be of: tenant"),
+        ({"from": "soon"}, "is no day"),
+        ({"from": "2026-05-02", "to": "2026-05-01"}, "later than"),
+    ],
 )
 def test_a_statement_that_cannot_be_says_why(fay: Desk, acme: Stage, asked: dict[str, str], words: str) -> None:
     page = fay.get(STATEMENTS, **asked)

@@ -90,12 +90,12 @@ def test_what_was_not_previewed_is_not_saved(acme: Stage, fay: Desk, budget: str
         ("payees_allowed", "good.example\n*", "Line 2: A wildcard stands for hosts below one"),
         ("categories_denied", "*.example.com", "Only a payee may begin with"),
         ("assets_denied", "USD\nusd", "Names something twice"),
-        ("count_per_hour", "many", "valid integer"),
-        ("count_per_hour", "0", "greater than or equal to 1"),
+        ("count_per_hour", "many", "Must be a whole number."),
+        ("count_per_hour", "0", "Must be at least 1."),
         ("amount_usd_per_hour", "-3", "Must not be negative"),
         ("amount_usd_per_hour", "1e400", "Must be an amount"),
         ("approvals", "two of finance", "Must be an amount"),
-        ("approvals", "above 5: 2 of workers", "Input should be"),
+        ("approvals", "above 5: 2 of workers", "Line 1: Must be"),
     ],
 )
 def test_what_is_no_rule_is_said_at_its_field(

@@ -34,6 +34,7 @@ KEPT = (
 APPENDED = ("commerce_transition", "kernel_event", "memory_memorycheck", "swarm_taskartifact", "swarm_taskprogress")
 # What verbs change; all other columns stand as they were inserted.
 CHANGES = {
+    "commerce_spendwindow": {"limit_usd", "limit_until", "held_usd", "captured_usd", "warned_percent"},
     "commerce_limitincrease": {"version", "status", "ended_at", "ended_by"},
     "commerce_transaction": {
         "version",
@@ -157,3 +158,19 @@ def test_a_partition_is_no_way_around(acme: Stage, world: World, enter: Enter) -
 def test_stored_answers_can_still_be_swept(acme: Stage, world: World, enter: Enter) -> None:
     with enter(acme):
         assert run("DELETE FROM kernel_answer") != [(0,)]
+
+
+@both
+def test_nobody_who_serves_makes_temporary_tables(acme: Stage, enter: Enter) -> None:
+    refused(acme, enter, "CREATE TEMPORARY TABLE commerce_transition (id int)")
+
+
+def test_functions_look_for_temporary_tables_last(db: None) -> None:
+    """One of the ledger's name would stand before it, and its triggers run as whoever owns the function."""
+    ours = "p.pronamespace = 'public'::regnamespace AND p.proowner = 'chimera_owner'::regrole"
+    paths = "SELECT split_part(setting, '=', 2) FROM unnest(p.proconfig) AS setting WHERE setting LIKE 'search_path=%%'"
+    found = dict(
+        run(f"SELECT p.proname, ({paths}) FROM pg_proc p WHERE {ours} AND (p.prosecdef OR p.proconfig IS NOT NULL)")
+    )
+    assert "chimera_keep_transition" in found
+    assert {name: path for name, path in found.items() if not path or not path.endswith(", pg_temp")} == {}

@@ -22,10 +22,10 @@ SECONDS = 90  # for whatever should take one or two
 class Crew:
     """Agents by name: a process and a key each."""
 
-    def __init__(self, acme: Stage, house: House) -> None:
-        self.acme, self.house = acme, house
-        self.go = house.folder / "go"
-        self._effects, self._answers = house.folder / "effects", house.folder / "answers"
+    def __init__(self, acme: Stage, house: House, folder: Path) -> None:
+        self.acme, self.house, self.folder = acme, house, folder
+        self.go = folder / "go"
+        self._effects, self._answers = folder / "effects", folder / "answers"
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.keys: dict[str, str] = {}
         self.session: str = acme.session()["id"]
@@ -51,14 +51,14 @@ class Crew:
             "PYTHONPATH": str(proc.ROOT / "sdk/src"),
         }
         command = [sys.executable, "-m", "tests.processes.sdk_agent"]
-        with (self.house.folder / f"{name}.log").open("ab") as log:
+        with (self.folder / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
                 command, env=told, cwd=proc.ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
 
     def kill(self, name: str) -> None:
         process = self._processes.pop(name)
-        assert process.poll() is None, (self.house.folder / f"{name}.log").read_text()[-2000:]
+        assert process.poll() is None, (self.folder / f"{name}.log").read_text()[-2000:]
         process.kill()
         process.wait(10)
 

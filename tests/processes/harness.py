@@ -7,12 +7,16 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from django.db import connections
+
 from chimera.kernel.embedded import Process, ports
 from tests import cluster
+from tests.emptying import empty
 from tests.processes import proc
 
 LEASE_SECONDS = 3  # short, so that what a killed process held is soon another's
@@ -29,6 +33,19 @@ def until(ask: Callable[[], object], seconds: float) -> None:
         time.sleep(ASK_AGAIN_SECONDS)
 
 
+@contextmanager
+def shared(folder: Path) -> Iterator["House"]:
+    """One for several tests: each is a tenant of its own, who sees nothing of what the others left."""
+    house = House(folder, [])
+    try:
+        house.start("relay", "web")
+        yield house
+    finally:
+        house.stop()
+        connections["default"].close()
+        empty()
+
+
 class House:
     """`start` and `kill` take the name of a process: web, relay, agents, other agents."""
 
@@ -36,9 +53,8 @@ class House:
         self.folder, self.port = folder, ports.choose()
         self.url = f"http://127.0.0.1:{self.port}"
         self.complaints = folder / "complaints"
-        self.complaints.touch()
-        self._keys = list(keys)
         self._running: dict[str, Process] = {}
+        self.employ(keys)
 
     def start(self, *names: str) -> None:
         for name in names:
@@ -47,6 +63,15 @@ class House:
             self._running[name] = Process(command, log=log, environment=self._environment(name), folder=proc.ROOT)
         if "web" in names:
             until(self._is_ready, READY_SECONDS)
+
+    def employ(self, keys: Sequence[str]) -> None:
+        """From now on agents have these keys, and nobody has complained yet."""
+        self._keys = list(keys)
+        self.complaints.write_text("")
+
+    def complete(self, *names: str) -> None:
+        """Start those that are not there, because a test that failed had killed them."""
+        self.start(*(name for name in names if name not in self._running))
 
     def kill(self, name: str) -> None:
         """SIGKILL, and nothing is tidied up."""
@@ -64,11 +89,18 @@ class House:
 
     def stop(self, *names: str) -> None:
         """As an operator would; all when none is named."""
-        for name in names or list(self._running):
+        self.stop_those(names or self._running)
+
+    def stop_those(self, names: Iterable[str]) -> None:
+        for name in list(names):
             self._running.pop(name).stop(signal.SIGTERM, seconds=8)
 
     def stop_agents(self) -> None:
-        self.stop(*(name for name in self._running if name.endswith("agents")))
+        self.stop_those(name for name in self._running if name.endswith("agents"))
+
+    def leave(self, *names: str) -> None:
+        """Whoever is not of these stops."""
+        self.stop_those(name for name in self._running if name not in names)
 
     def all_alive(self) -> bool:
         dead = {name: process.last_words() for name, process in self._running.items() if not process.alive()}

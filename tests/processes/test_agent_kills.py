@@ -1,34 +1,21 @@
 """Agents of the SDK as real processes, killed and frozen with work in their hands; and the house killed around them."""
 
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 from chimera.kernel import clock
 from swarm.models import Task, TaskResult
-from tests.cast import Stage
 from tests.processes import reckoning
 from tests.processes.crew import SECONDS, SLOTS, Crew
-from tests.processes.harness import LEASE_SECONDS, House, until
+from tests.processes.harness import LEASE_SECONDS, until
 
 pytestmark = pytest.mark.slow
 SOCKET_SECONDS = 2.0
 HTTP_SECONDS = LEASE_SECONDS + 5.0
 KILLS = 3  # the middle one counts: others are at work beside us
 MANY = 60
-
-
-@pytest.fixture
-def crew(acme: Stage, tmp_path: Path) -> Iterator[Crew]:
-    house = House(tmp_path, [])
-    house.start("relay", "web")
-    crew = Crew(acme, house)
-    yield crew
-    crew.end()
-    house.stop()
 
 
 def until_anothers(crew: Crew, transport: str, number: int) -> tuple[float, set[str]]:

@@ -1,6 +1,7 @@
 """The embedded PostgreSQL: starts anywhere, survives a kill, ends with us, and is nobody else's."""
 
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -19,8 +20,18 @@ from tests.processes import proc
 IDENTITIES = [unprivileged(), "drop:65534:65534"] if os.geteuid() == 0 else [SAME]
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of a server that was started once, and stopped."""
+    server = Postgres(tmp_path_factory.mktemp("made") / "home", durable=False)
+    server.start()
+    server.stop()
+    return server.home
+
+
 @pytest.fixture
-def postgres(tmp_path: Path) -> Iterator[Postgres]:
+def postgres(made: Path, tmp_path: Path) -> Iterator[Postgres]:
+    shutil.copytree(made, tmp_path / "home", symlinks=True)
     server = Postgres(tmp_path / "home", durable=False)
     server.start()
     yield server

@@ -3,7 +3,7 @@ and the session's events have no gap and no double."""
 
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from chimera.kernel import redis
 from chimera.kernel.actors import SYSTEM
 from swarm.actions import agents
 from swarm.models import Task, TaskResult
-from tests.cast import Stage
+from tests.cast import Stage, found
 from tests.processes import reckoning
 from tests.processes.harness import House, until
 
@@ -31,8 +31,18 @@ MIDDLE = 120  # tasks completed before somebody is killed
 END_SECONDS = 180  # seconds on two idle cores; others may be at work beside us
 
 
+_numbers = count(1)
+
+
 @pytest.fixture
-def house(acme: Stage, tmp_path: Path) -> Iterator[House]:
+def acme(running: House) -> Stage:
+    """A tenant of its own for each test."""
+    return found(f"Acme {next(_numbers)}", time_zone="Europe/Lisbon")
+
+
+@pytest.fixture
+def house(acme: Stage, running: House) -> Iterator[House]:
+    """What stood up again after one kill meets the next."""
     with acme.bound():
         made = [
             agents.register(
@@ -40,10 +50,10 @@ def house(acme: Stage, tmp_path: Path) -> Iterator[House]:
             )
             for number in range(AGENTS)
         ]
-    house = House(tmp_path, [key for _, key in made])
-    house.start("relay", "web")
-    yield house
-    house.stop()
+    running.complete("relay", "web")
+    running.employ([key for _, key in made])
+    yield running
+    running.leave("relay", "web")
 
 
 class Run:

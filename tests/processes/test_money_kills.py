@@ -1,8 +1,6 @@
 """Agents of the SDK killed with money in their hands: what they held is free in time, what they have cost is spent."""
 
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,20 +10,10 @@ from commerce.models import SpendWindow, Transaction
 from tests.cast import Caller, Stage
 from tests.commerce.books import check_books, spent
 from tests.processes.crew import SECONDS, Crew
-from tests.processes.harness import LEASE_SECONDS, House, until
+from tests.processes.harness import LEASE_SECONDS, until
 
 pytestmark = pytest.mark.slow
 FREE_SECONDS = LEASE_SECONDS + 5.0
-
-
-@pytest.fixture
-def crew(acme: Stage, tmp_path: Path) -> Iterator[Crew]:
-    house = House(tmp_path, [])
-    house.start("relay", "web")
-    crew = Crew(acme, house)
-    yield crew
-    crew.end()
-    house.stop()
 
 
 def rows(acme: Stage, task: str, **such: Any) -> list[Transaction]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -72,8 +73,18 @@ def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
 
 
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Up:
+    """The first run on its home; it has ended, as it should."""
+    run = Up(tmp_path_factory.mktemp("first") / "home", "--no-campaign").wait_ready()
+    assert run.stop() < STOP_SECONDS
+    return run
+
+
 @pytest.fixture
-def up(home: Path) -> Iterator[Up]:
+def up(first: Up, home: Path) -> Iterator[Up]:
+    """A run that goes on with what the first one left: initdb and every migration cost as much as all the rest."""
+    shutil.copytree(first.home, home, symlinks=True)
     run = Up(home, "--no-campaign").wait_ready()
     yield run
     if run.process.poll() is None:
@@ -95,13 +106,13 @@ def test_it_serves_comes_back_from_every_kill_and_leaves_nothing(up: Up) -> None
     assert [line for pid, line in everybody.items() if proc.lives(pid)] == []
 
 
-def test_dev_json_says_how_to_get_in(up: Up) -> None:
-    written = up.home / "dev.json"
-    assert [stat.S_IMODE((up.home / name).stat().st_mode) for name in ("dev.json", "servers.json")] == [0o600, 0o600]
+def test_dev_json_says_how_to_get_in(first: Up) -> None:
+    written = first.home / "dev.json"
+    assert [stat.S_IMODE((first.home / name).stat().st_mode) for name in ("dev.json", "servers.json")] == [0o600, 0o600]
     known = json.loads(written.read_text())
     assert set(known) >= {"base_url", "admin", "tenant", "token", "agents", "session"}
     assert set(known["agents"]) == {"planner", "worker", "judge"}
-    assert known["base_url"] == f"http://127.0.0.1:{up.port}"
+    assert known["base_url"] == f"http://127.0.0.1:{first.port}"
     assert known["session"] is None
 
 

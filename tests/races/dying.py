@@ -57,8 +57,6 @@ def at_every_line(
 
 def _dies(*, after: int, act: Callable[[], object]) -> bool:
     """Do `act` in a child process that dies at its first line after so many sends; False when it came through alive."""
-    connections["default"].close()
-    connections["default"].close_pool()
     pid = os.fork()
     if pid == 0:
         _live_and_die(after, act)
@@ -91,6 +89,7 @@ def _waited_for(pid: int) -> int:
 def _live_and_die(after: int, act: Callable[[], object]) -> None:
     gc.disable()  # it would touch, and so copy, all of the parent's memory
     bridge._threads = ThreadPoolExecutor(1)  # the parent's threads did not come along,
+    _leave_to_the_parent()
     options = connections.settings["default"]["OPTIONS"]
     options.pop("pool")  # nor those of its pool;
     options |= {"sslmode": "disable", "gssencmode": "disable"}  # and the locks of these libraries may be held for ever
@@ -105,6 +104,17 @@ def _live_and_die(after: int, act: Callable[[], object]) -> None:
         traceback.print_exc()
     finally:
         os._exit(code)
+
+
+_left: list[Any] = []
+
+
+def _leave_to_the_parent() -> None:
+    """Its connections and its pool: kept, so that nobody here ends them, and never used."""
+    ours = connections["default"]
+    _left.extend([ours.connection, dict(ours._connection_pools)])
+    ours.connection = None
+    ours._connection_pools.clear()
 
 
 class _Sends:

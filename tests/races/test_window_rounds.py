@@ -89,6 +89,51 @@ def test_control_a_result_that_locks_the_windows_of_its_cost_alone_is_a_deadlock
     assert busy(finished) != busy(captured)
 
 
+# ------------------------------------------------------------------ a result of who goes on where another agent spent
+
+
+@pytest.fixture
+def taken_over(acme: Stage, monkeypatch: pytest.MonkeyPatch) -> Play:
+    """What Ada's budget holds is given back by Bob's result, which has a cost, while Ada captures something else from the same two budgets."""
+    session = acme.session()
+    acme.budget(scope="agent", scope_id=acme.ada.id, day_usd="100")
+    acme.budget(scope="session", scope_id=session["id"], day_usd="100", approval_threshold_usd="5")
+    claim = at_work(acme, session=session)
+    other = at_work(acme, session=session)
+    hold = acme.ada.spend(other, "1").ok(201)["id"]
+    card = acme.ada.spend(claim, "8").ok(202)["review"]
+    acme.rita.post(f"reviews/{card}/decision", {"decision": "approve"}).ok()
+    settle()
+    (again,) = acme.bob.claim()
+
+    def play() -> tuple[Any, Any]:
+        with held_after(monkeypatch, finishing, "meter_last") as held:
+            finish = InBackground(lambda: acme.bob.finish(again, cost_usd="0.10"))
+            held.wait_reached()
+            body = {"lease_token": other["lease_token"]}
+            capture = InBackground(lambda: Caller(acme.ada.secret).post(f"transactions/{hold}/capture", body))
+            wait_for_waiters()
+            held.release()
+            return finish.answer(), capture.answer()
+
+    return play
+
+
+def test_a_result_and_a_capture_from_the_budgets_of_two_agents_both_pass(acme: Stage, taken_over: Play) -> None:
+    finished, captured = taken_over()
+    assert finished.ok()["outcome"] == "completed"
+    captured.ok()
+    check_books(acme)
+
+
+def test_control_a_result_that_locks_the_windows_of_its_own_agent_first_is_a_deadlock(
+    taken_over: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metering, "_settled_with", lambda *args: ())
+    finished, captured = taken_over()
+    assert busy(finished) != busy(captured)
+
+
 # ------------------------------------------------------------------ a claim of two tasks that resume
 
 

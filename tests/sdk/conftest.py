@@ -1,26 +1,37 @@
-"""A real web process and relay for the SDK, and agents that work in a thread of the test."""
+"""A real web process and relay for the SDK, shared by the tests of a file, and agents that work in a thread of the test."""
 
 import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from itertools import count
+from typing import Any
 
 import pytest
 
 from chimera_sdk import Agent
-from tests.cast import Caller, Stage
-from tests.processes.harness import House
+from tests.cast import Caller, Stage, found
+from tests.processes.harness import House, shared
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="module")
+def running(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with django_db_blocker.unblock(), shared(tmp_path_factory.mktemp("house")) as house:
+        yield house
 
 
 @pytest.fixture
-def house(acme: Stage, tmp_path: Path) -> Iterator[House]:
-    made = House(tmp_path, [])
-    made.start("web", "relay")
-    try:
-        yield made
-    finally:
-        made.stop()
+def house(running: House) -> House:
+    running.complete("relay", "web")
+    return running
+
+
+@pytest.fixture
+def acme(running: House) -> Stage:
+    """A tenant of its own for each test; what it leaves is emptied with the house."""
+    return found(f"Acme {next(_numbers)}", time_zone="Europe/Lisbon")
 
 
 class Working:

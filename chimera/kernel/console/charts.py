@@ -76,20 +76,28 @@ class Chart:
     below: int = HEIGHT - BOTTOM + 170
 
 
-def chart(name: str, columns: Sequence[Column], levels: Sequence[Level], say: Callable[[Decimal], str]) -> Chart:
-    """`name` says what it shows to whoever does not see it."""
+def chart(
+    name: str,
+    columns: Sequence[Column],
+    levels: Sequence[Level],
+    say: Callable[[Decimal], str],
+    most: Decimal | None = None,
+) -> Chart:
+    """`name` says what it shows to whoever does not see it. Columns above `most` are cut off there, lest one flatten all others."""
     highest = max(
         [sum((part.amount for part in column.parts), Decimal(0)) for column in columns]
         + [level.amount for level in levels],
         default=Decimal(0),
     )
+    if most:
+        highest = min(highest, most)
     step = _step(highest)
     number = int(highest / step)
     top = step * max(1, number if step * number >= highest else number + 1)
     height = HEIGHT - BOTTOM - TOP
 
     def y(amount: Decimal) -> int:
-        return HEIGHT - BOTTOM - int(amount * height / top)
+        return HEIGHT - BOTTOM - int(min(amount, top) * height / top)
 
     ticks = [Line(y(step * number), say(step * number), "tick") for number in range(int(top / step) + 1)]
     lines = [Line(y(level.amount), level.words, level.tone) for level in levels]

@@ -9,7 +9,7 @@ from django.db import connection
 BLOCKERS_SQL = """
 CREATE FUNCTION chimera_eventlog_blockers()
 RETURNS TABLE (pid int, database text, role text, application text, state text, prepared text, age_seconds float8)
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT b.pid, b.database, b.role, b.application, b.state, b.prepared, b.age_seconds FROM (
         SELECT a.pid, a.datname::text AS database, a.usename::text AS role, a.application_name AS application, a.state,
                NULL::text AS prepared, a.backend_xid AS xid,

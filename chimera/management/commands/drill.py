@@ -1,7 +1,7 @@
 """`manage.py drill budget`: ten processes spend from the same budgets, on servers of their own, while everything breaks.
 
-Exit codes: 0 no sample saw more than a limit permits, and enough was seen and done; 1 a limit or the books were broken (which --naive
-must do); 2 nothing is proven, or not understood.
+Exit codes: 0 no sample saw more than a limit permits, windows and ledger agreed to the end, and enough was seen and done; 1 a limit was
+broken (which --naive must do) or the books differ; 2 nothing is proven, or not understood.
 """
 
 import signal

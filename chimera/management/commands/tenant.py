@@ -1,15 +1,14 @@
 """`manage.py tenant add NAME [--json]`: another tenant with an owner and keys, printed once."""
 
 import json
-import logging
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import OperationalError
 
 from chimera.bootstrap import add_tenant
 from chimera.kernel.errors import Refused
+from chimera.management.desk import reaching
 
 
 class Command(BaseCommand):
@@ -24,18 +23,11 @@ class Command(BaseCommand):
         add.add_argument("--json", action="store_true", help="print the keys as JSON, as in dev.json")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # our sentence says it once
-        if not settings.SERVERS["DATABASE_URL"]:
-            raise CommandError("DATABASE_URL is not set: run `make up` first, or name your own PostgreSQL by it.")
         try:
-            made = add_tenant(name=options["name"], time_zone=options["time_zone"], base_url=settings.BASE_URL)
+            with reaching.postgresql():
+                made = add_tenant(name=options["name"], time_zone=options["time_zone"], base_url=settings.BASE_URL)
         except Refused as refusal:
             raise CommandError(refusal.detail) from None
-        except OperationalError as away:
-            why = str(away).strip().splitlines()[0]
-            raise CommandError(
-                f"PostgreSQL (DATABASE_URL) cannot be reached: {why}; is `make up` running, or your own server?"
-            ) from None
         if options["json"]:
             self.stdout.write(json.dumps(made | {"session": None}))
             return

@@ -6,7 +6,7 @@ from chimera.kernel.http.parsing import money_text
 from chimera.management.drill.calendar import ORDINARY
 from chimera.management.drill.plan import ASSETS, Plan
 from chimera.management.drill.tally import Counts, Crossing, Period
-from chimera.management.drill.watch import Seen
+from chimera.management.drill.watch import THEY_DIFFER, Seen
 
 HELD, BROKEN, UNPROVEN = 0, 1, 2  # exit codes
 
@@ -37,14 +37,19 @@ class Result:
     crossings: list[Crossing]
     periods: list[Period]
     killed: int
-    left_open: int  # holds, after every process was killed and its leases were over
-    reconciled: int  # exit code
+    left_open: (
+        int | None
+    )  # holds, after every process was killed and its leases were over; the control's are not waited for
+    reconciled: int | None  # exit code; the control's books are not asked
     reconciled_said: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
     @property
     def checks(self) -> list[Check]:
-        return [*_limits(self), *_enough(self), *_happened(self), *_afterwards(self)]
+        """The control is asked for the limits alone, and ends with the first overshoot."""
+        return (
+            _limits(self) if self.plan.naive else [*_limits(self), *_enough(self), *_happened(self), *_afterwards(self)]
+        )
 
     @property
     def code(self) -> int:
@@ -77,7 +82,7 @@ def _limits(result: Result) -> list[Check]:
         Check("held + captured ≤ limit, in every sample", seen.overshoot_usd == 0, f"overshoot {money_text(seen.overshoot_usd)} USD"),
         Check(
             "windows and ledger say the same, in every sample",
-            not any(breach.by == "window and ledger differ" for breach in seen.breaches),
+            not any(breach.by == THEY_DIFFER for breach in seen.breaches),
             f"{seen.samples} samples, the longest pause between two {seen.longest_gap_seconds:.2f} s",
         ),
     ]  # fmt: skip

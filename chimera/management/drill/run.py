@@ -57,15 +57,16 @@ class Run:
         acts = list(self.plan.acts(self.house.now()))
         for act in acts:
             self._wait(act.second)
-            self._do(act)
+            if not self._is_over():
+                self._do(act)
         self._wait(self.plan.seconds)
         seconds = self.seconds
         self._note("every process is killed at once")
         self.house.stop_spending()
-        left_open = self._freed()
+        left_open = None if self.plan.naive else self._freed()
         self._watch.stop()
         self._watch.check()
-        reconciled, said = self.house.reconcile()
+        reconciled, said = (None, []) if self.plan.naive else self.house.reconcile()
         return Result(
             plan=self.plan,
             events=self.events,
@@ -80,6 +81,10 @@ class Run:
             reconciled_said=said,
             seconds=round(seconds, 1),
         )
+
+    def _is_over(self) -> bool:
+        """The control has shown what it is for as soon as somebody has seen it overshoot."""
+        return self.plan.naive and self._watch.seen.overshot
 
     def _do(self, act: Act) -> None:
         match act.what:
@@ -120,6 +125,8 @@ class Run:
         patience = due + (PATIENCE - 1) * self.plan.step_seconds
         decided = self._decided + self.plan.decisions_per_step
         while self.seconds < due or (self._tally.counts().decisions < decided and self.seconds < patience):
+            if self._is_over():
+                return
             self._tick()
         self._late += max(0.0, self.seconds - due - TICK_SECONDS)
         self._decided = self._tally.counts().decisions

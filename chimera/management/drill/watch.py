@@ -17,6 +17,11 @@ PAUSE_SECONDS = (
 )
 BREACHES_KEPT = 50
 CONNECT_SECONDS = 10
+WINDOW_PASSES, LEDGER_PASSES, THEY_DIFFER = (
+    "the window passes its limit",
+    "the ledger passes the limit",
+    "window and ledger differ",
+)
 
 _LOOK = """
 WITH counted AS (
@@ -70,6 +75,11 @@ class Seen:
     @property
     def overshoot_usd(self) -> Decimal:
         return max((peak.over_usd for peak in self.peaks.values()), default=Decimal(0))
+
+    @property
+    def overshot(self) -> bool:
+        """Both ways: a window counted more than its limit, and the ledger's rows added up to more."""
+        return {WINDOW_PASSES, LEDGER_PASSES} <= {breach.by for breach in self.breaches}
 
 
 class Watch:
@@ -132,9 +142,9 @@ class Watch:
 def _wrong(limit: Decimal | None, counted: Decimal, ledger: Decimal) -> list[str]:
     found = []
     if limit is not None and counted > limit:
-        found.append("the window passes its limit")
+        found.append(WINDOW_PASSES)
     if limit is not None and ledger > limit:
-        found.append("the ledger passes the limit")
+        found.append(LEDGER_PASSES)
     if counted != ledger:
-        found.append("window and ledger differ")
+        found.append(THEY_DIFFER)
     return found

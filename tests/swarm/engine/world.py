@@ -21,7 +21,7 @@ from swarm.dispatch import lists
 from swarm.models import Task, TaskResult
 from tests import cluster
 from tests.cast import Caller, found
-from tests.conftest import empty
+from tests.emptying import empty
 from tests.lanes import settle
 from tests.swarm.engine.model import RETRY_BASE
 

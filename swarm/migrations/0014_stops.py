@@ -18,7 +18,7 @@ GRANT UPDATE (lifted_at, lifted_by, lifted_by_name, lift_reason) ON swarm_stop T
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('swarm', '0012_task_budget'),
+        ('swarm', '0013_who_asked'),
     ]
 
     operations = [

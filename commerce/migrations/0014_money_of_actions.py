@@ -6,7 +6,7 @@ from django.db.models import Q
 # A hold of no action is not asked: the condition is looked at, and no function is called.
 ACTIONS_SQL = """
 CREATE FUNCTION chimera_refuse_money_of_action() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
     RAISE EXCEPTION 'transaction % is of action %, which was not executed', OLD.id, OLD.action
         USING ERRCODE = 'check_violation', CONSTRAINT = 'transaction_of_action';
@@ -35,7 +35,7 @@ def _keeper_iff_open(keepers: list[str]) -> models.CheckConstraint:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("commerce", "0011_window_limits"),
+        ("commerce", "0013_windows_are_themselves"),
     ]
 
     operations = [
