@@ -60,7 +60,7 @@ DROP FUNCTION chimera_keep_action();
 class Migration(migrations.Migration):
     dependencies = [
         ("safety", "0005_policies"),
-        ("swarm", "0012_task_budget"),
+        ("swarm", "0001_initial"),
     ]
 
     operations = [
