@@ -13,7 +13,7 @@ from uuid import UUID
 
 from chimera.flows.grounds import changed_since, goal_of
 from chimera.flows.placing import place_of
-from chimera.flows.propose_action import check_current, purchase_of, put
+from chimera.flows.propose_action import check_current, hold_of, purchase_of, put
 from chimera.flows.read_usage import tenant_time_zone
 from chimera.flows.weigh_action import weigh
 from chimera.kernel.actors import Actor
@@ -71,7 +71,7 @@ def execute_action(
     action: Action = Action.objects.get_or_refuse(action_id)
     proposals.check_executable(action, lease_token)
     check_current(task)
-    hold = _hold_of(action, lease_token)
+    hold = hold_of(action, lease_token)
     changed = (
         *_changed(task, action, hold, digest, arguments),
         *(["policy"] if _is_stopped_by_now(task, action, agent_id) else []),
@@ -81,15 +81,6 @@ def execute_action(
     if hold is not None:
         commerce.keep_by_action(transaction=hold, by=by)
     return Execution(action, token=proposals.begin(action=action, by=by))
-
-
-def _hold_of(action: Action, lease_token: UUID) -> Transaction | None:
-    """Its money, if this lease keeps it still; the task's lock covers it."""
-    if action.transaction_id is None:
-        return None
-    held = Transaction.objects.filter(pk=action.transaction_id, status=MoneyStatus.HELD, keeper=Keeper.LEASE)
-    found: Transaction | None = held.filter(lease_token=lease_token, amount_usd=action.amount_usd).first()
-    return found
 
 
 def _changed(

@@ -19,7 +19,8 @@ from chimera.kernel.errors import Stale
 from chimera.kernel.identity import Role
 from commerce import actions as commerce
 from commerce.actions import Outcome, Purchase
-from commerce.states import DeniedCode, MoneyStatus
+from commerce.models import Transaction
+from commerce.states import DeniedCode, Keeper, MoneyStatus
 from safety import actions as safety
 from safety import quorum
 from safety.actions import proposals
@@ -45,9 +46,11 @@ def propose_action(*, task_id: UUID, lease_token: UUID, agent_id: UUID, proposal
     tasks.check_lease(task, lease_token, agent_id=agent_id)
     check_current(task)
     found = proposals.equal_of(task.pk, lease_token, proposal)
-    if found is not None:
+    if found is not None and (found.transaction_id is None or hold_of(found, lease_token)):
         proposals.rebind(action=found, lease_token=lease_token, by=by)
         return found
+    if found is not None:
+        proposals.end(action=found, reason="The money that was held for it is gone.", by=by)
     return put(
         task=task,
         lease_token=lease_token,
@@ -56,6 +59,15 @@ def propose_action(*, task_id: UUID, lease_token: UUID, agent_id: UUID, proposal
         because=_done_perhaps(task, proposal),
         by=by,
     )
+
+
+def hold_of(action: Action, lease_token: UUID) -> Transaction | None:
+    """Its money, if this lease keeps it; the task's lock covers it."""
+    if action.transaction_id is None:
+        return None
+    held = Transaction.objects.filter(pk=action.transaction_id, status=MoneyStatus.HELD, keeper=Keeper.LEASE)
+    found: Transaction | None = held.filter(lease_token=lease_token, amount_usd=action.amount_usd).first()
+    return found
 
 
 def _done_perhaps(task: Task, proposal: Proposal) -> dict[str, Any] | None:

@@ -19,6 +19,7 @@ _HOW = {
     Relation.AGENT: "It is your own agent that asks",
     Relation.KEY: "You issued a key of the agent that asks",
 }
+_WHAT = {CardKind.SPEND: "what it spends", CardKind.ACTION: "what it does"}
 
 
 def requesters_of(cards: Sequence[ReviewCard]) -> dict[UUID, dict[int, Relation]]:
@@ -34,10 +35,9 @@ def requesters_of(cards: Sequence[ReviewCard]) -> dict[UUID, dict[int, Relation]
 def barred(cards: Sequence[ReviewCard]) -> dict[UUID, dict[int, str]]:
     """By card, the ids of the people who may not approve it, each with a sentence for them. Nobody, where neither money nor
     an action is asked for."""
-    found = requesters_of([card for card in cards if card.kind in (CardKind.SPEND, CardKind.ACTION)])
+    what = {card.pk: _WHAT[CardKind(card.kind)] for card in cards if card.kind in _WHAT}
+    found = requesters_of([card for card in cards if card.pk in what])
     return {
-        card_id: {
-            person: f"{_HOW[how]}; somebody else approves what it spends and does." for person, how in people.items()
-        }
+        card_id: {person: f"{_HOW[how]}; somebody else approves {what[card_id]}." for person, how in people.items()}
         for card_id, people in found.items()
     }

@@ -21,9 +21,9 @@ def revoke_many(task_ids: Sequence[UUID], *, reason: str, by: Actor) -> set[UUID
     running = [task for task in tasks.lock_free(task_ids) if task.status == TaskStatus.RUNNING]
     found = {task.pk for task in running}
     if with_money := commerce.with_open_money(found):
-        settling = list(Transaction.objects.of_tasks(with_money).open())
-        commerce.lock_ahead((), settling=settling, time_zone=tenant_time_zone())
-        for task_id in sorted(with_money):
+        rows = list(Transaction.objects.of_tasks(with_money).open())
+        voided = commerce.void_many(rows, reason=reason, time_zone=tenant_time_zone(), by=by)
+        for task_id in sorted({row.task_id for row in rows if row.pk not in voided}):
             commerce.void_all(task_id=task_id, reason=reason, by=by)
     tasks.revoke_all(running, code=STOPPED_CODE, message=reason, by=by)
     return found

@@ -10,7 +10,7 @@ from chimera.flows.show_history import Told, history_of_task
 from chimera.flows.show_reviews import Standing, show_reviews, standings_of
 from chimera.flows.show_usage import Usage, show_usage
 from commerce.models import BudgetConfig, Transaction
-from safety.models import ReviewCard
+from safety.models import Action, ReviewCard
 from safety.states import CardStatus
 from swarm.models import Task, TaskResult
 
@@ -19,6 +19,7 @@ from swarm.models import Task, TaskResult
 class CardPage:
     task: Task | None  # None when it went after its 90 days
     result: dict[str, Any] | None  # as in the API's review
+    action: Action | None
     memories: list[dict[str, Any]]  # frozen when they were used
     attempts: list[TaskResult]  # the earlier ones
     spends: list[Transaction]
@@ -35,6 +36,7 @@ def show_card(card: ReviewCard) -> CardPage:
     return CardPage(
         task=Task.objects.select_related("session__campaign", "agent").filter(pk=card.task_id).first(),
         result=shape["result"],
+        action=Action.objects.filter(pk=card.action_id).first() if card.action_id else None,
         memories=shape["memories"],
         attempts=[row for row in results if row.id != card.result_id],
         spends=spends,

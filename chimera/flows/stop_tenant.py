@@ -70,8 +70,9 @@ def revoke_stopped(*, tenant_id: UUID | None = None, by: Actor = SYSTEM) -> int:
     revoked = {owner: _revoke(owner, task_ids, by) for owner, task_ids in found.items()}
     if done := sum(len(those) for those in revoked.values()):
         return done  # What somebody else was at is the next round's.
-    left = [(owner, task_id) for owner, task_ids in found.items() for task_id in task_ids]
-    return one_by_one(left, partial(_revoke_one, by=by))
+    # Others are at all of them, such as another sweep: wait for one of those, and then look again.
+    first = [(owner, task_ids[0]) for owner, task_ids in found.items()][:1]
+    return one_by_one(first, partial(_revoke_one, by=by))
 
 
 def _held(tenant_id: UUID | None) -> dict[UUID, list[UUID]]:

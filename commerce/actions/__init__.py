@@ -17,6 +17,7 @@ from commerce.actions.settlement import (
     with_open_money,
 )
 from commerce.actions.spending import lock_ahead, reserve
+from commerce.actions.voiding import void_many
 
 __all__ = [
     "Approval",
@@ -41,5 +42,6 @@ __all__ = [
     "reserve",
     "void",
     "void_all",
+    "void_many",
     "with_open_money",
 ]

@@ -12,6 +12,8 @@ from chimera.kernel.console import show
 
 REASONS: dict[str, tuple[str, str]] = {  # code → (words, tone)
     "spend_above_threshold": ("spend", "warn"),
+    "approval_mismatch": ("not as approved", "bad"),
+    "outcome_unknown": ("outcome unknown", "warn"),
     "topic_politics": ("politics", "bad"),
     "topic_health_advice": ("health advice", "bad"),
     "topic_financial_advice": ("financial advice", "bad"),

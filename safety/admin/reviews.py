@@ -28,7 +28,13 @@ from safety.models import CardKind, ReviewCard
 from safety.quorum import ANY_APPROVER, deciders, missing, one_reviewer
 from safety.states import CardStatus
 
-KIND_TONES = {CardKind.SPEND: "warn", CardKind.RESULT: "info", CardKind.MANUAL: "mark", CardKind.JUDGE: "plain"}
+KIND_TONES = {
+    CardKind.SPEND: "warn",
+    CardKind.RESULT: "info",
+    CardKind.MANUAL: "mark",
+    CardKind.JUDGE: "plain",
+    CardKind.ACTION: "bad",
+}
 STATUS_TONES = {
     CardStatus.PENDING: "info",
     CardStatus.APPROVED: "good",
@@ -165,6 +171,7 @@ class ReviewCardAdmin(RowsAdmin):
         return [
             panels.custom("Why it waits", "safety/reviewcard/reasons.html", reasons=_reasons(card)),
             *approvals(card, page.standing),
+            *self._action(page),
             *self._result(page),
             *([panels.json_value("What was asked", page.task.input_payload)] if page.task else []),
             self._money(page),
@@ -173,6 +180,24 @@ class ReviewCardAdmin(RowsAdmin):
             panels.custom("History", "console/panels/history.html", events=page.history),
             self._about(request, card, page),
             *self._budgets(page),
+        ]
+
+    def _action(self, page: CardPage) -> list[Panel]:
+        """What is to happen, exactly."""
+        if page.action is None:
+            return []
+        action = page.action
+        price = show.usd(action.amount_usd) if action.amount_usd is not None else ""
+        note = " · ".join(
+            filter(None, [action.tool, price, action.payee, action.purpose, f"digest {action.digest[:16]}…"])
+        )
+        return [
+            panels.json_value("What is to happen", action.arguments, note=note),
+            *(
+                [panels.json_value("What its agent wanted to do", action.original_arguments)]
+                if action.original_arguments is not None
+                else []
+            ),
         ]
 
     def _result(self, page: CardPage) -> list[Panel]:

@@ -11,6 +11,7 @@ from safety.models import ReviewCard
 from tests.cast import Stage
 from tests.console.desk import Desk
 from tests.console.places import NOUNS
+from tests.safety.acts import reviewed
 from tests.scene import Scene
 
 CARD = NOUNS["card"]
@@ -187,3 +188,20 @@ def test_a_card_outlives_its_task(rita: Desk, acme: Stage, waiting: str) -> None
             cursor.execute(f"DELETE FROM swarm_{table} WHERE {column} = %s", [task_id])
     assert waiting in rita.get(CARD.list, standing="decided").ok().html
     assert "gone after 90 days" in rita.get(CARD.one(waiting)).ok().text
+
+
+def test_the_card_of_an_action_shows_what_is_to_happen_and_is_approved(rita: Desk, acme: Stage) -> None:
+    _, action = reviewed(acme, payee="short.example")
+    card = CARD.one(action["review"])
+    assert "action" in rita.get(CARD.list, kind__exact="action").ok().text
+    page = rita.get(card).ok()
+    for words in (
+        "What is to happen",
+        "publish",
+        "The baths open on Saturday.",
+        "short.example",
+        action["digest"][:16],
+    ):
+        assert words in page.text, words
+    assert "approved" in rita.post(CARD.one(action["review"], "approve"), note="go on").ok().text.lower()
+    assert acme.anna.get(f"actions/{action['id']}").ok()["status"] == "allowed"

@@ -56,6 +56,17 @@ def test_the_agents_own_words_do_not_pass_for_edited_ones(acme: Stage) -> None:
     check_books(acme)
 
 
+def test_an_approval_whose_money_was_lost_with_a_lease_is_asked_for_anew(acme: Stage) -> None:
+    claim, action = reviewed(acme)
+    decide(acme, action)
+    again = claimed_again(acme, claim)
+    acme.fay.post(f"transactions/{action['transaction']}/void", {"reason": "supplier gone"}).ok()
+    anew = propose(acme, again, amount_usd="3").ok(201)
+    assert (anew["status"], [r["code"] for r in anew["reasons"]]) == ("review", ["spend_above_threshold"])
+    assert (read(acme, action)["status"], anew["id"] != action["id"]) == ("dead", True)
+    check_books(acme)
+
+
 @pytest.mark.parametrize("decision", ["reject", "request_changes"])
 def test_what_was_not_approved_is_denied_and_its_money_free(acme: Stage, decision: str) -> None:
     claim, action = reviewed(acme)

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from chimera.kernel import ids
@@ -42,6 +42,12 @@ def read(raw: bytes) -> dict[str, Any] | None:
     return found
 
 
+PATIENT = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)  # of a machine that does other things too
+
+
+@PATIENT
 @given(ARGUMENTS, some.data())
 def test_any_change_of_any_byte_is_refused_or_another_digest_or_says_the_same(
     arguments: dict[str, Any], data: Any
@@ -57,6 +63,7 @@ def test_any_change_of_any_byte_is_refused_or_another_digest_or_says_the_same(
     assert (asked.digest_with(shown) == asked.digest_with()) == same
 
 
+@PATIENT
 @given(ARGUMENTS)
 def test_order_spacing_and_escapes_of_the_same_arguments_are_the_same(arguments: dict[str, Any]) -> None:
     turned = dict(reversed(arguments.items()))
