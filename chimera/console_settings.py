@@ -94,6 +94,7 @@ UNFOLD: dict[str, Any] = {
                         "inventory_2",
                         "kernel_parkedevent_changelist",
                     ),
+                    _item("Policies", "policy", "safety_policy_changelist"),
                     _item("Stops", "front_hand", "swarm_tenant_changelist"),
                     _item("Members", "group", "swarm_membership_changelist"),
                     _item("Accounts", "manage_accounts", "auth_user_changelist"),

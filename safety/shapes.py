@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
+
+from django.db.models import Count
 
 from chimera.kernel import clock
-from safety.models import Policy, PolicyVersion
+from safety.models import Policy, PolicyVersion, ShadowVerdict
 from safety.serializers import PolicyDetailShape, PolicyShape, PolicyVersionShape
 
 STOPPED_WITHIN = timedelta(days=7)
@@ -27,5 +30,10 @@ def versions(rows: Sequence[PolicyVersion]) -> list[dict[str, Any]]:
 
 def would_have_stopped(row: Policy) -> int:
     """What passed within the last seven days, and would not have with this policy."""
-    number: int = row.shadows.stopping(clock.now() - STOPPED_WITHIN).count()
-    return number
+    return would_have_stopped_each([row]).get(row.pk, 0)
+
+
+def would_have_stopped_each(rows: Sequence[Policy]) -> dict[UUID, int]:
+    """The same for several, by policy; none for what none would have stopped."""
+    found = ShadowVerdict.objects.filter(policy__in=rows).stopping(clock.now() - STOPPED_WITHIN)
+    return dict(found.order_by().values("policy_id").annotate(number=Count("pk")).values_list("policy_id", "number"))

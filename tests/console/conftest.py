@@ -64,6 +64,7 @@ def rows(acme: Stage, scene: Scene) -> dict[str, str]:
     schedule = acme.otto.post(f"campaigns/{scene.campaign}/schedules", night | {"task": template}).ok(201)
     with acme.bound():
         budget = BudgetConfig.objects.get(scope="tenant").pk
+    policy = acme.boss.post("policies", {"name": "house", "rules": []}).ok(201)
     (claim,) = acme.ada.claim()
     acme.ada.spend(claim, "0.02").ok(201)
     raised = {"window": "month", "amount_usd": "1", "reason": "high water", "expires_at": tomorrow()}
@@ -83,6 +84,7 @@ def rows(acme: Stage, scene: Scene) -> dict[str, str]:
             "budget": budget,
             "increase": increase["id"],
             "transaction": Transaction.objects.get(status="held", keeper="lease").pk,
+            "policy": policy["id"],
             "event": Event.objects.order_by("-pk").first().pk,
             "parked": parked().pk,
             "tenant": acme.tenant_id,

@@ -17,6 +17,8 @@ from commerce.states import Currency, Scope, WindowKind
 from memory import actions as memory
 from memory.actions.records import NewMemory
 from safety import actions as safety
+from safety.actions import policies
+from safety.states import PolicyStatus
 from swarm.actions import agents, campaigns, creating, limits, locks, schedules, sessions, tasks, tenants
 from swarm.actions.creating import NewTask
 from swarm.actions.schedules import NewSchedule
@@ -84,6 +86,7 @@ def _one(number: int) -> None:
     )
     _refused(task, agent)
     _dead(session)
+    policies.create(name=f"policy {number}", rules=(), note="", status=PolicyStatus.SHADOW, by=SYSTEM)
     parked(number)
 
 

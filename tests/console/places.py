@@ -43,6 +43,7 @@ NOUNS = {
     "budget": _noun("commerce/budgetconfig", "fay anna boss", "change raise", "fay boss"),
     "increase": _noun("commerce/limitincrease", "fay anna boss", "revoke", "fay boss"),
     "transaction": _noun("commerce/transaction", "fay anna boss", "void", "fay boss"),
+    "policy": _noun("safety/policy", "rita otto fay anna boss", "enforce shadow off", "boss"),
     "event": _noun("kernel/event", "otto anna boss"),
     "parked": _noun("kernel/parkedevent", "otto anna boss", "retry", "otto boss"),
     "tenant": _noun(

@@ -24,6 +24,7 @@ OWN = {  # queries of a list beyond the frame: its page, the filters' choices, a
     "budget": 5,  # with what raises them
     "increase": 3,
     "transaction": 4,
+    "policy": 2,  # with what those in shadow would have stopped
     "event": 3,
     "parked": 1,
     "tenant": 2,
