@@ -45,6 +45,9 @@ class AgentProfile(Versioned, TenantOwned):
             models.CheckConstraint(condition=Q(max_slots__gte=1, max_slots__lte=64), name="agent_slots"),
             models.UniqueConstraint(fields=["tenant_id", "name"], name="agent_name_once"),
         ]
+        indexes = [  # every guarded write asks whether its agent is one of these, which are few
+            models.Index(fields=["tenant_id"], name="agent_suspended", condition=Q(status=AgentStatus.SUSPENDED))
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.role})"
