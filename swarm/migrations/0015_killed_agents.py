@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('swarm', '0013_stops'),
+        ('swarm', '0014_stops'),
     ]
 
     operations = [
