@@ -6,6 +6,7 @@ from procrastinate.contrib.django import app
 
 from chimera.kernel import idempotency, partitions, tenancy
 from memory.actions import vectors
+from safety.actions import shadowing
 from swarm.actions import locks, schedule_runs
 
 log = structlog.get_logger()
@@ -43,6 +44,16 @@ def sweep_schedule_runs(timestamp: int) -> None:
     while swept == schedule_runs.SWEPT_MAX:
         with tenancy.system():
             swept = schedule_runs.sweep()
+
+
+@app.periodic(cron="37 * * * *")
+@app.task(queueing_lock="sweep_shadow_verdicts", retry=5)
+def sweep_shadow_verdicts(timestamp: int) -> None:
+    """Forget what policies in shadow would have done long ago, slice by slice, each in a transaction of its own."""
+    swept = shadowing.SWEPT_MAX
+    while swept == shadowing.SWEPT_MAX:
+        with tenancy.system():
+            swept = shadowing.sweep()
 
 
 @app.periodic(cron="*/5 * * * *")

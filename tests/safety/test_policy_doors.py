@@ -1,12 +1,15 @@
 """Policies over the API, and what they do to results, spends and the quick ways."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import transaction
 
-from safety.actions import policies
+from chimera import housekeeping
+from chimera.kernel import clock
+from safety.actions import policies, shadowing
 from safety.models import PolicyVersion, ShadowVerdict
 from safety.states import PolicyStatus
 from tests.cast import Said, Stage
@@ -177,6 +180,22 @@ def test_a_policy_in_shadow_lets_pass_and_counts_what_it_would_have_stopped(acme
     with acme.bound():
         kept = list(ShadowVerdict.objects.order_by("id").values_list("kind", "was", "would_be", "policy_version"))
     assert kept == [("spend", "allow", "review", 1), ("result", "allow", "review", 1)]
+
+
+def test_what_a_shadow_would_have_done_is_forgotten_after_ninety_days(
+    acme: Stage, settle: Settle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme.budget(day_usd="20")
+    policy = made(acme, DEAR, status="shadow")
+    claim = claimed(acme, settle)
+    for _ in range(3):
+        acme.ada.spend(claim, "6").ok(201)
+    monkeypatch.setattr(shadowing, "SWEPT_MAX", 2)
+    for days, left in ((89, 3), (91, 0)):
+        with clock.held(clock.now() + timedelta(days=days)):
+            housekeeping.sweep_shadow_verdicts(0)
+        with acme.bound():
+            assert ShadowVerdict.objects.filter(policy_id=policy["id"]).count() == left
 
 
 def test_a_change_acts_at_once_on_every_way_a_result_can_take(acme: Stage, settle: Settle) -> None:
