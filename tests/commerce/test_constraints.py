@@ -92,11 +92,38 @@ def test_a_window_is_whole_or_refused(acme: Stage, ledger: dict[str, Any]) -> No
         "limit_usd = -1",
         "held_usd = 'NaN'",
         "limit_usd = 'NaN'",
-        "kind = 'hour'",
+        "held_usd = NULL",
     ]
-    broken += ["ends_at = starts_at", "ends_at = NULL", "starts_on = NULL", "held_usd = NULL"]
     assert [change for change in broken if not refused(acme, "commerce_spendwindow", change, "kind = 'day'")] == []
     assert not refused(acme, "commerce_spendwindow", "limit_usd = limit_usd", "kind = 'day'")
+
+
+def test_a_window_begins_whole_or_is_refused(acme: Stage, ledger: dict[str, Any]) -> None:
+    """Whose it is, and of which days, nobody changes afterwards."""
+    names = [str(field.column) for field in SpendWindow._meta.concrete_fields]
+    fresh = {"id": "gen_random_uuid()", "starts_on": "starts_on + 1", "held_usd": "0", "captured_usd": "0"}
+
+    def begins(**other: str) -> bool:
+        values = ", ".join((fresh | other).get(name, name) for name in names)
+        insert = f"INSERT INTO commerce_spendwindow ({', '.join(names)}) SELECT {values} FROM commerce_spendwindow WHERE kind = 'day'"
+        with acme.bound(), connection.cursor() as cursor:
+            try:
+                cursor.execute(insert)
+            except IntegrityError as error:
+                return error.__cause__.diag.context is not None  # type: ignore[union-attr]  # not by a constraint
+            finally:
+                transaction.set_rollback(True)
+        return True
+
+    broken = [
+        {"kind": "'hour'"},
+        {"ends_at": "starts_at"},
+        {"ends_at": "NULL"},
+        {"starts_on": "NULL"},
+        {"held_usd": "-1"},
+    ]
+    assert [other for other in broken if begins(**other)] == []
+    assert begins()
 
 
 def test_a_budget_is_whole_or_refused(acme: Stage, ledger: dict[str, Any]) -> None:
