@@ -227,4 +227,4 @@ def test_a_failure_is_seen_where_the_agent_runs(broken, said, thread, caplog):
 def test_what_a_person_decided_can_be_printed():
     resume = Resume({"review": "r1", "note": "Go on."}, [])
     assert repr(resume) == "<Resume review=r1 note='Go on.' transactions=[]>"
-    assert repr(ThreadResume("r1", "Go on.", [])) == repr(resume)
+    assert repr(ThreadResume(resume, [])) == repr(resume)

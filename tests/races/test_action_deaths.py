@@ -110,7 +110,7 @@ def refused_once(scene: Scene) -> None:
             Transaction.objects.filter(task_id=scene.claim["task"]["id"]).order_by("pk").values_list("status", "keeper")
         )
     assert (dead.status, anew.status, anew.replaces, card.action_id) == ("dead", "review", dead.pk, anew.pk)
-    assert money == [("voided", None), ("held", "card")]
+    assert money == [("voided", None), ("review", "card")]
     decide(scene.acme, Said(200, {"review": str(card.pk)}, {}), "reject")
     settle()
     check_books(scene.acme)
