@@ -9,8 +9,7 @@ DJANGO_NEXT := 6.1.3
 PYTHON_NEXT ?= $(firstword $(shell python3.13 -c '' 2>/dev/null && command -v python3.13) $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python3.13))
 # What leans most on Django and on Python itself: there the same rooms are walked through once more.
 NEXT_TESTS := tests/kernel sdk/tests
-# Two cores and one: some tests wait more than they work.
-WORKERS  ?= 3
+WORKERS  ?= 2
 ARGS     ?=
 PIP      := -m pip --disable-pip-version-check --quiet install
 
