@@ -1,6 +1,7 @@
 """The middle of a budget's page: charts of the day and the month, warnings, increases and the last refusals."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,21 +18,23 @@ from commerce.admin.increases import standing
 from commerce.limits import WARNED_PERCENT, ZERO
 from commerce.models import BudgetConfig
 
+FORETOLD_MOST = 2  # times the limit, or what was used: a forecast of a day's first hour may be far above both
 LEGEND = (("captured", "captured"), ("held", "held or in review"), ("forecast", "if it goes on as so far"))
 
 
 def panels_of(admin: RowsAdmin, request: HttpRequest, budget: BudgetConfig) -> list[Panel]:
     page = show_budget(budget)
     return [
-        _course("Today", page.day, "h", page.outlook.time_zone),
-        _course("This month", page.month, "", page.outlook.time_zone),
+        drawn("Today", page.day, "h", page.outlook.time_zone),
+        drawn("This month", page.month, "", page.outlook.time_zone),
         _warnings(page),
         _increases(admin, request, page),
         _refusals(admin, request, page),
     ]
 
 
-def _course(title: str, course: Course, unit: str, zone: str) -> Panel:
+def drawn(title: str, course: Course, unit: str, zone: str) -> Panel:
+    """The chart of one window; `unit` follows its labels."""
     limit = course.limit.limit_usd
     levels = [Level(limit, f"limit {show.usd(limit)}")] if limit else []
     if limit:
@@ -39,14 +42,15 @@ def _course(title: str, course: Course, unit: str, zone: str) -> Panel:
             Level(limit * percent / 100, f"{percent} %", "warned") for percent in WARNED_PERCENT if percent < 100
         ]
     columns = [_column(step, unit) for step in course.steps]
-    drawn = chart(f"{title}: what was used, and the limit", columns, levels, show.usd)
+    most = FORETOLD_MOST * max(limit or ZERO, *(step.captured_usd + step.held_usd for step in course.steps))
+    figure = chart(f"{title}: what was used, and the limit", columns, levels, show.usd, most)
     return panels.custom(
         title,
         "console/panels/chart.html",
         note=f"used in all, in {zone}",
-        chart=drawn,
+        chart=figure,
         legend=LEGEND,
-        words=_foretold(course, zone),
+        words=_foretold(course, zone) + _cut_off(course, most),
     )
 
 
@@ -74,6 +78,11 @@ def _foretold(course: Course, zone: str) -> str:
     elif course.limit.limit_usd is not None and course.limit.remaining_usd == ZERO and found.used_usd:
         reached = " The limit is used up."
     return f"Forecast: {ends}, from {basis}.{reached}"
+
+
+def _cut_off(course: Course, most: Decimal) -> str:
+    above = most and any((step.projected_usd or ZERO) > most for step in course.steps)
+    return f" The columns of the forecast are cut off at {show.usd(most)}." if above else ""
 
 
 def _warnings(page: Page) -> Panel:

@@ -4,13 +4,19 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 
+from chimera.flows.show_budget import Course, Step
 from chimera.flows.warn_budgets import Watch
 from chimera.kernel import clock
 from chimera.kernel.console.charts import Column, Level, Part, chart
 from chimera.kernel.console.show import usd
+from commerce.admin.budget_page import drawn
+from commerce.forecast import Forecast
+from commerce.limits import Limit
+from commerce.states import WindowKind
 from tests.cast import Stage
 from tests.commerce.books import at_work
 from tests.console.desk import Desk
@@ -49,6 +55,22 @@ def test_the_page_shows_use_forecast_warnings_and_refusals(fay: Desk, budget: st
         assert words in page.text, words
     assert page.html.count("<svg") == 2
     assert "$5.00 captured, $2.50 held" in page.html
+
+
+def test_a_steep_forecast_does_not_flatten_what_was_used() -> None:
+    """An hour into the day 7.50 of 10 are foretold to become 180."""
+    used, hour = Decimal("7.50"), timedelta(hours=1)
+    midnight, _ = clock.day_bounds("UTC", clock.day_in("UTC"))
+    foretold = Forecast(WindowKind.DAY, midnight, used, hour, hour * 24, used * 24, None)
+    steps = [Step("00", used), *(Step(f"{n:02}", projected_usd=used * (n + 1)) for n in range(1, 24))]
+    limit = Limit(uuid4(), WindowKind.DAY, Decimal(10), captured_usd=used)
+    panel = drawn("Today", Course(limit, steps, foretold), "h", "UTC")
+    assert "$180.00 at its end" in panel.content["words"]
+    assert "The columns of the forecast are cut off at $20.00." in panel.content["words"]
+    figure = panel.content["chart"]
+    (captured,) = figure.columns[0].boxes
+    assert captured.height > (figure.floor - figure.top) / 4
+    assert figure.levels[0].y > figure.top
 
 
 def test_finance_raises_a_limit_and_takes_it_back(acme: Stage, fay: Desk, budget: str) -> None:
