@@ -6,6 +6,8 @@ the evidence: what may be published is judged where it is published.
 
 import hashlib
 import time
+from collections.abc import Sequence
+from typing import Any
 
 from chimera_sdk import Result, Task, ThreadContext
 from examples.agents import researching
@@ -28,15 +30,19 @@ def research(task: Task, ctx: ThreadContext) -> Result:
         kept.append((finding, _remember(ctx, finding)))
     searchable = _wait_until_found(ctx, *kept[-1]) if kept else True
     return ctx.result(
-        {
-            "file": file,
-            "summary": f"Read {file}: {len(kept)} of its sentences matter to the campaign.",
-            "findings": [{"sentence": found.sentence, "importance": found.score} for found, _ in kept],
-        },
+        report(file, [found for found, _ in kept]),
         reasoning="Chosen by nearness to the goal and the topics. Extractive: no word was changed.",
         evidence=[found.as_source() | {"memory": memory} for found, memory in kept],
         metrics={"characters": len(text), "findings": len(kept), "searchable": searchable},
     )
+
+
+def report(file: str, kept: Sequence[Finding]) -> dict[str, Any]:
+    return {
+        "file": file,
+        "summary": f"Read {file}: {len(kept)} of its sentences matter to the campaign.",
+        "findings": [{"sentence": found.sentence, "importance": found.score} for found in kept],
+    }
 
 
 def _remember(ctx: ThreadContext, finding: Finding) -> str:

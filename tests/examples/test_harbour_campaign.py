@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from chimera.flows.recognise_topics import recognise
+from examples.agents import researcher
 from safety import triggers
 from tests.examples import harbour
 
@@ -54,6 +55,15 @@ def test_advice_about_health_and_money_goes_to_a_human_whatever_the_score(made):
 def test_plain_posts_touch_no_sensitive_topic(made):
     clean = [post["topic"] for _, post, _ in made if not recognise(triggers.readable(post))]
     assert len(clean) >= 8
+
+
+def test_no_report_of_a_reader_waits_for_a_human():
+    """All posts wait for the last of them."""
+    reports = [
+        researcher.report(text.file, [found for found in harbour.findings() if found.file == text.file])
+        for text in harbour.brief().texts
+    ]
+    assert [report["file"] for report in reports if recognise(triggers.readable(report))] == []
 
 
 def test_the_day_pays_for_all_posts_but_one():
