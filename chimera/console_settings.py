@@ -57,7 +57,7 @@ UNFOLD: dict[str, Any] = {
                         "Reviews",
                         "fact_check",
                         "safety_reviewcard_changelist",
-                        badge="safety.admin.reviews.waiting_badge",
+                        badge="safety.admin.queue.waiting_badge",
                         badge_variant="warning",
                     ),
                 ],

@@ -1,5 +1,6 @@
 """What can be asked of memory. Every QuerySet here is bound to the tenant by row-level security."""
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,7 @@ from uuid import UUID
 from django.apps import apps
 from django.db.models import Q, QuerySet
 
+from chimera.kernel import prepared
 from chimera.kernel.errors import not_found
 from memory.limits import FROZEN_SHOWN_MAX
 
@@ -122,6 +124,33 @@ def frozen_for_all(task_ids: Collection[UUID], *, lease_token: UUID | None = Non
     for check in frozen:
         checks[check.task_id].append(check)
     return {task_id: _shown(of_task) for task_id, of_task in checks.items()}
+
+
+# Each search of a task's agents, with what became since then of the memories that it found.
+_CHECKED = """
+    SELECT <columns>, (
+        SELECT jsonb_object_agg(m.id, jsonb_build_object(
+            'superseded_at', m.superseded_at, 'forgotten_at', m.forgotten_at, 'now', left(heir.content, %(most)s::int)
+        )) FROM memory_memoryrecord m LEFT JOIN memory_memoryrecord heir ON heir.id = m.superseded_by_id
+        WHERE m.id IN (SELECT (found->>'id')::uuid FROM jsonb_array_elements(c.memories) found)
+    )::text
+    FROM memory_memorycheck c WHERE c.task_id = %(task)s::uuid ORDER BY c.id
+"""
+HEIR_CHARACTERS_MAX = 2_000  # of the memory that took its place
+
+
+def frozen_and_since(task_id: UUID) -> list[dict[str, Any]]:
+    """As `frozen_for`, each with what became of it: {superseded_at, forgotten_at, now}, moments as text, `now` the words of the
+    memory that took its place; all None of one that stands as it was. One query."""
+    model = apps.get_model("memory", "MemoryCheck")
+    sql = _CHECKED.replace("<columns>", prepared.columns(model, "c"))
+    checks: list[Any] = []
+    since: dict[str, dict[str, Any]] = {}
+    for *row, became in prepared.ask(sql, {"task": task_id, "most": HEIR_CHARACTERS_MAX}):
+        checks.append(prepared.instance(model, tuple(row)))
+        since |= json.loads(became or "{}")
+    as_it_was = {"superseded_at": None, "forgotten_at": None, "now": None}
+    return [shown | since.get(shown["id"], as_it_was) for shown in _shown(checks)]
 
 
 def _shown(checks: list[Any]) -> list[dict[str, Any]]:

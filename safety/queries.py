@@ -1,6 +1,6 @@
 """What can be asked about cards, actions and policies."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
 
@@ -10,6 +10,8 @@ from chimera.kernel import ids
 from chimera.kernel.errors import not_found
 from chimera.kernel.partitions import CLOCK_SLACK, ByTime
 from safety.states import ACTION_OPEN, CARD_DECIDED_BY_PEOPLE, ActionStatus, CardStatus, PolicyStatus
+
+DUE_SOON = timedelta(hours=1)
 
 
 class CardQuerySet(QuerySet[Any]):
@@ -22,6 +24,31 @@ class CardQuerySet(QuerySet[Any]):
     def waiting(self) -> Self:
         """Pending and for people, oldest due first: the reviewers' queue. A card of a judge comes when the judge passes it on."""
         return self.filter(status=CardStatus.PENDING).exclude(kind="judge").order_by("due_at", "pk")
+
+    def held_by(self, person_id: int, at: datetime) -> Self:
+        """Waiting ones at which this person says to be."""
+        return self.waiting().filter(claimed_by_id=person_id, claim_expires_at__gt=at)
+
+    def free(self, at: datetime) -> Self:
+        """Waiting ones that nobody is at."""
+        return self.waiting().filter(Q(claim_expires_at__isnull=True) | Q(claim_expires_at__lte=at))
+
+    def due_soon(self, at: datetime) -> Self:
+        """Waiting ones that are overdue, or will be within DUE_SOON."""
+        return self.waiting().filter(due_at__lte=at + DUE_SOON)
+
+    def unseen_by(self, person_id: int) -> Self:
+        """Waiting ones that this person has not opened."""
+        return self.waiting().exclude(seen__person_id=person_id)
+
+    def after(self, card: Any) -> Self:
+        """Those behind it in the order of the queue."""
+        return self.filter(Q(due_at__gt=card.due_at) | Q(due_at=card.due_at, pk__gt=card.pk))
+
+    def decided_alike(self, alike: str) -> Self:
+        """What people decided about the same kind of thing, newest first; nothing for a card that is alike to none."""
+        found = self.filter(alike=alike, status__in=CARD_DECIDED_BY_PEOPLE).order_by("-decided_at")
+        return found if alike else found.none()
 
     def overdue(self, at: datetime) -> Self:
         return self.filter(status=CardStatus.PENDING, due_at__lte=at)

@@ -11,6 +11,7 @@ from safety.api.policies import (
     PolicyStatusChange,
     PolicyVersions,
 )
+from safety.api.queue import ReviewDecisions, ReviewNext, ReviewRelease
 from safety.api.reviews import Review, ReviewClaim, ReviewDecision, Reviews
 
 urlpatterns = [
@@ -20,8 +21,11 @@ urlpatterns = [
     path("actions/<uuid:action_id>/execution", ActionExecution.as_view()),
     path("actions/<uuid:action_id>/outcome", ActionOutcome.as_view()),
     path("reviews", Reviews.as_view()),
+    path("reviews/next", ReviewNext.as_view()),
+    path("reviews/batch", ReviewDecisions.as_view()),
     path("reviews/<uuid:review_id>", Review.as_view()),
     path("reviews/<uuid:review_id>/claim", ReviewClaim.as_view()),
+    path("reviews/<uuid:review_id>/release", ReviewRelease.as_view()),
     path("reviews/<uuid:review_id>/decision", ReviewDecision.as_view()),
     path("policies", Policies.as_view()),
     path("policies/<uuid:policy_id>", Policy.as_view()),

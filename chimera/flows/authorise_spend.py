@@ -8,6 +8,7 @@ answer was lost ends with its lease.
 from typing import Any
 from uuid import UUID
 
+from chimera.flows import headlines
 from chimera.flows.ask_policies import keep_shadows, rule_on_spend
 from chimera.flows.placing import place_of
 from chimera.flows.read_usage import tenant_time_zone
@@ -94,6 +95,7 @@ def _ask_a_person(task: Task, outcome: Outcome, ruling: Ruling, card_id: UUID, b
         transaction_id=spend.pk,
         card_id=card_id,
         quorum=quorum.together(asked),
+        **headlines.of_spend(task, spend),
         by=by,
     )
 

@@ -8,6 +8,7 @@ Dies anywhere: all of it or nothing; the client repeats with the same Idempotenc
 from collections.abc import Sequence
 from typing import Any
 
+from chimera.flows import headlines
 from chimera.flows.carve_budgets import carve_budgets
 from chimera.kernel import prepared
 from chimera.kernel.actors import SYSTEM, Actor
@@ -51,4 +52,11 @@ def wait_for_a_person(task: Task) -> None:
     """A manual task is BLOCKED with a card of its own until somebody starts it."""
     reason = {"code": "manual", "detail": "It is to run only when a person starts it."}
     tasks.block(task=task, reason="manual: waits for a person to start it", by=SYSTEM)
-    safety.open_card(task_id=task.pk, session_id=task.session_id, kind=CardKind.MANUAL, reasons=[reason], by=SYSTEM)
+    safety.open_card(
+        task_id=task.pk,
+        session_id=task.session_id,
+        kind=CardKind.MANUAL,
+        reasons=[reason],
+        **headlines.of_start(task),
+        by=SYSTEM,
+    )

@@ -29,11 +29,17 @@ from swarm.states import SESSION_OPEN, StopKind, TaskStatus
 
 
 def decide_review(
-    *, card_id: UUID, decision: Decision, note: str, edited_payload: dict[str, Any] | None, by: Actor
+    *,
+    card_id: UUID,
+    decision: Decision,
+    note: str,
+    edited_payload: dict[str, Any] | None,
+    seen_version: int | None = None,
+    by: Actor,
 ) -> ReviewCard:
     """The card as it is afterwards, still pending where more people must approve. 409 `already_decided` for everybody after
     the decision, `already_voted`, `session_ended` after a stop of its session, `stopped` for approving while all work is; 403
-    `role`, and for approving one's own `own_request`.
+    `role`, and for approving one's own `own_request`; 409 `stale` where the card is another by now than the `seen_version`.
 
     Approving a result or an action that was made against an older goal, budget or context withdraws the card and sends the task
     back: it is kept as evidence, and not applied.
@@ -44,6 +50,8 @@ def decide_review(
     task = locked.pop(seen.task_id)
     card = safety.lock(card_id)
     safety.check_pending(card)
+    if seen_version not in (None, card.version):
+        raise Stale("This card has changed since you read it; look at it again.")
     if task.status != TaskStatus.BLOCKED:
         raise Stale(f"Its task is {task.status}, no longer blocked.")
     if tasks.session_of(task).status not in SESSION_OPEN:

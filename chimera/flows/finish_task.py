@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from chimera.flows import judge_results
+from chimera.flows import headlines, judge_results
 from chimera.flows.ask_policies import Judged, bands, judge
 from chimera.flows.meter_lease import ask_about_money, meter_last
 from chimera.kernel.actors import Actor
@@ -221,6 +221,7 @@ def _open_card(task: Task, result: TaskResult, kind: CardKind, reasons: list[dic
         reasons=reasons,
         result_id=result.id,
         card_id=card_id,
+        **headlines.of_result(task),
         by=by,
     )
     commerce.keep_by_card(task_id=task.pk, card_id=card_id, by=by)

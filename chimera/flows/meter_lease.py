@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from chimera.flows import headlines
 from chimera.flows.authorise_spend import SPENDERS
 from chimera.flows.placing import place_of
 from chimera.flows.read_usage import tenant_time_zone
@@ -117,6 +118,7 @@ def ask_about_money(task: Task, reason: dict[str, str], metered: Metered, by: Ac
         reasons=[reason],
         transaction_id=spend.pk,
         card_id=card_id,
+        **headlines.of_spend(task, spend),
         by=by,
     )
     return card_id

@@ -9,6 +9,7 @@ allowed action is found again, as it is after an approval, and nothing is held t
 from typing import Any
 from uuid import UUID
 
+from chimera.flows import headlines
 from chimera.flows.authorise_spend import SPENDERS, reasons_of
 from chimera.flows.grounds import evidence_of, goal_of
 from chimera.flows.placing import place_of
@@ -109,7 +110,7 @@ def put(
     status = _status(task, weighed, outcome, asks=asks)
     reasons = _reasons(task, status, weighed, outcome, because)
     if status is ActionStatus.REVIEW:
-        _ask_a_person(task, agent_id, action_id, card_id, reasons, outcome, only_money=not asks, by=by)
+        _ask_a_person(task, agent_id, proposal, action_id, card_id, reasons, outcome, only_money=not asks, by=by)
     weighed.keep(action_id=action_id, task=task, agent_id=agent_id, was=BECAME[status])
     return proposals.propose(
         action_id=action_id,
@@ -206,6 +207,7 @@ def _refused(outcome: Outcome | None) -> list[dict[str, Any]]:
 def _ask_a_person(
     task: Task,
     agent_id: UUID,
+    proposal: Proposal,
     action_id: UUID,
     card_id: UUID,
     reasons: list[dict[str, Any]],
@@ -232,5 +234,6 @@ def _ask_a_person(
         action_id=action_id,
         card_id=card_id,
         quorum=quorum.together(asked),
+        **headlines.of_action(task, proposal),
         by=by,
     )

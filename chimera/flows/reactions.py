@@ -97,6 +97,7 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     swarm.ScheduleMissed: [],
     safety.ReviewOpened: [],
     safety.ReviewClaimed: [],
+    safety.ReviewReleased: [],
     safety.ReviewVoted: [],
     safety.ReviewDecided: [],
     safety.ReviewExpired: [],

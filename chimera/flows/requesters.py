@@ -32,12 +32,24 @@ def requesters_of(cards: Sequence[ReviewCard]) -> dict[UUID, dict[int, Relation]
     return requesters.requesters([Asked(c.pk, c.task_id, agents.get(c.action_id or c.transaction_id)) for c in cards])
 
 
+def barred_of(card: ReviewCard, *, actions: Sequence[Action], spends: Sequence[Transaction]) -> dict[int, str]:
+    """The same as `barred` for one card whose actions and spends have been read. One query, and none where nobody is."""
+    if card.kind not in _WHAT:
+        return {}
+    agents = {row.pk: row.agent_id for row in actions} | {row.pk: row.agent_id for row in spends}
+    asks = card.action_id or card.transaction_id
+    agent = agents.get(asks) if asks else None
+    people = requesters.requesters([Asked(card.pk, card.task_id, agent)])[card.pk]
+    return _sentences(people, CardKind(card.kind))
+
+
 def barred(cards: Sequence[ReviewCard]) -> dict[UUID, dict[int, str]]:
     """By card, the ids of the people who may not approve it, each with a sentence for them. Nobody, where neither money nor
     an action is asked for."""
-    what = {card.pk: _WHAT[CardKind(card.kind)] for card in cards if card.kind in _WHAT}
-    found = requesters_of([card for card in cards if card.pk in what])
-    return {
-        card_id: {person: f"{_HOW[how]}; somebody else approves {what[card_id]}." for person, how in people.items()}
-        for card_id, people in found.items()
-    }
+    kinds = {card.pk: CardKind(card.kind) for card in cards if card.kind in _WHAT}
+    found = requesters_of([card for card in cards if card.pk in kinds])
+    return {card_id: _sentences(people, kinds[card_id]) for card_id, people in found.items()}
+
+
+def _sentences(people: dict[int, Relation], kind: CardKind) -> dict[int, str]:
+    return {person: f"{_HOW[how]}; somebody else approves {_WHAT[kind]}." for person, how in people.items()}

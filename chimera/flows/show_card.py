@@ -1,50 +1,150 @@
-"""Everything that a reviewer wants to know about one card, on one page. Reads only."""
+"""Everything that a reviewer wants to know about one card, on one page, in as few queries as that takes. Reads only."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from chimera.flows import requesters
-from chimera.flows.show_history import Told, history_of_task
-from chimera.flows.show_reviews import Standing, show_reviews, standings_of
+from chimera.flows.show_around import Around, show_around
+from chimera.flows.show_hold import Asked, show_hold
+from chimera.flows.show_lineage import Link, lineage_of
+from chimera.flows.show_reviews import Standing, result_shape, standing_of
 from chimera.flows.show_usage import Usage, show_usage
+from commerce.limits import ZERO
 from commerce.models import BudgetConfig, Transaction
-from safety.models import Action, ReviewCard
+from commerce.states import MONEY_OPEN
+from memory import queries as memory
+from safety.differences import Change, differences
+from safety.models import Action, CardKind, ReviewCard
 from safety.states import CardStatus
 from swarm.models import Task, TaskResult
+
+ALIKE_MAX = 50  # decided cards that are counted
+ACTIONS_MAX = 20  # of the task, the newest
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What was asked the last time, and how this differs."""
+
+    what: str
+    became: str  # what became of that
+    why: str
+    changes: list[Change]
 
 
 @dataclass(frozen=True, slots=True)
 class CardPage:
-    task: Task | None  # None when it went after its 90 days
+    lineage: list[Link]  # its task, then those above it; empty when it went after its 90 days
     result: dict[str, Any] | None  # as in the API's review
     action: Action | None
-    memories: list[dict[str, Any]]  # frozen when they were used
+    earlier: Earlier | None
+    memories: list[dict[str, Any]]  # frozen when they were used, with what became of them
     attempts: list[TaskResult]  # the earlier ones
-    spends: list[Transaction]
-    usage: list[Usage]  # of every budget that the task's spends asked
-    history: list[Told]
+    spend: Transaction | None  # that it is about
+    spends: list[Transaction]  # all of its task
+    usage: list[Asked]  # of every budget that the task's spends asked
+    around: Around
     standing: Standing  # of its approvals
     barred: dict[int, str]  # while it waits: who may not approve it, and why
+    alike: list[ReviewCard] = field(default_factory=list)  # what people decided about such cards, newest first
+
+    @property
+    def held_usd(self) -> Decimal:
+        """Of the task, open."""
+        return sum((spend.amount_usd for spend in self.spends if spend.status in MONEY_OPEN), ZERO)
+
+    @property
+    def task(self) -> Task | None:
+        return self.lineage[0].task if self.lineage else None
 
 
 def show_card(card: ReviewCard) -> CardPage:
-    shape = show_reviews([card])[0]
+    """`card` with its session and campaign."""
+    lineage = lineage_of(card.task_id)
     spends = spends_of(card.task_id)
-    results = TaskResult.objects.filter(task_id=card.task_id).select_related("agent").order_by("-id")
+    results = [] if card.kind == CardKind.ACTION else _results_of(card.task_id)
+    actions = _actions_of(card.task_id) if card.action_id else []
+    result = next((row for row in results if row.id == card.result_id), None)
+    action = next((row for row in actions if row.pk == card.action_id), None)
+    barred = requesters.barred_of(card, actions=actions, spends=spends) if card.status == CardStatus.PENDING else {}
     return CardPage(
-        task=Task.objects.select_related("session__campaign", "agent").filter(pk=card.task_id).first(),
-        result=shape["result"],
-        action=Action.objects.filter(pk=card.action_id).first() if card.action_id else None,
-        memories=shape["memories"],
+        lineage=lineage,
+        result=result_shape(result),
+        action=action,
+        earlier=_earlier_action(action, actions) or _earlier_result(result, results),
+        memories=memory.frozen_and_since(card.task_id),
         attempts=[row for row in results if row.id != card.result_id],
+        spend=next((spend for spend in spends if spend.pk == card.transaction_id), None),
         spends=spends,
-        usage=usage_of(spends),
-        history=history_of_task(card.task_id, card.session_id),
-        standing=standings_of([card])[card.pk],
-        barred=requesters.barred([card]).get(card.pk, {}) if card.status == CardStatus.PENDING else {},
+        usage=show_hold(spends, _names(card, lineage)),
+        around=show_around(about=_things(card, results, actions, spends), session_id=card.session_id),
+        standing=standing_of(card, barred),
+        barred=barred,
+        alike=_alike(card),
     )
+
+
+def _results_of(task_id: UUID) -> list[TaskResult]:
+    return list(TaskResult.objects.filter(task_id=task_id).select_related("agent").order_by("-id"))
+
+
+def _actions_of(task_id: UUID) -> list[Action]:
+    return list(Action.objects.of_task(task_id).order_by("-pk")[:ACTIONS_MAX])
+
+
+def _alike(card: ReviewCard) -> list[ReviewCard]:
+    rows = ReviewCard.objects.decided_alike(card.alike).exclude(pk=card.pk).select_related("decided_by")
+    return list(rows.defer("reasons", "quorum")[:ALIKE_MAX])
+
+
+def _earlier_action(action: Action | None, actions: Sequence[Action]) -> Earlier | None:
+    """The last one of this task with the same tool."""
+    before = next((a for a in actions if action and a.pk < action.pk and a.tool == action.tool), None)
+    if action is None or before is None:
+        return None
+    changes = differences(_asked_for(before), _asked_for(action))
+    return Earlier(str(before), before.status, before.ended_reason, changes)
+
+
+def _asked_for(action: Action) -> dict[str, Any]:
+    document = action.document()
+    money = {name: document["action"][name] for name in ("payee", "category", "asset_symbol")}
+    arguments: dict[str, Any] = action.arguments
+    return arguments | {f"({name})": value for name, value in (money | {"amount_usd": document["amount_usd"]}).items()}
+
+
+def _earlier_result(result: TaskResult | None, results: Sequence[TaskResult]) -> Earlier | None:
+    """The last attempt that said something."""
+    if result is None:
+        return None
+    before = next((r for r in results if r.id < result.id and r.output_payload is not None), None)
+    if before is None:
+        return None
+    changes = differences(before.output_payload, result.output_payload)
+    return Earlier(f"attempt {before.attempt}", before.outcome, "", changes)
+
+
+def _things(
+    card: ReviewCard, results: Sequence[TaskResult], actions: Sequence[Action], spends: Sequence[Transaction]
+) -> set[UUID]:
+    """All whose facts are the history of this card's task."""
+    cards = {row.review_id for row in results} | {row.review_id for row in actions} | {spend.review for spend in spends}
+    own = {card.pk, card.task_id, *(a.pk for a in actions), *(s.pk for s in spends)}
+    return own | {card_id for card_id in cards if card_id is not None}
+
+
+def _names(card: ReviewCard, lineage: Sequence[Link]) -> dict[UUID, str]:
+    names = {card.session_id: str(card.session)}
+    if card.session.campaign:
+        names[card.session.campaign.pk] = str(card.session.campaign)
+    for link in lineage:
+        names[link.task.pk] = str(link.task)
+        if link.task.agent_id and link.agent:
+            names[link.task.agent_id] = link.agent
+    return names
 
 
 def spends_of(task_id: UUID) -> list[Transaction]:
@@ -60,4 +160,7 @@ def usage_of(spends: Sequence[Transaction]) -> list[Usage]:
 
 def tasks_of(task_ids: Iterable[UUID]) -> dict[UUID, Task]:
     """The tasks that are still there, in one query. A join would drop the rows of those that are gone."""
-    return {row.pk: row for row in Task.objects.filter(pk__in=set(task_ids)).defer("input_payload", "metadata")}
+    wanted = set(task_ids)
+    if not wanted:
+        return {}
+    return {row.pk: row for row in Task.objects.filter(pk__in=wanted).defer("input_payload", "metadata")}

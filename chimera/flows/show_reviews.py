@@ -10,7 +10,7 @@ from chimera.flows import requesters
 from memory import queries as memory
 from safety.actions import digest_of
 from safety.models import ReviewCard, ReviewVote
-from safety.quorum import Demand, standing
+from safety.quorum import Demand, one_reviewer, standing
 from safety.states import CardStatus
 from swarm.models import TaskResult
 
@@ -51,6 +51,14 @@ def standings_of(cards: Sequence[ReviewCard]) -> dict[UUID, Standing]:
     return {card.pk: _standing(card, votes[card.pk], barred.get(card.pk, ())) for card in cards}
 
 
+def standing_of(card: ReviewCard, barred: Collection[int]) -> Standing:
+    """Of one card of which is known who may not approve it. One query, and none where one reviewer decides, whose vote is the
+    decision."""
+    alone = card.quorum == one_reviewer()
+    votes = [] if alone else list(ReviewVote.objects.filter(card=card).select_related("person").order_by("pk"))
+    return _standing(card, votes, barred)
+
+
 def _standing(card: ReviewCard, votes: list[ReviewVote], barred: Collection[int]) -> Standing:
     payload = digest_of(card.edited_payload)
     counting = [vote for vote in votes if vote.payload == payload and vote.person_id not in barred]
@@ -65,12 +73,14 @@ def _shape(
         "id": card.pk,
         "kind": card.kind,
         "status": card.status,
+        "version": card.version,
+        "headline": card.headline,
         "reasons": card.reasons,
         "session": card.session_id,
         "task": card.task_id,
         "transaction": card.transaction_id,
         "action": card.action_id,
-        "result": _result(result),
+        "result": result_shape(result),
         "memories": memories,
         "approvals_needed": max(missing, default=0) if card.status == CardStatus.PENDING else 0,
         "quorum": [each.stored() | {"given": each.given} for each in standing.demands],
@@ -96,7 +106,7 @@ def _vote(vote: ReviewVote, *, counts: bool) -> dict[str, Any]:
     }
 
 
-def _result(result: TaskResult | None) -> dict[str, Any] | None:
+def result_shape(result: TaskResult | None) -> dict[str, Any] | None:
     if result is None:
         return None
     return {

@@ -59,7 +59,7 @@ def show_usage(budgets: Sequence[BudgetConfig]) -> list[Usage]:
     if not budgets:
         return []
     limits, names = read_usage(budgets), budget_names(budgets)
-    return [Usage(b.pk, names[b.pk], b.is_active, [_bar(limit) for limit in limits[b.pk]]) for b in budgets]
+    return [Usage(b.pk, names[b.pk], b.is_active, [bar_of(limit) for limit in limits[b.pk]]) for b in budgets]
 
 
 def budget_names(budgets: Sequence[BudgetConfig]) -> dict[UUID, str]:
@@ -74,7 +74,7 @@ def budget_names(budgets: Sequence[BudgetConfig]) -> dict[UUID, str]:
     }
 
 
-def _bar(limit: Limit) -> Bar:
+def bar_of(limit: Limit) -> Bar:
     captured = share(limit.captured_usd, limit.limit_usd)
     held = min(share(limit.held_usd, limit.limit_usd), 100 - captured)
     return Bar(

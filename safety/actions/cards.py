@@ -38,6 +38,8 @@ def open_card(
     action_id: UUID | None = None,
     card_id: UUID | None = None,
     quorum: list[dict[str, Any]] | None = None,
+    headline: str = "",
+    alike: str = "",
 ) -> ReviewCard:
     """Ask a person, or those of `quorum`. The caller holds the task's lock and has it BLOCKED in the same transaction."""
     card = ReviewCard.objects.create(
@@ -51,6 +53,8 @@ def open_card(
         result_id=result_id,
         action_id=action_id,
         quorum=quorum or one_reviewer(),
+        headline=headline,
+        alike=alike,
         due_at=clock.now() + settings.CARD_DUE,
     )
     tell(ReviewOpened.about(card, due_at=card.due_at.isoformat(), transaction=transaction_id), by=by)

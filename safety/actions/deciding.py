@@ -68,7 +68,10 @@ def approve(
     demands = standing(card.quorum, [*counting, roles])
     if is_met(demands):
         return True
-    ReviewCard.objects.filter(pk=card.pk).update(edited_payload=card.edited_payload, version=F("version") + 1)
+    # Somebody else must approve it now, so whoever was at it is no longer.
+    ReviewCard.objects.filter(pk=card.pk).update(
+        edited_payload=card.edited_payload, claimed_by=None, claim_expires_at=None, version=F("version") + 1
+    )
     card.refresh_from_db()
     tell(ReviewVoted.about(card, by_name=by.name, note=note.strip(), missing=missing(demands)), by=by)
     return False

@@ -8,6 +8,7 @@ from django.conf import settings
 from rest_framework.serializers import ValidationError as Invalid
 
 from chimera.flows.decide_review import decide_review
+from chimera.kernel import clock
 from chimera.kernel.actors import Actor
 from chimera.kernel.console import show
 from chimera.kernel.console.verbs import Verb, VerbForm
@@ -15,6 +16,7 @@ from chimera.kernel.errors import Refused
 from chimera.kernel.http.parsing import check_json, read_object
 from chimera.kernel.identity import Role
 from safety import actions
+from safety.actions import taking
 from safety.models import CardKind, ReviewCard
 from safety.quorum import ANY_APPROVER
 from safety.states import CardStatus, Decision
@@ -34,19 +36,29 @@ def _note(placeholder: str, *, required: bool) -> forms.CharField:
     )
 
 
-class Rejecting(VerbForm):
+class Deciding(VerbForm):
+    """Says which version of the card was read: a decision is about what its person saw."""
+
+    seen_version = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
+
+    @classmethod
+    def initial_of(cls, row: ReviewCard) -> dict[str, Any]:
+        return {"seen_version": row.version}
+
+
+class Rejecting(Deciding):
     note = _note("Why must this not happen?", required=True)
 
 
-class Requesting(VerbForm):
+class Requesting(Deciding):
     note = _note("What must change? The agent gets these words with its next claim.", required=True)
 
 
-class Editing(VerbForm):
-    """The result's output as JSON, to be put right and approved in one step."""
+class Editing(Deciding):
+    """The result's output, or the action's arguments, as JSON: to be put right and approved in one step."""
 
     edited_payload = forms.CharField(
-        label="Output",
+        label="As JSON",
         strip=True,
         widget=forms.Textarea(attrs={"rows": 16, "class": "chm-json", "spellcheck": "false"}),
     )
@@ -54,8 +66,9 @@ class Editing(VerbForm):
 
     @classmethod
     def initial_of(cls, row: ReviewCard) -> dict[str, Any]:
-        result = getattr(row, "page_result", None)
-        return {"edited_payload": show.pretty(result["output_payload"])} if result else {}
+        payload = getattr(row, "page_payload", None)
+        said = {} if payload is None else {"edited_payload": show.pretty(payload)}
+        return super().initial_of(row) | said
 
     def clean_edited_payload(self) -> dict[str, Any]:
         try:
@@ -72,12 +85,21 @@ def _pending(card: ReviewCard) -> bool:
     return card.status == CardStatus.PENDING
 
 
-def _pending_result(card: ReviewCard) -> bool:
-    return _pending(card) and card.kind == CardKind.RESULT
+def _editable(card: ReviewCard) -> bool:
+    return _pending(card) and card.kind in (CardKind.RESULT, CardKind.ACTION)
+
+
+def _claimed(card: ReviewCard) -> bool:
+    return _pending(card) and card.claim_expires_at is not None and card.claim_expires_at > clock.now()
 
 
 def _claim(card: ReviewCard, said: dict[str, Any], by: Actor) -> None:
     actions.claim(card=actions.lock(card.pk), by=by)
+    taking.see(card_id=card.pk, by=by)
+
+
+def _release(card: ReviewCard, said: dict[str, Any], by: Actor) -> None:
+    taking.release(card=actions.lock(card.pk), by=by)
 
 
 def _decide(card: ReviewCard, said: dict[str, Any], by: Actor, *, decision: Decision) -> None:
@@ -87,6 +109,7 @@ def _decide(card: ReviewCard, said: dict[str, Any], by: Actor, *, decision: Deci
         decision=decision,
         note=said.get("note", ""),
         edited_payload=said.get("edited_payload"),
+        seen_version=said.get("seen_version"),
         by=by,
     )
 
@@ -99,7 +122,9 @@ VERBS = (
         roles=ANY_APPROVER,
         run=partial(_decide, decision=Decision.APPROVE),
         offered=_pending,
+        form=Deciding,
         tone="primary",
+        key="a",
     ),
     Verb(
         name="approve_edited",
@@ -108,9 +133,10 @@ VERBS = (
         past="edited and approved",
         roles=ANY_APPROVER,
         run=partial(_decide, decision=Decision.APPROVE),
-        offered=_pending_result,
+        offered=_editable,
         form=Editing,
-        hint="What stands here becomes the result.",
+        key="e",
+        hint="What stands here is what is approved: the result, or what may be done.",
     ),
     Verb(
         name="request_changes",
@@ -120,6 +146,7 @@ VERBS = (
         run=partial(_decide, decision=Decision.REQUEST_CHANGES),
         offered=_pending,
         form=Requesting,
+        key="c",
         hint="The task goes back to the queue with your note.",
     ),
     Verb(
@@ -130,6 +157,7 @@ VERBS = (
         run=partial(_decide, decision=Decision.REJECT),
         offered=_pending,
         form=Rejecting,
+        key="r",
         tone="danger",
         hint="The task fails, and money held for it is released.",
     ),
@@ -140,6 +168,14 @@ VERBS = (
         roles=REVIEWERS,
         run=_claim,
         offered=_pending,
-        hint="Colleagues see your name for ten minutes.",
+        hint="Colleagues see your name for ten minutes, and are not given this card.",
+    ),
+    Verb(
+        name="release",
+        label="Put it back",
+        past="put back",
+        roles=ANY_APPROVER,
+        run=_release,
+        offered=_claimed,
     ),
 )

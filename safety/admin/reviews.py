@@ -1,78 +1,40 @@
-"""The reviewers' queue, and the card on one screen."""
+"""The reviewers' queue and the card on one screen: who sees them, what is offered there, and what a click does."""
 
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from chimera.flows.claim_next import Chosen, claim_next
 from chimera.flows.show_card import CardPage, show_card, tasks_of
 from chimera.flows.show_reviews import standings_of
 from chimera.kernel import clock
-from chimera.kernel.console import panels, show
+from chimera.kernel.console import show
 from chimera.kernel.console.caller import may, principal
 from chimera.kernel.console.filters import newest
 from chimera.kernel.console.panels import Panel
 from chimera.kernel.console.rows import RowsAdmin
 from chimera.kernel.console.site import site
 from chimera.kernel.console.verbs import Offer
-from chimera.kernel.errors import forbidden
+from chimera.kernel.errors import Refused, forbidden
+from chimera.kernel.http.pages import uuid_or_refuse
 from chimera.kernel.identity import Role
-from safety.admin.approvals import approvals
+from safety.actions import taking
+from safety.admin import batch, queue
+from safety.admin.card import panels_of
 from safety.admin.decisions import APPROVALS, VERBS
-from safety.admin.reasons import ReasonFilter, labels, tone_of, words_of
-from safety.models import CardKind, ReviewCard
+from safety.admin.looks import KIND_TONES, STATUS_TONES
+from safety.admin.queue import StandingFilter
+from safety.admin.reasons import ReasonFilter, labels
+from safety.models import CardKind, ReviewCard, ReviewSeen
 from safety.quorum import ANY_APPROVER, deciders, missing, one_reviewer
 from safety.states import CardStatus
-
-KIND_TONES = {
-    CardKind.SPEND: "warn",
-    CardKind.RESULT: "info",
-    CardKind.MANUAL: "mark",
-    CardKind.JUDGE: "plain",
-    CardKind.ACTION: "bad",
-}
-STATUS_TONES = {
-    CardStatus.PENDING: "info",
-    CardStatus.APPROVED: "good",
-    CardStatus.REJECTED: "bad",
-    CardStatus.CHANGES_REQUESTED: "warn",
-    CardStatus.EXPIRED: "bad",
-    CardStatus.WITHDRAWN: "plain",
-}
-MONEY_TONES = {"held": "info", "review": "warn", "denied": "bad", "captured": "good"}
-SPENDS_SHOWN_MAX = 50
-BADGE_MAX = 99  # more than a person looks at; counting on would cost
-
-
-class StandingFilter(admin.SimpleListFilter):
-    """Waiting cards, unless something else is asked for."""
-
-    title = "standing"
-    parameter_name = "standing"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("decided", "decided"), ("judge", "with a judge"), ("all", "all")]
-
-    def choices(self, changelist: Any) -> Any:
-        first, *rest = super().choices(changelist)
-        return [{**first, "display": "waiting"}, *rest]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Any]:
-        rows: QuerySet[Any]
-        match self.value():
-            case "all":
-                rows = queryset.order_by("-pk")
-            case "decided":
-                rows = queryset.exclude(status=CardStatus.PENDING).order_by("-pk")
-            case "judge":
-                rows = queryset.filter(status=CardStatus.PENDING, kind=CardKind.JUDGE).order_by("due_at", "pk")
-            case _:
-                rows = queryset.waiting()
-        return rows
 
 
 @admin.register(ReviewCard, site=site)
@@ -80,31 +42,70 @@ class ReviewCardAdmin(RowsAdmin):
     nouns = "Reviews"
     viewers = ANY_APPROVER | {Role.AUDITOR}
     verbs = VERBS
+    detail_template = "safety/reviewcard/card.html"
+    list_before_template = "safety/reviewcard/queue.html"
+    list_disable_select_all = True  # the paginator pretends a number; cards are decided as they are ticked
     empty_sentence = "No card waits for a decision."
     quick_links: ClassVar = (
         ("Waiting", {}),
+        ("Mine", {"standing": "mine"}),
+        ("Unclaimed", {"standing": "unclaimed"}),
+        ("Due soon", {"standing": "due"}),
+        ("New", {"standing": "new"}),
         ("Decided", {"standing": "decided"}),
         ("With a judge", {"standing": "judge"}),
         ("All", {"standing": "all"}),
     )
     list_display = ("subject", "because", "session_name", "due", "standing")
     list_filter = (StandingFilter, "kind", ReasonFilter, newest("session", "session"))
-    list_select_related = ("session", "claimed_by", "decided_by")
-    search_fields = ("session__name__icontains",)
-    search_help_text = "Session, or a card's id"
+    list_select_related = ("session__campaign", "claimed_by", "decided_by")
+    search_fields = ("headline__icontains", "session__name__icontains")
+    search_help_text = "What it is about, its session, or a card's id"
+
+    def more_urls(self) -> list[Any]:
+        wrap = self.admin_site.admin_view
+        return [
+            path("next/", wrap(self.next_view), name="safety_reviewcard_next"),
+            path("<uuid:row_id>/seen/", wrap(self.seen_view), name="safety_reviewcard_seen"),
+        ]
+
+    # ------------------------------------------------------------------ the list
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        self.check_view(request)
+        if request.method == "POST":
+            batch.check(request)
+        return super().changelist_view(request, {"takes": may(request, ANY_APPROVER), "take_from": _take_from(request)})
+
+    def _quick_links(self, request: HttpRequest) -> list[dict[str, Any]]:
+        counted = queue.counts(request)
+        links = super()._quick_links(request)
+        named = [parameters.get("standing", "") for _, parameters in self.quick_links]
+        return [link | {"count": counted.get(name, "")} for link, name in zip(links, named, strict=True)]
 
     def prepare(self, request: HttpRequest, rows: list[ReviewCard]) -> None:
-        found = tasks_of(row.task_id for row in rows)
+        """Those from before cards had headlines are named by their tasks. A card's own page has read all of it already."""
+        if rows and hasattr(rows[0], "page"):
+            rows[0].page_task = rows[0].page.task  # type: ignore[attr-defined]
+            return
+        found = tasks_of(row.task_id for row in rows if not row.headline)
+        seen = self._seen(request, rows)
         for row in rows:
             row.page_task = found.get(row.task_id)  # type: ignore[attr-defined]
+            row.page_new = row.status == CardStatus.PENDING and row.pk not in seen  # type: ignore[attr-defined]
         several = [row for row in rows if row.status == CardStatus.PENDING and row.quorum != one_reviewer()]
         standings = standings_of(several) if several else {}
         for row in several:
             row.page_missing = missing(standings[row.pk].demands)  # type: ignore[attr-defined]
 
+    def _seen(self, request: HttpRequest, rows: list[ReviewCard]) -> set[UUID]:
+        me = int(principal(request).id)
+        return set(ReviewSeen.objects.filter(card__in=rows, person_id=me).values_list("card_id", flat=True))
+
     @admin.display(description="What")
     def subject(self, card: ReviewCard) -> SafeString:
-        return format_html("{} {}", show.label(card.kind, KIND_TONES[CardKind(card.kind)]), self.heading(card))
+        new = show.label("new", "info") if card.page_new else ""  # type: ignore[attr-defined]
+        return format_html("{} {} {}", show.label(card.kind, KIND_TONES[CardKind(card.kind)]), self.heading(card), new)
 
     @admin.display(description="Because")
     def because(self, card: ReviewCard) -> SafeString:
@@ -129,7 +130,76 @@ class ReviewCardAdmin(RowsAdmin):
 
     def heading(self, card: ReviewCard) -> str:
         task = getattr(card, "page_task", None)
-        return show.short(task.description or task.type, 90) if task else str(card)
+        return show.short(card.headline or (task.description or task.type if task else str(card)), 90)
+
+    # ------------------------------------------------------------------ taking cards
+
+    def next_view(self, request: HttpRequest) -> HttpResponse:
+        self.check_view(request)
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        self._check_decides(request)
+        session = request.POST.get("session", "")
+        chosen = Chosen(
+            kind=request.POST.get("kind") or None,
+            session_id=uuid_or_refuse(session, "session") if session else None,
+        )
+        who = principal(request)
+        try:
+            card = claim_next(roles=who.roles, by=who.actor, chosen=chosen)
+        except Refused as refusal:
+            messages.warning(request, refusal.detail)
+            return HttpResponseRedirect(reverse("admin:safety_reviewcard_changelist") + "?standing=mine")
+        if card is None:
+            messages.info(request, "Nothing is left that you may approve and nobody is at.")
+            return HttpResponseRedirect(reverse("admin:safety_reviewcard_changelist"))
+        return HttpResponseRedirect(self.address(card))
+
+    def seen_view(self, request: HttpRequest, row_id: UUID) -> HttpResponse:
+        """The card's page says by its script that it was opened: reading alone writes nothing."""
+        self.check_view(request)
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        self._check_decides(request)
+        taking.see(card_id=self.row_or_404(request, row_id).pk, by=principal(request).actor)
+        return HttpResponse(status=204)
+
+    def _check_decides(self, request: HttpRequest) -> None:
+        if not may(request, ANY_APPROVER):
+            raise forbidden(f"Cards are decided by: {', '.join(sorted(ANY_APPROVER))}.", code="role")
+
+    # ------------------------------------------------------------------ several at once
+
+    def get_actions(self, request: HttpRequest, **where: Any) -> dict[str, Any]:
+        """What the box that appears with the first tick offers; `response_action` does it. Newer Djangos say `where`."""
+        if not may(request, ANY_APPROVER):
+            return {}
+        return {v.name: (None, v.name, f"{v.label} the selected") for v in batch.BATCH.values()}
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any], **where: Any) -> HttpResponse:
+        """Asked about first, on a page that takes the reason and names the cards as they are read there."""
+        verb = batch.check(request)
+        form = batch.OneReason(request.POST if "confirmed" in request.POST else None, auto_id=f"id_{verb.name}_%s")
+        if form.is_valid():
+            return batch.answer(request, verb, form.cleaned_data["note"])
+        cards = list(ReviewCard.objects.waiting().filter(pk__in=batch.ticked(request)))
+        if not cards:
+            messages.warning(request, "None of them waits any more; nothing was done.")
+            return HttpResponseRedirect(request.get_full_path())
+        title = f"{verb.label} {'1 card' if len(cards) == 1 else f'{len(cards)} cards'}"
+        shown = {
+            **self.admin_site.each_context(request),
+            "crumbs": self.crumbs(title),
+            "title": title,
+            "verb": verb,
+            "cards": batch.asked(cards),
+            "form": form,
+            "list": request.get_full_path(),
+        }
+        status = 422 if form.is_bound else 200
+        return TemplateResponse(request, "safety/reviewcard/decide.html", shown, status=status)
+
+    # ------------------------------------------------------------------ one card
 
     def banner(self, request: HttpRequest, card: ReviewCard) -> tuple[str, str] | None:
         if card.status != CardStatus.PENDING:
@@ -148,17 +218,23 @@ class ReviewCardAdmin(RowsAdmin):
         page: CardPage = card.page  # type: ignore[attr-defined]
         return page.barred.get(int(principal(request).id), "") if may(request, deciders(card.quorum)) else ""
 
-    def detail_page(self, request: HttpRequest, row: ReviewCard, **more: Any) -> Any:
-        row.page = show_card(row)  # type: ignore[attr-defined]
-        row.page_result = row.page.result  # type: ignore[attr-defined]
-        return super().detail_page(request, row, **more)
+    def detail_page(self, request: HttpRequest, row: ReviewCard, **more: Any) -> HttpResponse:
+        page = show_card(row)
+        row.page = page  # type: ignore[attr-defined]
+        row.page_payload = page.action.arguments if page.action else (page.result or {}).get("output_payload")  # type: ignore[attr-defined]
+        response = super().detail_page(request, row, **more)
+        takes = may(request, ANY_APPROVER)
+        response.context_data |= {"takes": takes, "unseen": takes and row.status == CardStatus.PENDING}  # type: ignore[attr-defined]
+        return response
 
     def offers(self, request: HttpRequest, row: ReviewCard, bound: Any = None) -> list[Offer]:
         """None to those whom this card does not ask, and no approval to who asked for it."""
         if not may(request, deciders(row.quorum)):
             return []
         barred = bool(self._barred(request, row))
-        return [offer for offer in super().offers(request, row, bound) if not (barred and offer.verb.name in APPROVALS)]
+        mine = str(row.claimed_by_id) == principal(request).id
+        hidden = (APPROVALS if barred else frozenset()) | (frozenset() if mine else {"release"})
+        return [offer for offer in super().offers(request, row, bound) if offer.verb.name not in hidden]
 
     def verb_view(self, request: HttpRequest, row_id: UUID, verb: str) -> HttpResponse:
         card = self.get_queryset(request).filter(pk=row_id).first()
@@ -167,125 +243,16 @@ class ReviewCardAdmin(RowsAdmin):
         return super().verb_view(request, row_id, verb)
 
     def panels(self, request: HttpRequest, card: ReviewCard) -> list[Panel]:
-        page: CardPage = card.page  # type: ignore[attr-defined]
-        return [
-            panels.custom("Why it waits", "safety/reviewcard/reasons.html", reasons=_reasons(card)),
-            *approvals(card, page.standing),
-            *self._action(page),
-            *self._result(page),
-            *([panels.json_value("What was asked", page.task.input_payload)] if page.task else []),
-            self._money(page),
-            self._memories(page),
-            *self._attempts(page),
-            panels.custom("History", "console/panels/history.html", events=page.history),
-            self._about(request, card, page),
-            *self._budgets(page),
-        ]
+        return panels_of(self, request, card, card.page)  # type: ignore[attr-defined]
 
-    def _action(self, page: CardPage) -> list[Panel]:
-        """What is to happen, exactly."""
-        if page.action is None:
-            return []
-        action = page.action
-        price = show.usd(action.amount_usd) if action.amount_usd is not None else ""
-        note = " · ".join(
-            filter(None, [action.tool, price, action.payee, action.purpose, f"digest {action.digest[:16]}…"])
-        )
-        return [
-            panels.json_value("What is to happen", action.arguments, note=note),
-            *(
-                [panels.json_value("What its agent wanted to do", action.original_arguments)]
-                if action.original_arguments is not None
-                else []
-            ),
-        ]
 
-    def _result(self, page: CardPage) -> list[Panel]:
-        if page.result is None:
-            return []
-        scores = [
-            f"{name} {page.result[key]:.2f}"
-            for name, key in (("confidence", "confidence_score"), ("judge", "judge_score"))
-            if page.result[key] is not None
-        ]
-        shown = [
-            panels.json_value(
-                "The result",
-                page.result["output_payload"],
-                note=" · ".join([f"attempt {page.result['attempt']}", *scores]),
-            )
-        ]
-        if page.result["reasoning"]:
-            shown.append(panels.prose("Its reasoning", page.result["reasoning"]))
-        if page.result["evidence"]:
-            shown.append(panels.json_value("Its evidence", page.result["evidence"]))
-        return shown
-
-    def _money(self, page: CardPage) -> Panel:
-        rows = [
-            (
-                show.usd(s.amount_usd),
-                show.short(" · ".join(filter(None, [s.payee or s.category, s.purpose])), 120) or show.NOTHING,
-                show.label(s.status, MONEY_TONES.get(s.status, "plain")),
-                show.moment(s.created_at),
-            )
-            for s in page.spends[:SPENDS_SHOWN_MAX]
-        ]
-        return panels.table(
-            "Money", ("Amount", "For", "Standing", "Asked"), rows, empty="This task has asked for no money."
-        )
-
-    def _memories(self, page: CardPage) -> Panel:
-        template = "safety/reviewcard/memories.html"
-        return panels.custom("Memory that was used", template, note="as it was then", memories=page.memories)
-
-    def _attempts(self, page: CardPage) -> list[Panel]:
-        rows = [
-            (str(a.attempt), a.agent.name, show.label(a.outcome), show.moment(a.created_at), show.short(_said(a), 160))
-            for a in page.attempts
-        ]
-        return [panels.table("Earlier attempts", ("", "By", "Outcome", "When", "What it said"), rows)] if rows else []
-
-    def _budgets(self, page: CardPage) -> list[Panel]:
-        usage = panels.custom("Budgets", "console/panels/usage.html", aside=True, budgets=page.usage)
-        return [usage] if page.spends else []
-
-    def _about(self, request: HttpRequest, card: ReviewCard, page: CardPage) -> Panel:
-        task = page.task
-        return panels.facts(
-            "Card",
-            [
-                ("Kind", show.label(card.kind, KIND_TONES[CardKind(card.kind)])),
-                ("Due", show.moment(card.due_at, due=card.status == CardStatus.PENDING)),
-                ("Opened", show.moment(card.created_at)),
-                ("Task", self.link(request, "swarm.task", task.pk, task.type) if task else "gone after 90 days"),
-                ("Agent", task.agent.name if task and task.agent else ""),
-                ("Risk tier", str(task.risk_tier) if task else ""),
-                ("Attempts", f"{task.attempt_count} of {task.max_attempts}" if task else ""),
-                ("Session", self.link(request, "swarm.swarmsession", card.session_id, card.session)),
-                ("Campaign", str(task.session.campaign) if task and task.session.campaign else ""),
-                ("Goal", task.session.campaign.goal if task and task.session.campaign else ""),
-            ],
-        )
+def _take_from(request: HttpRequest) -> dict[str, str]:
+    """Of which cards the next one is taken: of the kind and session that the list shows."""
+    asked = {"kind": request.GET.get("kind__exact", ""), "session": request.GET.get("session", "")}
+    return {name: value for name, value in asked.items() if value}
 
 
 def looking(card: ReviewCard) -> str:
     """Who says that they are looking at it, as long as that holds."""
     holds = card.claimed_by is not None and card.claim_expires_at is not None and card.claim_expires_at > clock.now()
     return card.claimed_by.get_username() if holds and card.claimed_by else ""
-
-
-def waiting_badge(request: HttpRequest) -> str:
-    """How many cards wait, for the sidebar; "" for none."""
-    number = ReviewCard.objects.waiting().order_by()[: BADGE_MAX + 1].count()
-    return f"{BADGE_MAX}+" if number > BADGE_MAX else str(number or "")
-
-
-def _reasons(card: ReviewCard) -> list[dict[str, Any]]:
-    return [{**r, "words": words_of(r["code"]), "tone": tone_of(r["code"])} for r in card.reasons]
-
-
-def _said(attempt: Any) -> str:
-    if attempt.error:
-        return f"{attempt.error.get('code', '')}: {attempt.error.get('message', '')}"
-    return "; ".join(text for _, text in panels.texts(attempt.output_payload or {})[:3]) or attempt.reasoning

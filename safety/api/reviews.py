@@ -1,6 +1,6 @@
 """Reviews: list, read, claim, decide. People only."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
@@ -8,6 +8,7 @@ from rest_framework.response import Response
 
 from chimera.flows.decide_review import decide_review
 from chimera.flows.show_reviews import show_reviews
+from chimera.kernel import clock
 from chimera.kernel.http.door import Call, Door
 from chimera.kernel.http.pages import choice_or_refuse, page, uuid_or_refuse
 from chimera.kernel.http.permissions import PEOPLE
@@ -20,12 +21,13 @@ from safety.serializers import NewDecision, ReviewClaimShape, ReviewShape
 from safety.states import CardStatus, Decision
 
 REVIEWERS = frozenset({Role.REVIEWER, Role.ADMIN})
+QUEUES = ("mine", "unclaimed", "due_soon", "unseen")
 DECIDERS = ANY_APPROVER  # at the door; whom this card asks is said by its quorum
 
 
 class Reviews(Door):
     allow: ClassVar = {"GET": PEOPLE}
-    knows: ClassVar = paged("status", "session", "task")
+    knows: ClassVar = paged("status", "session", "task", "queue")
 
     @extend_schema(operation_id="reviews_list", responses=page_of(ReviewShape))
     def get(self, request: Call) -> Response:
@@ -35,11 +37,27 @@ class Reviews(Door):
             choice_or_refuse(status, "status", [s.value for s in CardStatus])
             rows = rows.filter(status=status)
             rows = rows.exclude(kind="judge") if status == CardStatus.PENDING else rows
+        if queue := asked.get("queue"):
+            rows = _queue(rows, choice_or_refuse(queue, "queue", list(QUEUES)), int(request.user.id))
         if session := asked.get("session"):
             rows = rows.filter(session_id=uuid_or_refuse(session, "session"))
         if task := asked.get("task"):
             rows = rows.filter(task_id=uuid_or_refuse(task, "task"))
         return page(rows, request, show_reviews_data)
+
+
+def _queue(rows: Any, queue: str, person_id: int) -> Any:
+    """Of what waits: what this person is at, what nobody is at, what is due soon, what this person has not opened."""
+    at = clock.now()
+    match queue:
+        case "mine":
+            return rows.held_by(person_id, at)
+        case "unclaimed":
+            return rows.free(at)
+        case "due_soon":
+            return rows.due_soon(at)
+        case _:
+            return rows.unseen_by(person_id)
 
 
 def show_reviews_data(cards: list[ReviewCard]) -> list[object]:

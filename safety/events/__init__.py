@@ -18,6 +18,7 @@ from safety.events.reviews import (
     ReviewDecided,
     ReviewExpired,
     ReviewOpened,
+    ReviewReleased,
     ReviewVoted,
     ReviewWithdrawn,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "ReviewDecided",
     "ReviewExpired",
     "ReviewOpened",
+    "ReviewReleased",
     "ReviewVoted",
     "ReviewWithdrawn",
 ]

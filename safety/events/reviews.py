@@ -36,6 +36,13 @@ class ReviewClaimed(CardFact):
     by_name: str
 
 
+class ReviewReleased(CardFact):
+    """Whoever was at it has put it back."""
+
+    type: ClassVar[str] = "safety.review.released"
+    by_name: str
+
+
 class ReviewVoted(CardFact):
     """One person approved, and others must; `missing` says how many of whom, in words."""
 

@@ -1,6 +1,7 @@
 from safety.models.action import Action
 from safety.models.policy import Policy, PolicySet, PolicyVersion, ShadowVerdict
 from safety.models.review import CardKind, ReviewCard
+from safety.models.seen import ReviewSeen
 from safety.models.vote import ReviewVote
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "PolicySet",
     "PolicyVersion",
     "ReviewCard",
+    "ReviewSeen",
     "ReviewVote",
     "ShadowVerdict",
 ]

@@ -33,6 +33,10 @@ class ReviewCard(Versioned, TenantOwned):
     status = models.CharField(
         max_length=20, choices=[(s.value, s.value) for s in CardStatus], default=CardStatus.PENDING
     )
+    headline = models.CharField(
+        max_length=200, blank=True, default=""
+    )  # what it is about, in words; stays when its task goes
+    alike = models.CharField(max_length=160, blank=True, default="")  # equal for cards that ask the same kind of thing
     reasons = models.JSONField()  # [{code, detail, evidence?}]
     transaction_id = models.UUIDField(null=True, blank=True)
     result_id = models.UUIDField(null=True, blank=True)
@@ -79,6 +83,11 @@ class ReviewCard(Versioned, TenantOwned):
             models.Index(
                 fields=["agent_id", "decided_at"],
                 name="card_decided_of_agent",
+                condition=Q(status__in=CARD_DECIDED_BY_PEOPLE),
+            ),
+            models.Index(
+                fields=["tenant_id", "alike", "-decided_at"],
+                name="card_decided_alike",
                 condition=Q(status__in=CARD_DECIDED_BY_PEOPLE),
             ),
         ]

@@ -43,6 +43,8 @@ class ReviewShape(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     kind = serializers.CharField()
     status = serializers.ChoiceField(choices=[s.value for s in CardStatus])
+    version = serializers.IntegerField(help_text="Another one after each approval and each change.")
+    headline = serializers.CharField(help_text="What it is about, in a line.")
     reasons = ReasonShape(many=True)
     session = serializers.UUIDField()
     task = serializers.UUIDField()

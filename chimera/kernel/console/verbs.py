@@ -58,6 +58,7 @@ class Verb:
     confirm: str = ""  # on the form's own button, when it says more than the label
     tone: str = ""  # primary | danger
     hint: str = ""
+    key: str = ""  # of the keyboard, which leads to it; Enter walks it
     reveals: str = ""  # heading of a secret that `run` answers, which is shown once
 
     def message(self, who: Principal, row: Any) -> str:

@@ -1,5 +1,6 @@
 """What the console's templates say with `{% load console %}`."""
 
+from datetime import datetime
 from typing import Any
 
 from django import template
@@ -22,3 +23,9 @@ def moment(at: Any) -> Any:
 def due(at: Any) -> Any:
     """Red once it has passed."""
     return show.moment(at, due=True)
+
+
+@register.filter
+def since(text: str | None) -> Any:
+    """The same for a moment that JSON has kept as text."""
+    return show.moment(datetime.fromisoformat(text) if text else None)

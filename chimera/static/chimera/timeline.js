@@ -15,7 +15,10 @@ function follow(panel) {
   const state = panel.querySelector("[data-state]");
   watch(panel.dataset.timeline, {
     event(frame) {
-      list.prepend(line(frame));
+      if (list.querySelector(`[data-position="${frame.position}"]`)) return; // the page came with it
+      const made = line(frame);
+      if (frame.task && frame.task === panel.dataset.own) made.classList.add("chm-own");
+      list.prepend(made);
       if (list.children.length > SHOWN_MAX) list.lastElementChild.remove();
       if (frame.type.startsWith("swarm.task.") && frame.payload.status) mark(frame.task, frame.payload);
     },
@@ -26,7 +29,7 @@ function follow(panel) {
       state.dataset.state = name;
       state.textContent = detail ?? STATES[name];
     },
-  });
+  }, panel.dataset.after ?? "");
 }
 
 function line(frame) {
@@ -34,6 +37,7 @@ function line(frame) {
   const made = item(words(`${noun} ${verb}`), told(frame.payload), `${frame.actor.split(":")[0]} · ${clock(frame.at)}`);
   made.dataset.type = frame.type;
   made.dataset.task = frame.task ?? "";
+  made.dataset.position = frame.position;
   made.title = `${frame.type} at ${frame.position}`;
   return made;
 }

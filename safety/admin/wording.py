@@ -1,0 +1,67 @@
+"""A card in plain words: what is to happen, and what each decision makes of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from chimera.flows.show_card import CardPage
+from chimera.kernel.console import show
+from safety.models import CardKind, ReviewCard
+
+NO_CHANGES = "it goes back to an agent with your note, and nothing is spent"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """One sentence, and what follows from approving, requesting changes and rejecting."""
+
+    asked: str
+    approved: str
+    changed: str
+    rejected: str
+
+
+def in_words(card: ReviewCard, page: CardPage) -> Words:
+    who = (page.lineage[0].agent if page.lineage else "") or "An agent"
+    about = f"“{show.short(page.task.description or page.task.type, 120)}”" if page.task else "a task that is gone"
+    held = page.held_usd
+    free = f", and {show.usd(held)} held for it is free again" if held else ""
+    failed = f"the task fails{free}"
+    match CardKind(card.kind):
+        case CardKind.SPEND:
+            asked = f"{who} wants to spend {_price(page.spend)}. Its task: {about}."
+            return Words(asked, "its task goes on, and may spend exactly this", NO_CHANGES, failed)
+        case CardKind.ACTION:
+            return Words(
+                f"{who} wants to {_action(page)}. Its task: {about}.",
+                "it may be done once, exactly as it stands here",
+                NO_CHANGES,
+                failed,
+            )
+        case CardKind.RESULT | CardKind.JUDGE:
+            spent = f", and {show.usd(held)} held for it is spent" if held else ""
+            return Words(
+                f"{who} has done {about}, and hands this in.",
+                f"this becomes the task's result{spent}",
+                f"it goes back to an agent with your note{free}",
+                failed,
+            )
+        case CardKind.MANUAL:
+            return Words(
+                f"{about} begins when a person says so.", "an agent may begin", "your note goes with it", failed
+            )
+
+
+def _price(spend: Any) -> str:
+    if spend is None:
+        return "money"
+    whom = f" at {spend.payee}" if spend.payee else f" on {spend.category}" if spend.category else ""
+    return f"{show.usd(spend.amount_usd)}{whom}{f' for “{spend.purpose}”' if spend.purpose else ''}"
+
+
+def _action(page: CardPage) -> str:
+    if page.action is None:
+        return "act"
+    action = page.action
+    price = f" for {show.usd(action.amount_usd)}" if action.amount_usd is not None else ""
+    whom = f", paid to {action.payee}" if action.payee and price else f" ({action.payee})" if action.payee else ""
+    return f"run “{action.tool}”{price}{whom}{f': {action.purpose}' if action.purpose else ''}"
