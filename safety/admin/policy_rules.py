@@ -101,7 +101,7 @@ def _page(
 
 
 def previewed(admin: RowsAdmin, request: HttpRequest, seen: Replay) -> list[Panel]:
-    since = f"{seen.looked_at} results and spends since {seen.since:%d %B %H:%M} UTC"
+    since = f"{seen.looked_at} results, actions and spends since {seen.since:%d %B %H:%M} UTC"
     note = since if seen.complete else f"{since}, the newest; there were more"
     outcomes = [
         (str(kind), _label(was), _label(would_be), str(count))

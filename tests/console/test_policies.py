@@ -73,7 +73,7 @@ def test_a_policy_is_made_in_shadow_and_its_rules_are_previewed_before_they_act(
     said = filled({"name": "dear", "then": "review", "amount_usd_above": "5"}, note="money is dear")
     seen = boss.post(path, **said, preview="1").ok()
     for words in (
-        "1 results and spends since",
+        "1 results, actions and spends since",
         "What would have been different",
         "7.00 USD for render.example",
         "dear",

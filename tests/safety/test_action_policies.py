@@ -109,3 +109,28 @@ def test_what_a_policy_in_shadow_would_have_made_of_it_is_kept(acme: Stage, clai
         (shadow,) = ShadowVerdict.objects.all()
     assert (action["status"], shadow.kind, str(shadow.subject_id)) == ("allowed", "action", action["id"])
     assert (shadow.was, shadow.would_be) == ("allow", "review")
+
+
+def test_a_replay_judges_actions_with_the_money_they_would_have_spent(acme: Stage) -> None:
+    """What was allowed, denied by a rule, and put before a person for its money; under other rules."""
+    acme.budget(day_usd="20", approval_threshold_usd="4")
+    never = {"name": "never wipe", "when": {"tools": ["wipe"]}, "then": "deny"}
+    policy = made(acme, never)
+    claim = at_work(acme)
+    propose(acme, claim, tool="read").ok(201)
+    propose(acme, claim, tool="pay", amount_usd="1", payee="evil.example").ok(201)
+    propose(acme, claim, tool="wipe").ok(201)
+    propose(acme, claim, tool="pay", amount_usd="5").ok(201)
+    rules = [
+        {"name": "never evil", "when": {"subjects": ["spend"], "payees": ["evil.*"]}, "then": "deny"},
+        {"name": "ask to read", "when": {"tools": ["read"]}, "then": "review"},
+    ]
+    seen = acme.boss.post(f"policies/{policy['id']}/preview", {"rules": rules}).ok()
+    assert seen["looked_at"] == 4
+    assert {(each["kind"], each["was"], each["would_be"], each["count"]) for each in seen["outcomes"]} == {
+        ("action", "allow", "review", 1),  # read
+        ("action", "allow", "deny", 1),  # its payee
+        ("action", "deny", "allow", 1),  # nothing forbids to wipe any more
+        ("action", "review", "review", 1),  # its budget asks still
+    }
+    assert {each["rule"] for each in seen["differences"]} == {"never evil", "ask to read", ""}

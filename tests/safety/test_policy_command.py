@@ -46,7 +46,7 @@ def test_a_replay_says_what_would_have_been_different_and_by_which_rule(spent: S
     }
     assert sorted(each["rule"] for each in said["differences"]) == ["dear", "never them"]
     words = run("replay", "--policy", "money")
-    assert words.startswith("money, version 1: 3 results and spends since ")
+    assert words.startswith("money, version 1: 3 results, actions and spends since ")
     assert "allow → review" in words
     assert "never them" in words
 

@@ -77,7 +77,7 @@ def _lines(replay: Replay, name: str, version: int) -> list[str]:
     since = clock.written(replay.since)
     bounded = "" if replay.complete else ", the newest; there were more"
     shown = show_replay(replay)
-    lines = [f"{name}, version {version}: {replay.looked_at} results and spends since {since}{bounded}", ""]
+    lines = [f"{name}, version {version}: {replay.looked_at} results, actions and spends since {since}{bounded}", ""]
     lines += [f"{o['kind']:8}{o['was']:>8} → {o['would_be']:8}{o['count']:8}" for o in shown["outcomes"]]
     lines += ["", "by rule:"] + [f"{r['count']:8}  {r['rule']}" for r in shown["rules"]] if shown["rules"] else []
     if replay.differences:
