@@ -68,17 +68,23 @@ def judge(*, task: Task, agent_id: UUID, said: Sequence[Any], score: Decimal | N
     return Judged(becomes(ruling), others)
 
 
-def rule_on_spend(*, task: Task, agent_id: UUID, purchase: Purchase) -> Ruling:
-    """ALLOW where no rule says otherwise; then the budgets decide alone."""
-    acting = policies.acting().policies
+def rule_on_spend(*, task: Task, agent_id: UUID, purchase: Purchase, acting: Sequence[Acting] | None = None) -> Ruling:
+    """ALLOW where no rule says otherwise; then the budgets decide alone. `acting` is what was asked about the rest of it."""
+    acting = policies.acting().policies if acting is None else acting
     return evaluate(spend_subject(purchase, **_of(task, agent_id, acting)), acting) if acting else Ruling(Then.ALLOW)
 
 
 def rule_on_action(
-    *, task: Task, agent_id: UUID, tool: str, said: Sequence[Any], amount_usd: Decimal | None, payee: str
+    *,
+    task: Task,
+    agent_id: UUID,
+    tool: str,
+    said: Sequence[Any],
+    amount_usd: Decimal | None,
+    payee: str,
+    acting: Sequence[Acting],
 ) -> Ruling:
     """ALLOW where no rule says otherwise and no topic is touched; `said` is all of it that somebody may read."""
-    acting = policies.acting().policies
     subject = Subject(
         kind=Kind.ACTION,
         text=triggers.readable(list(said)),

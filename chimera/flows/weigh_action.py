@@ -13,6 +13,7 @@ from chimera.flows.recognise_topics import recognise
 from chimera.kernel.spelling import visible
 from commerce.actions import Purchase, Refusal
 from safety import triggers
+from safety.actions import policies
 from safety.actions.proposals import Proposal
 from safety.policies import Kind, Ruling, Then
 from safety.policies.subject import TEXT_MAX
@@ -65,6 +66,7 @@ class Weighed:
 
 
 def weigh(*, task: Task, agent_id: UUID, proposal: Proposal, purchase: Purchase | None) -> Weighed:
+    acting = policies.acting().policies  # once: a change in between must not rule on half of it
     ruling = rule_on_action(
         task=task,
         agent_id=agent_id,
@@ -72,8 +74,9 @@ def weigh(*, task: Task, agent_id: UUID, proposal: Proposal, purchase: Purchase 
         said=said_by(proposal),
         amount_usd=proposal.amount_usd,
         payee=proposal.payee,
+        acting=acting,
     )
-    money = rule_on_spend(task=task, agent_id=agent_id, purchase=purchase) if purchase else None
+    money = rule_on_spend(task=task, agent_id=agent_id, purchase=purchase, acting=acting) if purchase else None
     return Weighed(ruling, money)
 
 
