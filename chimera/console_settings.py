@@ -95,6 +95,8 @@ UNFOLD: dict[str, Any] = {
                         "kernel_parkedevent_changelist",
                     ),
                     _item("Policies", "policy", "safety_policy_changelist"),
+                    _item("Notifications", "notifications", "safety_notificationtarget_changelist"),
+                    _item("Deliveries", "outgoing_mail", "safety_delivery_changelist"),
                     _item("Stops", "front_hand", "swarm_tenant_changelist"),
                     _item("Members", "group", "swarm_membership_changelist"),
                     _item("Accounts", "manage_accounts", "auth_user_changelist"),

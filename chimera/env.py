@@ -7,9 +7,12 @@ writes for the servers it embeds, so that any other command finds them too.
 import json
 import secrets
 from contextlib import suppress
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -70,6 +73,42 @@ def ratio(name: str, default: str) -> Decimal:
 
 def words(name: str, default: str) -> list[str]:
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def networks(name: str, default: str) -> list[IPv4Network | IPv6Network]:
+    """Networks and addresses, with commas: 10.1.0.0/16,127.0.0.1."""
+    try:
+        return [ip_network(word) for word in words(name, default)]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must name networks such as 10.1.0.0/16: {error}") from None
+
+
+EMAIL_SCHEMES = {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}  # and the port where none is given
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """No host: there is none."""
+
+    host: str = ""
+    port: int = 25
+    user: str = ""
+    password: str = ""
+    scheme: str = "smtp"
+
+
+def mail_server(name: str) -> MailServer:
+    """From a URL: smtp+tls://user:password@host:587."""
+    parts = urlsplit(text(name, ""))
+    if not parts.scheme:
+        return MailServer()
+    try:
+        port = parts.port or EMAIL_SCHEMES.get(parts.scheme, 0)
+    except ValueError:
+        port = 0
+    if not port or not parts.hostname:
+        raise ImproperlyConfigured(f"{name} must be a URL such as smtp+tls://user:password@host:587")
+    return MailServer(parts.hostname, port, unquote(parts.username or ""), unquote(parts.password or ""), parts.scheme)
 
 
 def home(base: Path) -> Path:

@@ -6,7 +6,7 @@ from procrastinate.contrib.django import app
 
 from chimera.kernel import idempotency, partitions, tenancy
 from memory.actions import vectors
-from safety.actions import shadowing
+from safety.actions import deliveries, sending, shadowing
 from swarm.actions import locks, schedule_runs
 
 log = structlog.get_logger()
@@ -62,3 +62,21 @@ def embed_waiting(timestamp: int) -> None:
     """Memories without a vector of the present model: after a change of model, or while the endpoint was away."""
     if embedded := vectors.embed_waiting():
         log.info("memories_embedded", memories=embedded)
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(queueing_lock="chimera.housekeeping.send_notifications")
+def send_notifications(timestamp: int | None = None) -> None:
+    """Send what is due. Asked for with what is to be sent, and by the relay's clock; now and then by itself, should that stand still."""
+    if tried := sending.send_due():
+        log.info("notifications_tried", deliveries=tried)
+
+
+@app.periodic(cron="47 * * * *")
+@app.task(queueing_lock="sweep_deliveries", retry=5)
+def sweep_deliveries(timestamp: int) -> None:
+    """Forget what was sent long ago, slice by slice, each in a transaction of its own."""
+    swept = deliveries.SWEPT_MAX
+    while swept == deliveries.SWEPT_MAX:
+        with tenancy.system():
+            swept = deliveries.sweep()

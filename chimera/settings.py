@@ -249,7 +249,20 @@ EMBEDDINGS_URL = env.text("CHIMERA_EMBEDDINGS_URL", "")
 EMBEDDINGS_KEY = env.text("CHIMERA_EMBEDDINGS_KEY", "")
 EMBEDDINGS_MODEL = env.text("CHIMERA_EMBEDDINGS_MODEL", "text-embedding-3-small")
 
+# --- Notifications (docs/adr/0098): webhooks go to public addresses and to these networks; http to these alone
+NOTIFY_NETWORKS = env.networks("CHIMERA_NOTIFY_NETWORKS", "")
+NOTIFY_RETRY_BASE_SECONDS = env.seconds(
+    "CHIMERA_NOTIFY_RETRY_BASE_SECONDS", 10, most=600
+)  # before a second try; three times as long before each further one
+_MAIL = env.mail_server("CHIMERA_EMAIL_URL")
+EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _MAIL.host, _MAIL.port, _MAIL.user, _MAIL.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = _MAIL.scheme == "smtp+tls", _MAIL.scheme == "smtp+ssl"
+EMAIL_TIMEOUT = 10  # seconds that a mail server may take for one answer
+DEFAULT_FROM_EMAIL = env.text("CHIMERA_EMAIL_FROM", "Chimera <chimera@localhost>")
+
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "housekeeping"
+# A receiver that is slow holds up one of these, and not the making of partitions; what went well need not be kept.
+PROCRASTINATE_WORKER_DEFAULTS = {"concurrency": 4, "delete_jobs": "successful"}
 LOGGING = configuration(level=env.text("CHIMERA_LOG_LEVEL", "INFO"))
 DJANGO_STRUCTLOG_USER_ID_FIELD = None
 

@@ -1,4 +1,4 @@
-"""What can be asked about cards, actions and policies."""
+"""What can be asked about cards, actions, policies and notifications."""
 
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -9,7 +9,15 @@ from django.db.models import Count, F, Q, QuerySet
 from chimera.kernel import ids
 from chimera.kernel.errors import not_found
 from chimera.kernel.partitions import CLOCK_SLACK, ByTime
-from safety.states import ACTION_OPEN, CARD_DECIDED_BY_PEOPLE, ActionStatus, CardStatus, PolicyStatus
+from safety.states import (
+    ACTION_OPEN,
+    CARD_DECIDED_BY_PEOPLE,
+    ActionStatus,
+    CardStatus,
+    DeliveryStatus,
+    PolicyStatus,
+    TargetStatus,
+)
 
 DUE_SOON = timedelta(hours=1)
 
@@ -111,3 +119,28 @@ class ShadowQuerySet(QuerySet[Any]):
     def stopping(self, since: datetime) -> Self:
         """What passed and would not have."""
         return self.filter(pk__gte=ids.first_of(since), was="allow").exclude(would_be="allow")
+
+
+class TargetQuerySet(QuerySet[Any]):
+    def get_or_refuse(self, target_id: UUID) -> Any:
+        found = self.filter(pk=target_id).first()
+        if found is None:
+            raise not_found("notification target")
+        return found
+
+    def kept(self) -> Self:
+        return self.exclude(status=TargetStatus.REMOVED)
+
+
+class DeliveryQuerySet(QuerySet[Any]):
+    def get_or_refuse(self, delivery_id: UUID) -> Any:
+        found = self.filter(pk=delivery_id).first()
+        if found is None:
+            raise not_found("delivery")
+        return found
+
+    def due(self, at: datetime) -> Self:
+        """To be sent now. What is being sent is due again when whoever sends it has died."""
+        return self.filter(
+            status=DeliveryStatus.PENDING, next_attempt_at__lte=at, target__status=TargetStatus.ACTIVE
+        ).order_by("next_attempt_at", "pk")

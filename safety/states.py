@@ -1,4 +1,4 @@
-"""How review cards, actions and policies may change."""
+"""How review cards, actions, policies and notifications may change."""
 
 from enum import StrEnum
 
@@ -118,5 +118,51 @@ POLICY = Machine(
         edge(PolicyStatus.ENFORCED, PolicyStatus.OFF, HUMAN, why="it is asked no more"),
         edge(PolicyStatus.OFF, PolicyStatus.SHADOW, HUMAN, why="it says again what it would do"),
         edge(PolicyStatus.OFF, PolicyStatus.ENFORCED, HUMAN, why="it decides again"),
+    ],
+)
+
+
+class TargetStatus(StrEnum):
+    ACTIVE = "active"
+    PAUSED = "paused"
+    REMOVED = "removed"
+
+
+TARGET = Machine(
+    "target",
+    start=TargetStatus.ACTIVE,
+    ends=[TargetStatus.REMOVED],
+    edges=[
+        edge(TargetStatus.ACTIVE, TargetStatus.PAUSED, HUMAN, why="nothing is sent; what comes meanwhile waits"),
+        edge(TargetStatus.PAUSED, TargetStatus.ACTIVE, HUMAN, why="what waited is sent"),
+        edge(TargetStatus.ACTIVE, TargetStatus.REMOVED, HUMAN, why="nothing is sent to it any more"),
+        edge(TargetStatus.PAUSED, TargetStatus.REMOVED, HUMAN, why="nothing is sent to it any more"),
+    ],
+)
+
+
+class DeliveryStatus(StrEnum):
+    PENDING = "pending"
+    SENT = "sent"
+    FAILED = "failed"
+    DROPPED = "dropped"
+
+
+DELIVERY = Machine(
+    "delivery",
+    start=DeliveryStatus.PENDING,
+    ends=[DeliveryStatus.DROPPED],
+    edges=[
+        edge(DeliveryStatus.PENDING, DeliveryStatus.SENT, SYSTEM, why="the receiver took it"),
+        edge(DeliveryStatus.PENDING, DeliveryStatus.FAILED, SYSTEM, why="the receiver did not take it, however often"),
+        edge(
+            DeliveryStatus.PENDING,
+            DeliveryStatus.DROPPED,
+            SYSTEM,
+            HUMAN,
+            why="moot: its card was decided, or its target removed",
+        ),
+        edge(DeliveryStatus.SENT, DeliveryStatus.PENDING, HUMAN, why="sent once more, with the same id"),
+        edge(DeliveryStatus.FAILED, DeliveryStatus.PENDING, HUMAN, why="tried again, with the same id"),
     ],
 )

@@ -3,6 +3,16 @@
 from django.urls import path
 
 from safety.api.actions import Action, ActionExecution, ActionOutcome, Actions, TaskActions
+from safety.api.notifications import (
+    Deliveries,
+    Delivery,
+    DeliveryReplay,
+    NotificationTarget,
+    NotificationTargets,
+    NotificationTargetSecret,
+    NotificationTargetStatus,
+    NotificationTargetTest,
+)
 from safety.api.policies import (
     Policies,
     Policy,
@@ -33,4 +43,12 @@ urlpatterns = [
     path("policies/<uuid:policy_id>/status", PolicyStatusChange.as_view()),
     path("policies/<uuid:policy_id>/versions", PolicyVersions.as_view()),
     path("policies/<uuid:policy_id>/preview", PolicyPreview.as_view()),
+    path("notification-targets", NotificationTargets.as_view()),
+    path("notification-targets/<uuid:target_id>", NotificationTarget.as_view()),
+    path("notification-targets/<uuid:target_id>/status", NotificationTargetStatus.as_view()),
+    path("notification-targets/<uuid:target_id>/secret", NotificationTargetSecret.as_view()),
+    path("notification-targets/<uuid:target_id>/test", NotificationTargetTest.as_view()),
+    path("deliveries", Deliveries.as_view()),
+    path("deliveries/<uuid:delivery_id>", Delivery.as_view()),
+    path("deliveries/<uuid:delivery_id>/replay", DeliveryReplay.as_view()),
 ]

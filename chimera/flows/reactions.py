@@ -1,7 +1,7 @@
 """Who reacts to what, and in which lane. One page; an empty list is a decision.
 
 Lane `redis` is fast and never parks: dispatch, streams. Slow lanes park what keeps failing: `follow` (work that
-follows a decision), `memory` (embedding).
+follows a decision), `memory` (embedding), `notify` (whom to tell of cards).
 """
 
 from collections.abc import Callable, Sequence
@@ -18,6 +18,7 @@ from chimera.flows import (
     expire_holds,
     flush_progress,
     lapse_leases,
+    notify,
     remember_result,
     run_schedules,
     stop_tenant,
@@ -43,6 +44,7 @@ WARNINGS = warn_budgets.Watch()
 ALONE = {"parent": None, "depends_on": 0}  # as most tasks are
 SWEPT = {"swept": True}
 SAYS_NOTHING = {"says": False}
+WITH_A_JUDGE = {"kind": "judge"}
 ENDED = (fast(dispatch.left_running), fast(dispatch.next_of_key, early=True), fast(flush_progress.flush_ended))
 
 REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
@@ -95,7 +97,7 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     swarm.ScheduleQueued: [],
     swarm.ScheduleSkipped: [],
     swarm.ScheduleMissed: [],
-    safety.ReviewOpened: [],
+    safety.ReviewOpened: [slow("notify", notify.card_waits, unless=WITH_A_JUDGE)],
     safety.ReviewClaimed: [],
     safety.ReviewReleased: [],
     safety.ReviewVoted: [],
@@ -113,6 +115,12 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     safety.PolicyCreated: [],
     safety.PolicyRulesReplaced: [],
     safety.PolicySwitched: [],
+    safety.NotificationTargetCreated: [],
+    safety.NotificationTargetChanged: [],
+    safety.NotificationTargetSwitched: [],
+    safety.NotificationSecretRotated: [],
+    safety.NotificationFailed: [],
+    safety.NotificationReplayed: [],
     commerce.HoldPlaced: [],  # the mirror of the spend follows the log at the clock's pace
     commerce.HoldMetered: [],
     commerce.SpendDenied: [],
@@ -150,6 +158,7 @@ CLOCK: list[tuple[str, float, Callable[[], Any]]] = [
     ("expire_cards", 5.0, expire_cards.expire_cards),
     ("expire_holds", 5.0, expire_holds.expire_holds),
     ("end_actions", 5.0, end_actions.end_actions),
+    ("wake_due", 2.0, notify.wake_due),
     ("restock", 5.0, dispatch.restock),
     ("deal", 1.0, dispatch.deal),
     ("cancel_orphans", 10.0, cancel_task.cancel_orphans),

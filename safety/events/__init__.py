@@ -11,6 +11,16 @@ from safety.events.actions import (
     ActionRebound,
     ActionSettled,
 )
+from safety.events.notifications import (
+    DeliveryFact,
+    NotificationFailed,
+    NotificationReplayed,
+    NotificationSecretRotated,
+    NotificationTargetChanged,
+    NotificationTargetCreated,
+    NotificationTargetSwitched,
+    TargetFact,
+)
 from safety.events.policies import PolicyCreated, PolicyFact, PolicyRulesReplaced, PolicySwitched
 from safety.events.reviews import (
     CardFact,
@@ -34,6 +44,13 @@ __all__ = [
     "ActionRebound",
     "ActionSettled",
     "CardFact",
+    "DeliveryFact",
+    "NotificationFailed",
+    "NotificationReplayed",
+    "NotificationSecretRotated",
+    "NotificationTargetChanged",
+    "NotificationTargetCreated",
+    "NotificationTargetSwitched",
     "PolicyCreated",
     "PolicyFact",
     "PolicyRulesReplaced",
@@ -45,4 +62,5 @@ __all__ = [
     "ReviewReleased",
     "ReviewVoted",
     "ReviewWithdrawn",
+    "TargetFact",
 ]

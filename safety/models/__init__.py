@@ -1,4 +1,5 @@
 from safety.models.action import Action
+from safety.models.delivery import Delivery, DeliveryAttempt, NotificationTarget, Occasion, TargetKind
 from safety.models.policy import Policy, PolicySet, PolicyVersion, ShadowVerdict
 from safety.models.review import CardKind, ReviewCard
 from safety.models.seen import ReviewSeen
@@ -7,6 +8,10 @@ from safety.models.vote import ReviewVote
 __all__ = [
     "Action",
     "CardKind",
+    "Delivery",
+    "DeliveryAttempt",
+    "NotificationTarget",
+    "Occasion",
     "Policy",
     "PolicySet",
     "PolicyVersion",
@@ -14,4 +19,5 @@ __all__ = [
     "ReviewSeen",
     "ReviewVote",
     "ShadowVerdict",
+    "TargetKind",
 ]

@@ -9,6 +9,7 @@ from chimera.kernel.eventlog import Event
 from chimera.kernel.relay.tables import ParkedEvent
 from commerce.models import BudgetConfig, Transaction
 from memory.models import MemoryRecord
+from safety.models import Delivery
 from swarm.models import Membership, ResourceLock
 from tests.cast import Stage
 from tests.console.desk import Desk
@@ -65,6 +66,7 @@ def rows(acme: Stage, scene: Scene) -> dict[str, str]:
     with acme.bound():
         budget = BudgetConfig.objects.get(scope="tenant").pk
     policy = acme.boss.post("policies", {"name": "house", "rules": []}).ok(201)
+    told = acme.boss.post("notification-targets", HOOK).ok(201)
     (claim,) = acme.ada.claim()
     acme.ada.spend(claim, "0.02").ok(201)
     raised = {"window": "month", "amount_usd": "1", "reason": "high water", "expires_at": tomorrow()}
@@ -85,12 +87,32 @@ def rows(acme: Stage, scene: Scene) -> dict[str, str]:
             "increase": increase["id"],
             "transaction": Transaction.objects.get(status="held", keeper="lease").pk,
             "policy": policy["id"],
+            "target": told["id"],
+            "delivery": failed_delivery(told["id"]).pk,
             "event": Event.objects.order_by("-pk").first().pk,
             "parked": parked().pk,
             "tenant": acme.tenant_id,
             "member": Membership.objects.first().pk,
         }
     return {noun: str(pk) for noun, pk in found.items()}
+
+
+HOOK = {"name": "house", "kind": "webhook", "address": "https://hooks.example.com/services/house"}
+
+
+def failed_delivery(target_id: str) -> Delivery:
+    """A test that nobody took; in the bound tenant."""
+    row: Delivery = Delivery.objects.create(
+        target_id=target_id,
+        occasion="test",
+        message={"type": "test", "timestamp": "2026-03-01T08:00:00Z", "data": {"tenant": {"name": "Acme"}}},
+        status="failed",
+        attempts=10,
+        attempts_until=10,
+        error="It answered 500.",
+        ended_at=clock.now(),
+    )
+    return row
 
 
 def parked(number: int = 1) -> ParkedEvent:

@@ -18,6 +18,7 @@ from memory import actions as memory
 from memory.actions.records import NewMemory
 from safety import actions as safety
 from safety.actions import policies
+from safety.models import NotificationTarget
 from safety.states import PolicyStatus
 from swarm.actions import agents, campaigns, creating, limits, locks, schedules, sessions, tasks, tenants
 from swarm.actions.creating import NewTask
@@ -26,7 +27,7 @@ from swarm.models import AgentProfile, Task
 from swarm.models.schedule import TaskTemplate
 from swarm.states import LimitScope
 from tests.cast import Stage
-from tests.console.conftest import parked
+from tests.console.conftest import failed_delivery, parked
 
 
 def grow(acme: Stage, first: int, last: int) -> None:
@@ -87,6 +88,10 @@ def _one(number: int) -> None:
     _refused(task, agent)
     _dead(session)
     policies.create(name=f"policy {number}", rules=(), note="", status=PolicyStatus.SHADOW, by=SYSTEM)
+    target = NotificationTarget.objects.create(
+        name=f"target {number}", kind="webhook", address="https://hooks.example.com/", occasions=["waits"], secret=b"x"
+    )
+    failed_delivery(str(target.pk))
     parked(number)
 
 

@@ -44,6 +44,10 @@ NOUNS = {
     "increase": _noun("commerce/limitincrease", "fay anna boss", "revoke", "fay boss"),
     "transaction": _noun("commerce/transaction", "fay anna boss", "void", "fay boss"),
     "policy": _noun("safety/policy", "rita otto fay anna boss", "enforce shadow off", "boss"),
+    "target": _noun(
+        "safety/notificationtarget", "otto anna boss", "test change rotate_secret pause resume remove", "boss"
+    ),
+    "delivery": _noun("safety/delivery", "otto anna boss", "replay", "otto boss"),
     "event": _noun("kernel/event", "otto anna boss"),
     "parked": _noun("kernel/parkedevent", "otto anna boss", "retry", "otto boss"),
     "tenant": _noun(

@@ -25,6 +25,8 @@ OWN = {  # queries of a list beyond the frame: its page, the filters' choices, a
     "increase": 3,
     "transaction": 4,
     "policy": 2,  # with what those in shadow would have stopped
+    "target": 1,
+    "delivery": 2,
     "event": 3,
     "parked": 1,
     "tenant": 2,

@@ -54,6 +54,8 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "PUT policies/<uuid:policy_id>/rules": lambda w: {"rules": []},
     "POST policies/<uuid:policy_id>/status": lambda w: {"status": "off", "reason": "enough seen"},
     "POST policies/<uuid:policy_id>/preview": lambda w: {"rules": []},
+    "PATCH notification-targets/<uuid:target_id>": lambda w: {"name": "another"},
+    "POST notification-targets/<uuid:target_id>/status": lambda w: {"status": "paused", "reason": "enough heard"},
     "POST reviews/<uuid:review_id>/decision": lambda w: {"decision": "approve"},
     "POST memories/<uuid:memory_id>/supersede": lambda w: MEMORY,
     "POST memories/<uuid:memory_id>/forget": lambda w: {"reason": "wrong"},
@@ -85,6 +87,7 @@ NAMING: dict[str, list[Callable[[World], dict[str, Any]]] | None] = {
     ],
     "concurrency-limits": None,
     "policies": None,
+    "notification-targets": None,
     "locks": None,  # a name of theirs is another resource; see tests/swarm/test_locks.py
     "locks/renew": None,
     "locks/release": None,

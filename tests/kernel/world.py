@@ -8,6 +8,8 @@ from typing import Any
 from chimera.flows.flush_progress import flush_progress
 from chimera.kernel import clock, eventlog, tenancy
 from chimera.kernel.relay import parking
+from safety.actions import deliveries
+from safety.senders.outcome import refused
 from tests.cast import Stage
 
 SCHEDULE = {
@@ -17,6 +19,7 @@ SCHEDULE = {
     "task": {"type": "research", "input_payload": {"question": "why"}},
 }
 LIMIT = {"scope": "tenant", "running_max": 100}
+TARGET = {"name": "house", "kind": "webhook", "address": "https://hooks.example.com/services/house"}
 POLICY = {
     "name": "ghost",
     "rules": [{"name": "all", "when": {"subjects": ["spend"]}, "then": "review"}],
@@ -65,6 +68,9 @@ def made_by(acme: Stage, settle: Callable[[], None]) -> World:
     acme.otto.post(f"schedules/{schedule['id']}/run").ok(201)
     acme.otto.post("tenant/pause", {"reason": "the tide is out"}).ok()
     acme.otto.post("tenant/resume", {"reason": "the tide is back"}).ok()
+    target = acme.boss.post("notification-targets", TARGET).ok(201)
+    delivery = acme.boss.post(f"notification-targets/{target['id']}/test").ok(202)
+    _not_taken(acme)
     return World(
         {
             "tenant_id": str(acme.tenant_id),
@@ -82,6 +88,8 @@ def made_by(acme: Stage, settle: Callable[[], None]) -> World:
             "action_id": action["id"],
             "memory_id": memory["id"],
             "policy_id": policy["id"],
+            "target_id": target["id"],
+            "delivery_id": delivery["id"],
         },
         claim["lease_token"],
     )
@@ -98,6 +106,15 @@ def _waiting(acme: Stage, settle: Callable[[], None], session: dict[str, Any]) -
     claim = next(c for c in acme.ada.claim(8) if c["task"]["id"] == made["id"])
     artifacts = [{"type": "table", "content": {"rows": [1]}}]
     return {"task": made["id"], "review": acme.ada.finish(claim, 0.8, artifacts=artifacts).ok()["review"]}
+
+
+def _not_taken(acme: Stage) -> None:
+    """A try to send that came to nothing."""
+    with tenancy.system():
+        taken = deliveries.take(1)
+    with acme.bound():
+        for each in taken:
+            deliveries.settle(each, refused("It answered 500.", status_code=500), duration_ms=1)
 
 
 def _park(acme: Stage) -> None:
