@@ -210,7 +210,10 @@ PAGE_MAX = 100  # rows of one page
 CLAIMS_MAX = 64  # tasks handed out in one call
 CLAIM_WAIT_SECONDS_MAX = 30  # longer polls are cut by proxies
 STREAM_EVENTS_MAX = 10_000  # hot tail of one session in Redis, about 10 MB
-CARD_DUE = timedelta(hours=4)  # a card nobody decided by then fails closed
+CARD_DUE = timedelta(hours=4)  # a card nobody decided by then fails closed; a policy's rule may say otherwise
+CARD_REMINDERS = (timedelta(hours=1), timedelta(minutes=15))  # before that; a policy's rule may say otherwise
+EARLY_DECISION_KEPT = timedelta(hours=24)  # a decision that came before its question; who decides may say otherwise
+EARLY_DECISION_KEPT_MAX = timedelta(days=7)  # what somebody decided longer ago was about another world
 EXECUTION_MAX = timedelta(minutes=15)  # an effect of which nobody said by then what came of it counts as paid for
 RESUME_DEADLINE = timedelta(hours=24)  # an approved hold waits this long for its task to be claimed again
 IDEMPOTENCY_KEPT = timedelta(hours=24)  # as long as a client may still repeat a call

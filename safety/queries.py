@@ -1,4 +1,4 @@
-"""What can be asked about cards, actions, policies and notifications."""
+"""What can be asked about cards, early decisions, actions, policies and notifications."""
 
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -15,6 +15,7 @@ from safety.states import (
     ActionStatus,
     CardStatus,
     DeliveryStatus,
+    EarlyStatus,
     PolicyStatus,
     TargetStatus,
 )
@@ -59,7 +60,11 @@ class CardQuerySet(QuerySet[Any]):
         return found if alike else found.none()
 
     def overdue(self, at: datetime) -> Self:
-        return self.filter(status=CardStatus.PENDING, due_at__lte=at)
+        return self.filter(status=CardStatus.PENDING, acts_at__lte=at, due_at__lte=at)
+
+    def stepping(self, at: datetime) -> Self:
+        """Those of which a reminder or the escalation is due, and not yet the end."""
+        return self.filter(status=CardStatus.PENDING, acts_at__lte=at, due_at__gt=at)
 
     def decided_of(self, agent_id: UUID, since: datetime) -> Self:
         """What people decided about the work of an agent."""
@@ -70,6 +75,12 @@ class CardQuerySet(QuerySet[Any]):
         approved = Count("pk", filter=Q(status=CardStatus.APPROVED, edited_payload__isnull=True))
         found = self.order_by().aggregate(approved=approved, decided=Count("pk"))
         return found["approved"], found["decided"]
+
+
+class EarlyQuerySet(QuerySet[Any]):
+    def waiting(self, at: datetime) -> Self:
+        """What may still be used."""
+        return self.filter(status=EarlyStatus.WAITING, expires_at__gt=at)
 
 
 class ActionQuerySet(ByTime):

@@ -50,6 +50,12 @@ def together(asked: Iterable[tuple[int, Iterable[str]]]) -> list[dict[str, Any]]
     return [Demand(approvers, roles).stored() for roles, approvers in most.items()]
 
 
+def widened(quorum: Sequence[dict[str, Any]], to: Role) -> list[dict[str, Any]]:
+    """Where reviewers are asked, the role `to` may answer too. What is asked of others alone, such as finance, stands."""
+    demands = [(each["approvers"], frozenset(Role(name) for name in each["roles"])) for each in quorum]
+    return [Demand(n, roles | {to} if Role.REVIEWER in roles else roles).stored() for n, roles in demands]
+
+
 def standing(quorum: Sequence[dict[str, Any]], votes: Iterable[Iterable[str]]) -> list[Demand]:
     """The demands with how many have approved; a vote is the roles of the person who gave it."""
     given = [frozenset(Role(name) for name in roles) for roles in votes]

@@ -1,4 +1,4 @@
-"""How review cards, actions, policies and notifications may change."""
+"""How review cards, early decisions, actions, policies and notifications may change."""
 
 from enum import StrEnum
 
@@ -45,6 +45,25 @@ DECIDED_AS = {
     Decision.REJECT: CardStatus.REJECTED,
     Decision.REQUEST_CHANGES: CardStatus.CHANGES_REQUESTED,
 }
+
+
+class EarlyStatus(StrEnum):
+    WAITING = "waiting"
+    USED = "used"
+    REFUSED = "refused"
+    REPLACED = "replaced"
+
+
+EARLY = Machine(
+    "early_decision",
+    start=EarlyStatus.WAITING,
+    ends=[EarlyStatus.USED, EarlyStatus.REFUSED, EarlyStatus.REPLACED],
+    edges=[
+        edge(EarlyStatus.WAITING, EarlyStatus.USED, HUMAN, why="its question came: the card was born with it"),
+        edge(EarlyStatus.WAITING, EarlyStatus.REFUSED, HUMAN, why="its question came, and it may not decide that"),
+        edge(EarlyStatus.WAITING, EarlyStatus.REPLACED, HUMAN, why="the same person decided anew"),
+    ],
+)
 
 
 class ActionStatus(StrEnum):

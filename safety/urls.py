@@ -3,6 +3,7 @@
 from django.urls import path
 
 from safety.api.actions import Action, ActionExecution, ActionOutcome, Actions, TaskActions
+from safety.api.early import EarlyDecisions
 from safety.api.notifications import (
     Deliveries,
     Delivery,
@@ -33,6 +34,7 @@ urlpatterns = [
     path("reviews", Reviews.as_view()),
     path("reviews/next", ReviewNext.as_view()),
     path("reviews/batch", ReviewDecisions.as_view()),
+    path("reviews/decisions", EarlyDecisions.as_view()),
     path("reviews/<uuid:review_id>", Review.as_view()),
     path("reviews/<uuid:review_id>/claim", ReviewClaim.as_view()),
     path("reviews/<uuid:review_id>/release", ReviewRelease.as_view()),

@@ -35,6 +35,7 @@ class Propose:
     payee: str
     category: str
     purpose: str
+    correlation_key: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,7 @@ from safety import triggers
 from safety.actions import policies, shadowing
 from safety.actions.shadowing import Otherwise
 from safety.actions.trust import trust_of
-from safety.policies import Acting, Kind, Ruling, Subject, Then, evaluate
+from safety.policies import Acting, Due, Kind, Ruling, Subject, Then, evaluate
 from safety.triggers import Bands, Judgement, Verdict
 from swarm.models import Task
 
@@ -37,6 +37,7 @@ class Judged:
 
     judgement: Judgement
     others: Sequence[Otherwise] = ()
+    due: Due | None = None  # how long a card about it may wait
 
     def keep(self, *, result_id: UUID, task: Task, agent_id: UUID) -> None:
         _keep(Kind.RESULT, result_id, task.pk, agent_id, DECIDED_AS[self.judgement.verdict], self.others)
@@ -65,7 +66,7 @@ def judge(*, task: Task, agent_id: UUID, said: Sequence[Any], score: Decimal | N
     for shadow in ruling.shadows:
         would_be = becomes(shadow.ruling)
         others.append(Otherwise(shadow.policy, DECIDED_AS[would_be.verdict], would_be.reasons))
-    return Judged(becomes(ruling), others)
+    return Judged(becomes(ruling), others, ruling.due)
 
 
 def rule_on_spend(*, task: Task, agent_id: UUID, purchase: Purchase, acting: Sequence[Acting] | None = None) -> Ruling:

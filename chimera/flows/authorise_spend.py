@@ -1,7 +1,7 @@
 """Authorise: hold money for a running task, or put the spend before a person, or write down why not. Policies rule first, then budgets.
 
-Locks: the task, then windows by id; the transaction, and the card if a person must decide, are new. Dies
-anywhere: nothing, or all of it. Repeated with the same Idempotency-Key it gets the same answer; a hold whose
+Locks: the task, then its correlation key by name if it has one, then windows by id; the transaction, and the card if a person must
+decide, are new. Dies anywhere: nothing, or all of it. Repeated with the same Idempotency-Key it gets the same answer; a hold whose
 answer was lost ends with its lease.
 """
 
@@ -10,6 +10,8 @@ from uuid import UUID
 
 from chimera.flows import headlines
 from chimera.flows.ask_policies import keep_shadows, rule_on_spend
+from chimera.flows.asked import asked_by_spend
+from chimera.flows.decide_early import await_decision, meet_decisions
 from chimera.flows.placing import place_of
 from chimera.flows.read_usage import tenant_time_zone
 from chimera.kernel.actors import Actor
@@ -21,7 +23,7 @@ from commerce.models import Transaction
 from commerce.states import DeniedCode, MoneyStatus
 from safety import actions as safety
 from safety import quorum
-from safety.models import CardKind
+from safety.models import CardKind, ReviewCard
 from safety.policies import Kind, Ruling, Then
 from swarm.actions import tasks
 from swarm.models import Task
@@ -33,10 +35,12 @@ SPENDERS = frozenset({Role.WORKER})  # who may ask for money, capture and void i
 def authorise_spend(*, task_id: UUID, lease_token: UUID, agent_id: UUID, purchase: Purchase, by: Actor) -> Outcome:
     """The transaction that was written: held, in review or denied.
 
-    Raises 404 and 409 `stale_lease` as any write of an agent.
+    In review it is answered so, also where a decision was there already and the task goes on at once: this lease is over.
+    Raises 404 and 409 `stale_lease` as any write of an agent, 409 `correlation_key_taken`.
     """
     task = tasks.lock(task_id)
     tasks.check_lease(task, lease_token, agent_id=agent_id)
+    await_decision(correlation_key=purchase.correlation_key, task=task, agent_id=agent_id)
     card_id = safety.new_id()
     ruling = rule_on_spend(task=task, agent_id=agent_id, purchase=purchase)
     outcome = commerce.reserve(
@@ -55,7 +59,8 @@ def authorise_spend(*, task_id: UUID, lease_token: UUID, agent_id: UUID, purchas
         was = _BECAME.get(MoneyStatus(spend.status), Then.ALLOW)
         keep_shadows(ruling, kind=Kind.SPEND, subject_id=spend.pk, task=task, agent_id=agent_id, was=was)
     if spend.status == MoneyStatus.REVIEW:
-        _ask_a_person(task, outcome, ruling, card_id, by)
+        card = _ask_a_person(task, outcome, ruling, card_id, purchase.correlation_key, by)
+        meet_decisions(card=card, task=task)
     return outcome
 
 
@@ -76,7 +81,9 @@ def refusal_of(ruling: Ruling) -> Refusal | None:
     )
 
 
-def _ask_a_person(task: Task, outcome: Outcome, ruling: Ruling, card_id: UUID, by: Actor) -> None:
+def _ask_a_person(
+    task: Task, outcome: Outcome, ruling: Ruling, card_id: UUID, correlation_key: str, by: Actor
+) -> ReviewCard:
     """The task waits for the card, and the card keeps this spend and every other hold of the task."""
     spend = outcome.transaction
     reasons: list[dict[str, Any]] = [*reasons_of(outcome)]
@@ -86,7 +93,7 @@ def _ask_a_person(task: Task, outcome: Outcome, ruling: Ruling, card_id: UUID, b
         asked.append((1, (str(Role.REVIEWER),)))
     commerce.keep_by_card(task_id=task.pk, card_id=card_id, by=by)
     tasks.block(task=task, reason=reasons[0]["detail"], by=by)
-    safety.open_card(
+    return safety.open_card(
         task_id=task.pk,
         session_id=task.session_id,
         agent_id=spend.agent_id,
@@ -96,6 +103,9 @@ def _ask_a_person(task: Task, outcome: Outcome, ruling: Ruling, card_id: UUID, b
         card_id=card_id,
         quorum=quorum.together(asked),
         **headlines.of_spend(task, spend),
+        due=ruling.due,
+        correlation_key=correlation_key,
+        asked=asked_by_spend(spend),
         by=by,
     )
 

@@ -23,6 +23,8 @@ from swarm.actions import agents, claims, listed
 from swarm.models import AgentProfile, Task
 from swarm.states import AgentStatus
 
+TOLD = ("review", "decision", "note", "action", "edited")  # of a decision, to who goes on after it
+
 
 @dataclass(frozen=True)
 class Claimed:
@@ -45,7 +47,7 @@ class Claimed:
 @dataclass(frozen=True)
 class Claim:
     task: Task
-    resume: dict[str, Any] | None  # {review, note, transactions: [Transaction], action?}
+    resume: dict[str, Any] | None  # {review, decision, note, transactions: [Transaction], action?, edited?}
     waited: bool = True  # perhaps, for others
 
 
@@ -129,7 +131,7 @@ def _token(task: Task) -> UUID:
 def _resume(resume: dict[str, Any] | None, held: Sequence[Transaction]) -> dict[str, Any] | None:
     if resume is None:
         return None
-    shown = {name: resume[name] for name in ("review", "note", "action") if name in resume}
+    shown = {name: resume[name] for name in TOLD if name in resume}
     return shown | {"transactions": [_shape(t) for t in held]}
 
 

@@ -8,24 +8,41 @@ Dies anywhere: the card is still pending and everything as before, or decided an
 resumed task follows from the event log.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
 from chimera.flows import judge_results, requesters
+from chimera.flows.asked import edit_of
 from chimera.kernel import clock
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import Stale, conflict, forbidden
 from chimera.kernel.identity import Role
 from commerce import actions as commerce
 from safety import actions as safety
+from safety.actions import early
 from safety.models import CardKind, ReviewCard
 from safety.quorum import deciders
-from safety.states import Decision
+from safety.states import CardStatus, Decision
 from swarm.actions import results, tasks
 from swarm.models import Membership, Task
 from swarm.states import SESSION_OPEN, StopKind, TaskStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What somebody says to a card: of what (`digest`; None: of whatever stands there), and when, where that was before it."""
+
+    decision: Decision
+    note: str = ""
+    edited_payload: dict[str, Any] | None = None
+    digest: str | None = None
+    seen_version: int | None = None  # of the card, as somebody read it
+    said_at: datetime | None = None
 
 
 def decide_review(
@@ -34,12 +51,14 @@ def decide_review(
     decision: Decision,
     note: str,
     edited_payload: dict[str, Any] | None,
+    digest: str | None = None,
     seen_version: int | None = None,
     by: Actor,
 ) -> ReviewCard:
     """The card as it is afterwards, still pending where more people must approve. 409 `already_decided` for everybody after
-    the decision, `already_voted`, `session_ended` after a stop of its session, `stopped` for approving while all work is; 403
-    `role`, and for approving one's own `own_request`; 409 `stale` where the card is another by now than the `seen_version`.
+    the decision, `already_voted`, `approval_mismatch` where something else than `digest` is asked by now, `session_ended` after
+    a stop of its session, `stopped` for approving while all work is; 403 `role`, and for approving one's own `own_request`; 409
+    `stale` where the card is another by now than the `seen_version`.
 
     Approving a result or an action that was made against an older goal, budget or context withdraws the card and sends the task
     back: it is kept as evidence, and not applied.
@@ -48,37 +67,57 @@ def decide_review(
     safety.check_pending(seen)
     locked = {t.pk: t for t in tasks.lock_all([seen.task_id, *judge_results.open_judges(seen.task_id)])}
     task = locked.pop(seen.task_id)
-    card = safety.lock(card_id)
+    said = Said(decision, note, edited_payload, digest, seen_version)
+    return settle(card=safety.lock(card_id), task=task, judges=list(locked.values()), said=said, by=by)
+
+
+def settle(*, card: ReviewCard, task: Task, judges: Sequence[Task], said: Said, by: Actor) -> ReviewCard:
+    """The same for who has locked the task, those of the judges that are at it, and the card."""
     safety.check_pending(card)
-    if seen_version not in (None, card.version):
+    if said.seen_version not in (None, card.version):
         raise Stale("This card has changed since you read it; look at it again.")
+    _check_open(task, said.decision)
+    roles = _check_may(card, by)
+    if said.digest is not None:
+        early.check_digest(card, said.digest)
+    if said.decision is Decision.APPROVE and _goes_by_goal(card) and tasks.is_stale(task):
+        return _send_back(card, task, by)
+    safety.check_edit(card, said.decision, said.edited_payload)
+    if said.decision is Decision.APPROVE:
+        barred = _check_not_own(card, by)
+        edit = edit_of(card, said.edited_payload) if said.edited_payload is not None else None
+        if not safety.approve(card=card, roles=roles, barred=barred, note=said.note, edit=edit, by=by):
+            return card
+    safety.decide(card=card, decision=said.decision, note=said.note, said_at=said.said_at, by=by)
+    judge_results.dismiss(judges, by)
+    match said.decision:
+        case Decision.APPROVE:
+            _approve(card, task, by)
+        case Decision.REJECT:
+            commerce.deny_review(task_id=task.pk, card_id=card.pk, reason=f"rejected: {card.note}", by=by)
+            tasks.fail(task=task, code="rejected", message=f"Rejected by {by.name}: {card.note}", by=by)
+        case Decision.REQUEST_CHANGES:
+            commerce.deny_review(task_id=task.pk, card_id=card.pk, reason=f"changes requested: {card.note}", by=by)
+            counts = card.kind == CardKind.MANUAL  # its first claim is its first attempt; resuming uses up none
+            tasks.go_on(task=task, after=_after(card), counts=counts, by=by)
+    return card
+
+
+def _check_open(task: Task, decision: Decision) -> None:
     if task.status != TaskStatus.BLOCKED:
         raise Stale(f"Its task is {task.status}, no longer blocked.")
     if tasks.session_of(task).status not in SESSION_OPEN:
         raise conflict("Its session has ended; the card is being withdrawn.", code="session_ended")
     if decision is Decision.APPROVE and task.acting_stop == StopKind.STOP:
         raise conflict("All work of this tenant is stopped; approve it once it goes on, or reject it.", code="stopped")
-    roles = _check_may(card, by)
-    if decision is Decision.APPROVE and _goes_by_goal(card) and tasks.is_stale(task):
-        return _send_back(card, task, by)
-    if decision is Decision.APPROVE:
-        barred = _check_not_own(card, by)
-        if not safety.approve(card=card, roles=roles, barred=barred, note=note, edited_payload=edited_payload, by=by):
-            return card
-        edited_payload = card.edited_payload
-    safety.decide(card=card, decision=decision, note=note, edited_payload=edited_payload, by=by)
-    judge_results.dismiss(list(locked.values()), by)
-    match decision:
-        case Decision.APPROVE:
-            _approve(card, task, by)
-        case Decision.REJECT:
-            commerce.deny_review(task_id=task.pk, card_id=card.pk, reason=f"rejected: {note}", by=by)
-            tasks.fail(task=task, code="rejected", message=f"Rejected by {by.name}: {card.note}", by=by)
-        case Decision.REQUEST_CHANGES:
-            commerce.deny_review(task_id=task.pk, card_id=card.pk, reason=f"changes requested: {note}", by=by)
-            counts = card.kind == CardKind.MANUAL  # its first claim is its first attempt; resuming uses up none
-            tasks.go_on(task=task, review_id=card.pk, note=card.note, counts=counts, by=by)
-    return card
+
+
+def _after(card: ReviewCard) -> dict[str, Any]:
+    """What the next claim is told that it goes on after."""
+    after: dict[str, Any] = {"review": str(card.pk), "note": card.note, "decision": str(card.status)}
+    if card.status == CardStatus.APPROVED and card.action_id:
+        after |= {"action": str(card.action_id), "edited": card.edited_payload is not None}
+    return after
 
 
 def _check_may(card: ReviewCard, by: Actor) -> frozenset[Role]:
@@ -117,9 +156,9 @@ def _approve(card: ReviewCard, task: Task, by: Actor) -> None:
         case CardKind.SPEND | CardKind.ACTION:
             deadline = clock.now() + settings.RESUME_DEADLINE
             commerce.release_to_resume(task_id=task.pk, card_id=card.pk, deadline=deadline, by=by)
-            tasks.go_on(task=task, review_id=card.pk, note=card.note, counts=False, action_id=card.action_id, by=by)
+            tasks.go_on(task=task, after=_after(card), counts=False, by=by)
         case CardKind.MANUAL:
-            tasks.go_on(task=task, review_id=card.pk, note=card.note, counts=True, by=by)
+            tasks.go_on(task=task, after=_after(card), counts=True, by=by)
         case CardKind.RESULT | CardKind.JUDGE:
             result = results.of_task(task.pk, card.result_id)
             assert result is not None, "a card of a result has its result"

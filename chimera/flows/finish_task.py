@@ -1,6 +1,7 @@
 """Finish: agents' results, fenced by their leases, settle their tasks and their money, and perhaps open cards, at once.
 
-Locks: the task and, for a judge, the judged task by id, then card, windows, transactions. With a cost those it is counted in and
+Locks: the task and, for a judge, the judged task by id, then the correlation key by name if there is one, then card, windows,
+transactions. With a cost those it is counted in and
 those of all that is settled with it are locked together, by id. A judge's task is created
 without its session's lock: should the session stop meanwhile, the sweep cancels both.
 Dies anywhere: nothing or all of it; the agent repeats, and (task, lease token) answers the same.
@@ -13,6 +14,8 @@ from uuid import UUID
 
 from chimera.flows import headlines, judge_results
 from chimera.flows.ask_policies import Judged, bands, judge
+from chimera.flows.asked import asked_by_result
+from chimera.flows.decide_early import await_decision, meet_decisions
 from chimera.flows.meter_lease import ask_about_money, meter_last
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import StaleLease, invalid
@@ -22,7 +25,9 @@ from commerce.actions import Metered
 from commerce.states import DeniedCode
 from safety import actions as safety
 from safety import triggers
-from safety.models import CardKind
+from safety.models import CardKind, ReviewCard
+from safety.policies import Due
+from safety.states import CardStatus
 from safety.triggers import Verdict
 from swarm import shapes
 from swarm.actions import results, tasks
@@ -70,6 +75,7 @@ def _settled(one: Handed) -> Finished:
     if earlier := results.earlier(task.pk, lease_token):
         return _again(task, earlier, one.agent_id)
     tasks.check_lease(task, lease_token, agent_id=one.agent_id)
+    await_decision(correlation_key=new.correlation_key, task=task, agent_id=one.agent_id if new.cost_usd else None)
     if new.cost_usd:
         metered = meter_last(task=task, lease_token=lease_token, agent_id=one.agent_id, cost_usd=new.cost_usd, by=by)
         if metered.over_usd:
@@ -145,11 +151,11 @@ def _verdict(task: Task, lease_token: UUID, new: NewResult, locked: dict[UUID, T
 
 def _ask_judge(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Finished:
     result = results.record(task=task, lease_token=lease_token, new=new, outcome="blocked", applied=False)
-    card_id = _open_card(
-        task, result, CardKind.JUDGE, [{"code": "awaits_judge", "detail": "Its judge has not scored it yet."}], by
-    )
-    judge_results.ask(subject=task, result=result, by=by)
-    return _finished(task, "blocked", card_id)
+    reasons = [{"code": "awaits_judge", "detail": "Its judge has not scored it yet."}]
+    card = _open_card(task, result, CardKind.JUDGE, reasons, by, correlation_key=new.correlation_key)
+    if card.status == CardStatus.PENDING:  # else a person was quicker
+        judge_results.ask(subject=task, result=result, by=by)
+    return _finished(task, "blocked", card.pk)
 
 
 def _succeeded(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Finished:
@@ -174,7 +180,9 @@ def _succeeded(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Fini
             outcome, card_id = "failed", None
         case Verdict.REVIEW:
             result = results.record(task=task, lease_token=lease_token, new=new, outcome="blocked", applied=False)
-            card_id = _open_card(task, result, CardKind.RESULT, [r.shape() for r in judgement.reasons], by)
+            reasons = [r.shape() for r in judgement.reasons]
+            key = new.correlation_key
+            card_id = _open_card(task, result, CardKind.RESULT, reasons, by, due=judged.due, correlation_key=key).pk
             outcome = "blocked"
     judged.keep(result_id=result.id, task=task, agent_id=result.agent_id)
     return _finished(task, outcome, card_id)
@@ -192,8 +200,10 @@ def _over_budget(task: Task, lease_token: UUID, new: NewResult, metered: Metered
         return _failed(task, lease_token, new, by)
     result = results.record(task=task, lease_token=lease_token, new=new, outcome="blocked", applied=False)
     stands = new.status != "failed" and not tasks.is_stale(task)
-    if stands and (judgement := _judged(task, new).judgement).verdict not in (Verdict.RETRY, Verdict.DENY):
-        card_id = _open_card(task, result, CardKind.RESULT, [reason, *(r.shape() for r in judgement.reasons)], by)
+    if stands and (judged := _judged(task, new)).judgement.verdict not in (Verdict.RETRY, Verdict.DENY):
+        reasons = [reason, *(r.shape() for r in judged.judgement.reasons)]
+        key = new.correlation_key
+        card_id = _open_card(task, result, CardKind.RESULT, reasons, by, due=judged.due, correlation_key=key).pk
     else:
         card_id = ask_about_money(task, reason, metered, by)
         results.attach_review(result=result, review_id=card_id)
@@ -210,10 +220,20 @@ def _judged(task: Task, new: NewResult) -> Judged:
     return judge(task=task, agent_id=task.agent_id, said=said_in(new), score=new.confidence_score)
 
 
-def _open_card(task: Task, result: TaskResult, kind: CardKind, reasons: list[dict[str, Any]], by: Actor) -> UUID:
+def _open_card(
+    task: Task,
+    result: TaskResult,
+    kind: CardKind,
+    reasons: list[dict[str, Any]],
+    by: Actor,
+    *,
+    due: Due | None = None,
+    correlation_key: str = "",
+) -> ReviewCard:
+    """It may be decided already when it comes back."""
     card_id = safety.new_id()
     tasks.block(task=task, reason="; ".join(r["detail"] for r in reasons), by=by)
-    safety.open_card(
+    card = safety.open_card(
         task_id=task.pk,
         session_id=task.session_id,
         agent_id=result.agent_id,
@@ -222,8 +242,12 @@ def _open_card(task: Task, result: TaskResult, kind: CardKind, reasons: list[dic
         result_id=result.id,
         card_id=card_id,
         **headlines.of_result(task),
+        due=due,
+        correlation_key=correlation_key,
+        asked=asked_by_result(result.output_payload),
         by=by,
     )
     commerce.keep_by_card(task_id=task.pk, card_id=card_id, by=by)
     results.attach_review(result=result, review_id=card_id)
-    return card_id
+    meet_decisions(card=card, task=task)
+    return card

@@ -3,6 +3,7 @@
 These steps run inside finish_task, decide_review, lapse_leases and cancel_task, under their locks.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -109,9 +110,8 @@ def apply_verdict(*, judge_task: Task, subject: Task, verdict: TaskResult, score
             commerce.void_all(task_id=subject.pk, reason="result denied by a policy", by=by)
             tasks.fail(task=subject, code=judgement.code, message=judgement.reasons[0].detail, by=by)
         case Verdict.REVIEW:
-            safety.pass_to_people(
-                card=card, reasons=[_with_words(r.shape(), verdict) for r in judgement.reasons], by=by
-            )
+            reasons = [_with_words(r.shape(), verdict) for r in judgement.reasons]
+            safety.pass_to_people(card=card, reasons=reasons, due=judged.due, by=by)
 
 
 def judged_by(task_id: UUID) -> list[Any]:
@@ -139,7 +139,7 @@ def open_judges(task_id: UUID) -> list[UUID]:
     return list(mine.values_list("pk", flat=True))
 
 
-def dismiss(judge_tasks: list[Task], by: Actor) -> None:
+def dismiss(judge_tasks: Sequence[Task], by: Actor) -> None:
     """A person was quicker: nobody need judge any more. The caller has locked them with the judged task."""
     for judge_task in judge_tasks:
         if judge_task.status in TASK_OPEN:

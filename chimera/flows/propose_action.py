@@ -1,16 +1,19 @@
 """Propose: an agent says what it wants to do to the world, before it does it; allowed, denied, or put before a person. Policies rule
 first, then budgets.
 
-Locks: the task, then windows by id; the action, its transaction, and the card if a person must decide, are new.
+Locks: the task, then its correlation key by name if it has one, then windows by id; the action, its transaction, and the card if a
+person must decide, are new.
 Dies anywhere: nothing, or all of it. Repeated with the same Idempotency-Key it gets the same answer; without one the
 allowed action is found again, as it is after an approval, and nothing is held twice.
 """
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from chimera.flows import headlines
 from chimera.flows.authorise_spend import SPENDERS, reasons_of
+from chimera.flows.decide_early import await_decision, meet_decisions
 from chimera.flows.grounds import evidence_of, goal_of
 from chimera.flows.placing import place_of
 from chimera.flows.read_usage import tenant_time_zone
@@ -26,8 +29,8 @@ from safety import actions as safety
 from safety import quorum
 from safety.actions import proposals
 from safety.actions.proposals import Decided, Proposal
-from safety.models import Action, CardKind
-from safety.policies import Then
+from safety.models import Action, CardKind, ReviewCard
+from safety.policies import Due, Then
 from safety.states import ActionStatus
 from swarm.actions import tasks
 from swarm.models import Task
@@ -41,11 +44,12 @@ def propose_action(*, task_id: UUID, lease_token: UUID, agent_id: UUID, proposal
     """The action, allowed, in review or denied. One that was approved, or allowed to this lease before, is answered with itself.
 
     Raises 404 and 409 `stale_lease` as any write of an agent, 409 `stale_task` when goal, budget or context changed since the
-    claim; 422 for what is no purchase, and for numbers that not everybody reads alike.
+    claim, 409 `correlation_key_taken`; 422 for what is no purchase, and for numbers that not everybody reads alike.
     """
     task = tasks.lock(task_id)
     tasks.check_lease(task, lease_token, agent_id=agent_id)
     check_current(task)
+    await_decision(correlation_key=proposal.correlation_key, task=task, agent_id=agent_id)
     found = proposals.equal_of(task.pk, lease_token, proposal)
     if found is not None and (found.transaction_id is None or hold_of(found, lease_token)):
         proposals.rebind(action=found, lease_token=lease_token, by=by)
@@ -109,10 +113,12 @@ def put(
     outcome = _reserved(task, lease_token, agent_id, purchase, card_id, weighed, asks=asks, by=by) if purchase else None
     status = _status(task, weighed, outcome, asks=asks)
     reasons = _reasons(task, status, weighed, outcome, because)
+    card = None
     if status is ActionStatus.REVIEW:
-        _ask_a_person(task, agent_id, proposal, action_id, card_id, reasons, outcome, only_money=not asks, by=by)
+        waits = Waits(action_id, card_id, proposal, reasons, weighed.due, only_money=not asks)
+        card = _ask_a_person(task, agent_id, waits, outcome, by)
     weighed.keep(action_id=action_id, task=task, agent_id=agent_id, was=BECAME[status])
-    return proposals.propose(
+    action = proposals.propose(
         action_id=action_id,
         task_id=task.pk,
         session_id=task.session_id,
@@ -127,11 +133,14 @@ def put(
             ruled=weighed.then.value,
             reasons=reasons,
             transaction_id=outcome.transaction.pk if outcome else None,
-            review_id=card_id if status is ActionStatus.REVIEW else None,
+            review_id=card.pk if card else None,
             replaces=replaces,
         ),
         by=by,
     )
+    if card:
+        meet_decisions(card=card, task=task)
+    return action
 
 
 BECAME = {ActionStatus.ALLOWED: Then.ALLOW, ActionStatus.REVIEW: Then.REVIEW, ActionStatus.DENIED: Then.DENY}
@@ -204,36 +213,40 @@ def _refused(outcome: Outcome | None) -> list[dict[str, Any]]:
     return [{"code": str(outcome.refusal.code), "detail": outcome.refusal.detail}]
 
 
-def _ask_a_person(
-    task: Task,
-    agent_id: UUID,
-    proposal: Proposal,
-    action_id: UUID,
-    card_id: UUID,
-    reasons: list[dict[str, Any]],
-    outcome: Outcome | None,
-    *,
-    only_money: bool,
-    by: Actor,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """An action that is to wait for a person, and for how long; `only_money`: only its budgets want that."""
+
+    action_id: UUID
+    card_id: UUID
+    proposal: Proposal
+    reasons: list[dict[str, Any]]
+    due: Due | None
+    only_money: bool
+
+
+def _ask_a_person(task: Task, agent_id: UUID, waits: Waits, outcome: Outcome | None, by: Actor) -> ReviewCard:
     """The task waits for the card, which keeps this money and every other hold of the task."""
     asked: list[tuple[int, tuple[str, ...]]] = (
         [(each.approvers, each.roles) for each in outcome.approvals] if outcome else []
     )
-    if not only_money:
+    if not waits.only_money:
         asked.append((1, (str(Role.REVIEWER),)))
-    commerce.keep_by_card(task_id=task.pk, card_id=card_id, by=by)
-    tasks.block(task=task, reason=reasons[0]["detail"], by=by)
-    safety.open_card(
+    commerce.keep_by_card(task_id=task.pk, card_id=waits.card_id, by=by)
+    tasks.block(task=task, reason=waits.reasons[0]["detail"], by=by)
+    return safety.open_card(
         task_id=task.pk,
         session_id=task.session_id,
         agent_id=agent_id,
         kind=CardKind.ACTION,
-        reasons=reasons,
+        reasons=waits.reasons,
         transaction_id=outcome.transaction.pk if outcome else None,
-        action_id=action_id,
-        card_id=card_id,
+        action_id=waits.action_id,
+        card_id=waits.card_id,
         quorum=quorum.together(asked),
-        **headlines.of_action(task, proposal),
+        **headlines.of_action(task, waits.proposal),
+        due=waits.due,
+        correlation_key=waits.proposal.correlation_key,
+        asked=waits.proposal.asked(),
         by=by,
     )

@@ -88,10 +88,16 @@ def _shape(
         "claimed_by": card.claimed_by.get_username() if card.claimed_by else None,
         "claim_expires_at": card.claim_expires_at,
         "due_at": card.due_at,
+        "escalated_to": card.escalated_to or None,
+        "escalated_at": card.escalated_at,
+        "correlation_key": card.correlation_key or None,
+        "digest": card.asked or None,
         "decided_by": card.decided_by.get_username() if card.decided_by else None,
         "decided_at": card.decided_at,
+        "decided_early_at": card.decided_early_at,
         "note": card.note,
         "edited_payload": card.edited_payload,
+        "changes": card.changes,
         "created_at": card.created_at,
     }
 

@@ -15,7 +15,7 @@ from commerce.actions import Purchase, Refusal
 from safety import triggers
 from safety.actions import policies
 from safety.actions.proposals import Proposal
-from safety.policies import Kind, Ruling, Then
+from safety.policies import Due, Kind, Ruling, Then, shortest
 from safety.policies.subject import TEXT_MAX
 from swarm.models import Task
 
@@ -47,6 +47,11 @@ class Weighed:
         """Those that were asked, with their versions."""
         pairs = [label.split("@") for label in self.of_action.versions]
         return [{"policy": policy, "version": int(version)} for policy, version in pairs]
+
+    @property
+    def due(self) -> Due | None:
+        """How long a card about it may wait."""
+        return shortest(ruling.due for ruling in self._both)
 
     @property
     def refusal(self) -> Refusal | None:

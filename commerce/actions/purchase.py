@@ -22,6 +22,7 @@ class Purchase:
     purpose: str = ""  # for people; no rule and no approval goes by it
     action: UUID | None = None  # that it is for: then it is nobody else's, and its outcome settles it
     metadata: dict[str, Any] = field(default_factory=dict)
+    correlation_key: str = ""  # under which a decision may be there already; no approval is bound to it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

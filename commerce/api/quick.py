@@ -25,6 +25,8 @@ async def authorise(call: QuickCall) -> Reply:
     body = read_object(call.body)
     said = serializers.NewTransaction.read(body)
     token, task = said.pop("lease_token"), said.pop("task")
+    if said.pop("correlation_key"):
+        raise Leave  # a decision may be there already: not plain
     return await _asked(call, body, token, Spend(task_id=task, **said))
 
 

@@ -29,6 +29,13 @@ class NewTransaction(StrictSerializer):
         max_length=200, required=False, allow_blank=True, default="", help_text="What for, in a few words for people."
     )
     metadata = JSONField(required=False, default=dict, bytes_max=METADATA_BYTES_MAX)
+    correlation_key = TextField(
+        max_length=200,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Of your choice, of no other open question: a decision that people send under it may come first.",
+    )
 
 
 class Capture(StrictSerializer):

@@ -4,17 +4,17 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import F
 
 from chimera.kernel import clock, ids
 from chimera.kernel.actors import SYSTEM, Actor
 from chimera.kernel.errors import conflict
 from chimera.kernel.eventlog import tell
-from safety.actions import proposals
+from safety.actions import proposals, waiting
 from safety.actions.deciding import check_pending, user_id
 from safety.events import ReviewClaimed, ReviewExpired, ReviewOpened, ReviewWithdrawn
 from safety.models import CardKind, ReviewCard
+from safety.policies import Due
 from safety.quorum import one_reviewer
 from safety.states import CARD, CardStatus
 
@@ -40,8 +40,12 @@ def open_card(
     quorum: list[dict[str, Any]] | None = None,
     headline: str = "",
     alike: str = "",
+    due: Due | None = None,
+    correlation_key: str = "",
+    asked: str = "",
 ) -> ReviewCard:
-    """Ask a person, or those of `quorum`. The caller holds the task's lock and has it BLOCKED in the same transaction."""
+    """Ask a person, or those of `quorum`, within the time that `due` gives. The caller holds the task's lock and has it BLOCKED in the
+    same transaction."""
     card = ReviewCard.objects.create(
         id=card_id or new_id(),
         task_id=task_id,
@@ -55,10 +59,24 @@ def open_card(
         quorum=quorum or one_reviewer(),
         headline=headline,
         alike=alike,
-        due_at=clock.now() + settings.CARD_DUE,
+        correlation_key=correlation_key,
+        asked=asked,
+        **waiting.timing(due, quietly=kind == CardKind.JUDGE),
     )
-    tell(ReviewOpened.about(card, due_at=card.due_at.isoformat(), transaction=transaction_id), by=by)
+    _tell_opened(card, by)
     return card
+
+
+def _tell_opened(card: ReviewCard, by: Actor) -> None:
+    tell(
+        ReviewOpened.about(
+            card,
+            due_at=clock.written(card.due_at),
+            transaction=card.transaction_id,
+            correlation_key=card.correlation_key,
+        ),
+        by=by,
+    )
 
 
 def lock(card_id: UUID) -> ReviewCard:
@@ -86,14 +104,13 @@ def claim(*, card: ReviewCard, by: Actor) -> None:
     tell(ReviewClaimed.about(card, by_name=by.name), by=by)
 
 
-def pass_to_people(*, card: ReviewCard, reasons: list[dict[str, Any]], by: Actor) -> None:
+def pass_to_people(*, card: ReviewCard, reasons: list[dict[str, Any]], due: Due | None = None, by: Actor) -> None:
     """The judge leaves it to a person (or was lost): the card joins the reviewers' queue, and its time begins anew."""
-    due = clock.now() + settings.CARD_DUE
     ReviewCard.objects.filter(pk=card.pk, status=CardStatus.PENDING).update(
-        kind=CardKind.RESULT, reasons=reasons, due_at=due, version=F("version") + 1
+        kind=CardKind.RESULT, reasons=reasons, version=F("version") + 1, **waiting.timing(due)
     )
     card.refresh_from_db()
-    tell(ReviewOpened.about(card, due_at=due.isoformat(), transaction=card.transaction_id), by=by)
+    _tell_opened(card, by)
 
 
 def pending_of(task_id: UUID) -> ReviewCard | None:

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import F
@@ -11,13 +13,26 @@ from chimera.kernel.actors import Actor, ActorKind
 from chimera.kernel.errors import Refused, conflict, forbidden, invalid
 from chimera.kernel.eventlog import tell
 from chimera.kernel.identity import Role
+from safety import digests
 from safety.actions import proposals
+from safety.actions.proposals import ARGUMENTS_BYTES_MAX
+from safety.diffs import Change
 from safety.events import ReviewDecided, ReviewVoted
 from safety.models import CardKind, ReviewCard, ReviewVote
 from safety.quorum import is_met, missing, standing
 from safety.states import CARD, DECIDED_AS, CardStatus, Decision
 
 EDITED = (CardKind.RESULT, CardKind.ACTION)  # the output of the one, the arguments of the other
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What a reviewer would rather have: None where that is what was asked in the first place. `asked` is what an approval of
+    it approves, `changes` how it differs from what was asked."""
+
+    payload: dict[str, Any] | None
+    asked: str
+    changes: list[Change] | None
 
 
 def check_pending(card: ReviewCard) -> None:
@@ -44,7 +59,7 @@ def approve(
     roles: frozenset[Role],
     barred: frozenset[int],
     note: str,
-    edited_payload: dict[str, Any] | None,
+    edit: Edit | None,
     by: Actor,
 ) -> bool:
     """Keep one person's approval; True when nobody else is needed, and the caller then decides.
@@ -53,9 +68,8 @@ def approve(
     now (their ids). Refuses: 403 `role` where no open demand takes the person's `roles`, 409 `already_voted`.
     """
     check_pending(card)
-    _check_edit(card, Decision.APPROVE, edited_payload)
-    if edited_payload is not None:
-        card.edited_payload = edited_payload
+    if edit is not None:
+        card.edited_payload, card.asked, card.changes = edit.payload, edit.asked, edit.changes
     payload, person_id = digest_of(card.edited_payload), user_id(by)
     before = list(ReviewVote.objects.filter(card=card, payload=payload).values_list("person_id", "roles"))
     if person_id in {person for person, _ in before}:
@@ -70,33 +84,45 @@ def approve(
         return True
     # Somebody else must approve it now, so whoever was at it is no longer.
     ReviewCard.objects.filter(pk=card.pk).update(
-        edited_payload=card.edited_payload, claimed_by=None, claim_expires_at=None, version=F("version") + 1
+        **_edited(card), claimed_by=None, claim_expires_at=None, version=F("version") + 1
     )
     card.refresh_from_db()
     tell(ReviewVoted.about(card, by_name=by.name, note=note.strip(), missing=missing(demands)), by=by)
     return False
 
 
-def decide(
-    *, card: ReviewCard, decision: Decision, note: str, edited_payload: dict[str, Any] | None, by: Actor
-) -> None:
-    """One winner: 409 `already_decided`, with who and when, for everybody after the first."""
+def decide(*, card: ReviewCard, decision: Decision, note: str, said_at: datetime | None = None, by: Actor) -> None:
+    """One winner: 409 `already_decided`, with who and when, for everybody after the first. An approval takes what the card says now,
+    edited or not; other decisions drop what was edited. `said_at`: when, where that was before the card."""
     check_pending(card)
-    if decision is not Decision.APPROVE and not note.strip():
-        raise invalid(
-            "Say why: a rejection or a request for changes needs a note.", field_name="note", code="note_required"
-        )
-    _check_edit(card, decision, edited_payload)
+    check_note(decision, note)
+    if decision is not Decision.APPROVE:
+        card.edited_payload = card.changes = None
     CARD.advance(
         card,
         to=DECIDED_AS[decision],
         decided_by_id=user_id(by),
         decided_at=clock.now(),
+        decided_early_at=said_at,
         note=note.strip(),
-        edited_payload=edited_payload,
+        **_edited(card),
     )
-    tell(ReviewDecided.about(card, by_name=by.name, note=card.note), by=by)
+    decided = ReviewDecided.about(
+        card, by_name=by.name, note=card.note, edited=card.edited_payload is not None, early=said_at is not None
+    )
+    tell(decided, by=by)
     proposals.follow(card=card, by=by)
+
+
+def _edited(card: ReviewCard) -> dict[str, Any]:
+    return {"edited_payload": card.edited_payload, "asked": card.asked, "changes": card.changes}
+
+
+def check_note(decision: Decision, note: str) -> None:
+    if decision is not Decision.APPROVE and not note.strip():
+        raise invalid(
+            "Say why: a rejection or a request for changes needs a note.", field_name="note", code="note_required"
+        )
 
 
 def digest_of(payload: dict[str, Any] | None) -> str:
@@ -107,9 +133,20 @@ def digest_of(payload: dict[str, Any] | None) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _check_edit(card: ReviewCard, decision: Decision, edited_payload: dict[str, Any] | None) -> None:
-    if edited_payload is not None and (decision is not Decision.APPROVE or card.kind not in EDITED):
+def check_edit(card: ReviewCard, decision: Decision, edited_payload: dict[str, Any] | None) -> None:
+    """Arguments of an action are as bounded when they are edited as when they are proposed."""
+    if edited_payload is None:
+        return
+    if decision is not Decision.APPROVE or card.kind not in EDITED:
         raise invalid("`edited_payload` goes with the approval of a result or an action.", field_name="edited_payload")
+    if card.kind != CardKind.ACTION:
+        return
+    if len(digests.canonical(edited_payload)) > ARGUMENTS_BYTES_MAX:
+        raise invalid(
+            f"Arguments of an action have at most {ARGUMENTS_BYTES_MAX} bytes.",
+            field_name="edited_payload",
+            code="too_large",
+        )
 
 
 def user_id(by: Actor) -> int:

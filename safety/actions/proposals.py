@@ -32,6 +32,7 @@ from safety.models import Action, ReviewCard
 from safety.models.action import amount_text
 from safety.states import ACTION, ACTION_UNSETTLED, ActionStatus, CardStatus
 
+ARGUMENTS_BYTES_MAX = 64 * 1024  # what a person can still look through before letting it happen
 DEFAULT_ASSET = "USD"
 _UNLEASED: dict[str, Any] = {"lease_token": None, "resume_deadline": None}
 
@@ -47,6 +48,7 @@ class Proposal:
     payee: str = ""
     category: str = ""
     purpose: str = ""
+    correlation_key: str = ""  # under which a decision may be there already
 
     def asked(self) -> str:
         """Equal for equal questions, whoever asks and when. 422 for numbers that not everybody reads alike."""

@@ -1,13 +1,14 @@
 """Rules of a policy as a person fills them in: a form for each, lists of names with commas, boxes for what is a closed set."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from django import forms
 from django.forms import BaseFormSet, formset_factory
 
 from chimera.kernel.errors import Refused
 from safety.policies import Kind, Rule, Then, parse, stored
+from safety.policies.due import Widened
 from safety.policies.hours import WEEKDAYS
 from safety.policies.patterns import IN_WORDS
 from safety.policies.rules import RULES_MAX
@@ -22,6 +23,7 @@ BOXES: dict[str, Sequence[tuple[str, str]]] = {
 }
 GLOBS = ("task_types", "tools", "payees")
 BOUNDS = {"confidence": ("from", "below"), "amount_usd": ("above", "up_to"), "trust": ("from", "below")}
+DUE = ("minutes", "remind_minutes", "escalate_minutes", "escalate_to")
 CHARACTERS_MAX = 20_000  # a list of many names
 
 
@@ -62,6 +64,12 @@ class RuleForm(forms.Form):
     hours_from = _text("From", placeholder="09:00")
     hours_to = _text("To", placeholder="17:00")
     outside = forms.BooleanField(label="Outside these hours", required=False)
+    due_minutes = _text("Its card waits, minutes", "Then it fails closed. Empty: as any card does.", "240")
+    due_remind_minutes = _text("Reminded, minutes before", placeholder="60, 15")
+    due_escalate_minutes = _text("Escalated, minutes before", placeholder="30")
+    due_escalate_to = forms.ChoiceField(
+        label="Escalated to", required=False, choices=[("", "nobody"), *((role, role) for role in get_args(Widened))]
+    )
 
     def said(self) -> dict[str, Any]:
         """The rule as the API would be told it."""
@@ -79,7 +87,15 @@ class RuleForm(forms.Form):
                 when[name] = given
         if hours := self._hours():
             when["hours"] = hours
-        return {"name": fields["name"], "when": when, "then": fields["then"]}
+        due = self._due()
+        return {"name": fields["name"], "when": when, "then": fields["then"]} | ({"due": due} if due else {})
+
+    def _due(self) -> dict[str, Any]:
+        said = {name: self.cleaned_data[f"due_{name}"].strip() for name in DUE}
+        due: dict[str, Any] = {name: _whole(text) for name, text in said.items() if text and name != "escalate_to"}
+        if reminders := said["remind_minutes"]:
+            due["remind_minutes"] = [_whole(each.strip()) for each in reminders.split(",") if each.strip()]
+        return due | ({"escalate_to": said["escalate_to"]} if said["escalate_to"] else {})
 
     def _hours(self) -> dict[str, Any]:
         fields = self.cleaned_data
@@ -100,6 +116,10 @@ def _number(said: str) -> float | str:
         return float(said)
     except ValueError:
         return said  # refused at its place
+
+
+def _whole(said: str) -> int | str:
+    return int(said) if said.isascii() and said.isdigit() and len(said) <= 9 else said  # refused at its place
 
 
 class RulesFormSet(BaseFormSet):
@@ -128,6 +148,8 @@ def _field_of(place: Sequence[str]) -> str | None:
     first, second, third, *_ = [*place, "", "", ""]
     if first in ("name", "then"):
         return first
+    if first == "due":
+        return f"due_{second}" if second in DUE else "due_minutes"
     if second in BOUNDS:
         return f"{second}_{third or BOUNDS[second][0]}"
     if second == "hours":
@@ -147,6 +169,9 @@ def _initial(said: dict[str, Any]) -> dict[str, Any]:
     shown |= {name: ", ".join(when.get(name, [])) for name in GLOBS}
     for name, bounds in BOUNDS.items():
         shown |= {f"{name}_{bound}": when.get(name, {}).get(bound, "") for bound in bounds}
+    due = said.get("due", {})
+    shown |= {f"due_{name}": due.get(name, "") for name in DUE}
+    shown["due_remind_minutes"] = ", ".join(str(each) for each in due.get("remind_minutes", ()))
     hours = when.get("hours", {})
     return shown | {
         "time_zone": hours.get("time_zone", ""),

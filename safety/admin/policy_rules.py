@@ -28,7 +28,8 @@ TONES = {"deny": "bad", "review": "warn", "allow": "good"}
 
 
 def in_words(rule: Rule) -> str:
-    said = stored([rule])[0]["when"]
+    kept = stored([rule])[0]
+    said = kept["when"] | ({"due": kept["due"]} if "due" in kept else {})
     return "; ".join(f"{name.replace('_', ' ')}: {_words(value)}" for name, value in said.items())
 
 

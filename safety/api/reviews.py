@@ -95,6 +95,7 @@ class ReviewDecision(Door):
             decision=Decision(said.validated_data["decision"]),
             note=said.validated_data["note"],
             edited_payload=said.validated_data["edited_payload"],
+            digest=said.validated_data["digest"],
             by=request.user.actor,
         )
         return Response(show_reviews_data([card])[0])

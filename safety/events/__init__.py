@@ -11,6 +11,7 @@ from safety.events.actions import (
     ActionRebound,
     ActionSettled,
 )
+from safety.events.early import EarlyDecisionFact, EarlyDecisionKept, EarlyDecisionRefused, EarlyDecisionUsed
 from safety.events.notifications import (
     DeliveryFact,
     NotificationFailed,
@@ -26,6 +27,8 @@ from safety.events.reviews import (
     CardFact,
     ReviewClaimed,
     ReviewDecided,
+    ReviewDue,
+    ReviewEscalated,
     ReviewExpired,
     ReviewOpened,
     ReviewReleased,
@@ -45,6 +48,10 @@ __all__ = [
     "ActionSettled",
     "CardFact",
     "DeliveryFact",
+    "EarlyDecisionFact",
+    "EarlyDecisionKept",
+    "EarlyDecisionRefused",
+    "EarlyDecisionUsed",
     "NotificationFailed",
     "NotificationReplayed",
     "NotificationSecretRotated",
@@ -57,6 +64,8 @@ __all__ = [
     "PolicySwitched",
     "ReviewClaimed",
     "ReviewDecided",
+    "ReviewDue",
+    "ReviewEscalated",
     "ReviewExpired",
     "ReviewOpened",
     "ReviewReleased",

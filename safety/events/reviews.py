@@ -29,6 +29,7 @@ class ReviewOpened(CardFact):
     type: ClassVar[str] = "safety.review.opened"
     due_at: str
     transaction: UUID | None = None
+    correlation_key: str = ""
 
 
 class ReviewClaimed(CardFact):
@@ -43,6 +44,22 @@ class ReviewReleased(CardFact):
     by_name: str
 
 
+class ReviewDue(CardFact):
+    """A reminder: so little time is left. Each of its moments is told once, and those that nobody was there to tell as one."""
+
+    type: ClassVar[str] = "safety.review.due"
+    due_at: str
+    minutes_left: int
+
+
+class ReviewEscalated(CardFact):
+    """Nobody decided so far: the role `to` may answer where reviewers were asked."""
+
+    type: ClassVar[str] = "safety.review.escalated"
+    to: str
+    due_at: str
+
+
 class ReviewVoted(CardFact):
     """One person approved, and others must; `missing` says how many of whom, in words."""
 
@@ -53,14 +70,18 @@ class ReviewVoted(CardFact):
 
 
 class ReviewDecided(CardFact):
-    """Approved, rejected or changes requested; `status` says which."""
+    """Approved, rejected or changes requested; `status` says which. `early`: the decision was there before the question."""
 
     type: ClassVar[str] = "safety.review.decided"
     by_name: str
     note: str
+    edited: bool = False
+    early: bool = False
 
 
 class ReviewExpired(CardFact):
+    """Nobody decided in time: what was asked is refused, its task has failed, and its money is free."""
+
     type: ClassVar[str] = "safety.review.expired"
 
 

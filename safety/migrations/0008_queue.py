@@ -12,7 +12,7 @@ from chimera.kernel.tenancy import SecureTable
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("safety", "0006_actions"),
+        ("safety", "0007_decisions"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

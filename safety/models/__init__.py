@@ -1,5 +1,6 @@
 from safety.models.action import Action
 from safety.models.delivery import Delivery, DeliveryAttempt, NotificationTarget, Occasion, TargetKind
+from safety.models.early import EarlyDecision
 from safety.models.policy import Policy, PolicySet, PolicyVersion, ShadowVerdict
 from safety.models.review import CardKind, ReviewCard
 from safety.models.seen import ReviewSeen
@@ -10,6 +11,7 @@ __all__ = [
     "CardKind",
     "Delivery",
     "DeliveryAttempt",
+    "EarlyDecision",
     "NotificationTarget",
     "Occasion",
     "Policy",

@@ -43,6 +43,13 @@ class ReviewCard(Versioned, TenantOwned):
     action_id = models.UUIDField(null=True, blank=True)
     quorum = models.JSONField(default=one_reviewer)  # [{approvers, roles}]: who must approve (safety.quorum)
     due_at = models.DateTimeField()
+    steps = models.JSONField(default=list)  # what comes before that: [{at, do: remind | escalate, to?}], in their order
+    acts_at = models.DateTimeField(default=clock.now)  # of the first of them, else `due_at`: when the clock looks at it
+    # A role that may answer where reviewers are asked, since then.
+    escalated_to = models.CharField(max_length=16, blank=True)
+    escalated_at = models.DateTimeField(null=True, blank=True)
+    correlation_key = models.CharField(max_length=200, blank=True)  # of its agent's choice
+    asked = models.CharField(max_length=64, blank=True)  # digest of what an approval lets happen, as it stands
     claimed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
@@ -51,8 +58,10 @@ class ReviewCard(Versioned, TenantOwned):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     decided_at = models.DateTimeField(null=True, blank=True)
+    decided_early_at = models.DateTimeField(null=True, blank=True)  # when it was said, where that was before the card
     note = models.TextField(blank=True)
     edited_payload = models.JSONField(null=True, blank=True)
+    changes = models.JSONField(null=True, blank=True)  # what that edits, and what stood there before (safety.diffs)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     objects = CardQuerySet.as_manager()
@@ -63,6 +72,16 @@ class ReviewCard(Versioned, TenantOwned):
             CARD.constraint("card_status"),
             models.UniqueConstraint(
                 fields=["task"], name="card_one_pending_per_task", condition=Q(status=CardStatus.PENDING)
+            ),
+            models.UniqueConstraint(
+                fields=["tenant_id", "correlation_key"],
+                name="card_one_pending_per_key",
+                condition=Q(status=CardStatus.PENDING) & ~Q(correlation_key=""),
+            ),
+            models.CheckConstraint(
+                name="card_escalated_together",
+                condition=Q(escalated_to="", escalated_at__isnull=True)
+                | (~Q(escalated_to="") & Q(escalated_at__isnull=False)),
             ),
             models.CheckConstraint(
                 name="card_decided_together",
@@ -79,7 +98,11 @@ class ReviewCard(Versioned, TenantOwned):
             models.Index(
                 fields=["tenant_id", "due_at", "id"], name="card_waiting", condition=Q(status=CardStatus.PENDING)
             ),
+            models.Index(fields=["acts_at"], name="card_acts", condition=Q(status=CardStatus.PENDING)),
             models.Index(fields=["task"], name="card_of_task"),
+            models.Index(
+                fields=["tenant_id", "correlation_key", "-id"], name="card_of_key", condition=~Q(correlation_key="")
+            ),
             models.Index(
                 fields=["agent_id", "decided_at"],
                 name="card_decided_of_agent",

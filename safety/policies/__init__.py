@@ -1,11 +1,13 @@
 """Policies: rules as data, in versions, and what they say of a subject. Pure (docs/adr/0092-policies-are-versions-of-data.md)."""
 
+from safety.policies.due import Due, shortest
 from safety.policies.engine import Acting, Ruling, Shadow, built_in, evaluate, may_stop
 from safety.policies.rules import Kind, Rule, Then, parse, stored
 from safety.policies.subject import Subject
 
 __all__ = [
     "Acting",
+    "Due",
     "Kind",
     "Rule",
     "Ruling",
@@ -16,5 +18,6 @@ __all__ = [
     "evaluate",
     "may_stop",
     "parse",
+    "shortest",
     "stored",
 ]

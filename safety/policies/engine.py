@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
+from safety.policies.due import Due, shortest
 from safety.policies.matching import Match, match, might_match
 from safety.policies.rules import Kind, Rule, Then
 from safety.policies.subject import TEXT_MAX, Subject
@@ -40,6 +41,7 @@ class Ruling:
     versions: tuple[str, ...] = ()
     rule: Rule | None = None  # that decided
     waived: frozenset[Topic] = frozenset()  # by the rule that allows
+    due: Due | None = None  # how long a card about it may wait; None: as long as any
     shadows: tuple["Shadow", ...] = field(default=(), compare=False)
 
     def names(self, condition: str) -> bool:
@@ -101,10 +103,12 @@ def _ruled(subject: Subject, policies: Sequence[Acting]) -> Ruling:
     asks = list(_hits(subject, policies, Then.REVIEW))
     if asks:
         confident = next((hit.rule for hit in asks if hit.rule.when.confidence is not None), asks[0].rule)
-        return Ruling(Then.REVIEW, tuple(hit.reason() for hit in asks), versions, confident)
+        due = shortest(hit.rule.due for hit in asks)
+        return Ruling(Then.REVIEW, tuple(hit.reason() for hit in asks), versions, confident, due=due)
     waived = frozenset(allows.rule.when.topics or ()) if allows else frozenset()
     then = Then.ALLOW if allows or subject.kind is not Kind.RESULT else None
-    ruling = Ruling(then, (), versions, allows.rule if allows else None, waived)
+    rule = allows.rule if allows else None
+    ruling = Ruling(then, (), versions, rule, waived, rule.due if rule else None)
     if subject.kind is Kind.ACTION and (reasons := built_in(subject, waived)):
         return replace(ruling, then=Then.REVIEW, reasons=reasons)
     return ruling

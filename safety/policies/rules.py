@@ -8,10 +8,11 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from chimera.kernel.errors import Refused
+from safety.policies.due import Due
 from safety.policies.hours import Hours
 from safety.policies.patterns import Pattern
 from safety.policies.values import Amount, Entry, Glob, Share
@@ -106,9 +107,18 @@ def _says_when(when: When) -> When:
 
 
 class Rule(Strict):
+    """`due`: how long the card may wait, where this rule wants one or a budget does about what it allows."""
+
     name: Entry
     when: Annotated[When, AfterValidator(_says_when)]
     then: Then
+    due: Due | None = None
+
+    @model_validator(mode="after")
+    def _somebody_waits(self) -> "Rule":
+        if self.due is not None and self.then is Then.DENY:
+            raise PydanticCustomError("due", "What is denied waits for nobody; leave `due` out.")
+        return self
 
 
 def _names_once(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:

@@ -14,8 +14,11 @@ from safety.serializers.policies import (
     ReplayRule,
 )
 from safety.serializers.reviews import (
+    ChangeShape,
     DemandShape,
+    EarlyDecisionShape,
     NewDecision,
+    NewEarlyDecision,
     ReasonShape,
     ReviewClaimShape,
     ReviewShape,
@@ -23,8 +26,11 @@ from safety.serializers.reviews import (
 )
 
 __all__ = [
+    "ChangeShape",
     "DemandShape",
+    "EarlyDecisionShape",
     "NewDecision",
+    "NewEarlyDecision",
     "NewPolicy",
     "NewPolicyRules",
     "NewPolicyStatus",

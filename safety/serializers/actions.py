@@ -7,11 +7,10 @@ from rest_framework import serializers
 
 from chimera.kernel.http.parsing import JSONField, MoneyField, StrictSerializer, TextField
 from chimera.kernel.http.problem import Problem
-from safety.actions.proposals import DEFAULT_ASSET
+from safety.actions.proposals import ARGUMENTS_BYTES_MAX, DEFAULT_ASSET
 from safety.serializers.reviews import ReasonShape
 from safety.states import ActionStatus
 
-ARGUMENTS_BYTES_MAX = 64 * 1024  # what a person can still look through before letting it happen
 DIGEST_LENGTH = 64
 TOKEN_LENGTH_MAX = 100
 
@@ -30,6 +29,13 @@ class NewAction(StrictSerializer):
     category = TextField(max_length=80, required=False, allow_blank=True, default="")
     purpose = TextField(
         max_length=200, required=False, allow_blank=True, default="", help_text="What for, in a few words for people."
+    )
+    correlation_key = TextField(
+        max_length=200,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Of your choice, of no other open question: a decision that people send under it may come first.",
     )
 
 

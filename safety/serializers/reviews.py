@@ -4,14 +4,24 @@ from typing import Any
 
 from rest_framework import serializers
 
-from chimera.kernel.http.parsing import JSONField, StrictSerializer, TextField
-from safety.states import CardStatus, Decision
+from chimera.kernel.http.parsing import JSONField, MomentField, StrictSerializer, TextField
+from safety.states import CardStatus, Decision, EarlyStatus
+
+DIGEST_LENGTH = 64
 
 
 class NewDecision(StrictSerializer):
     decision = serializers.ChoiceField(choices=[d.value for d in Decision])
     note = TextField(max_length=4000, required=False, allow_blank=True, default="")
     edited_payload = JSONField(required=False, allow_null=True, default=None)
+    digest = TextField(
+        min_length=DIGEST_LENGTH,
+        max_length=DIGEST_LENGTH,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="The card's `digest` that you looked at: if something else stands there by now, you approve nothing.",
+    )
 
 
 class ReasonShape(serializers.Serializer[Any]):
@@ -39,6 +49,13 @@ class VoteShape(serializers.Serializer[Any]):
     counts = serializers.BooleanField(help_text="False where the payload was edited after it.")
 
 
+class ChangeShape(serializers.Serializer[Any]):
+    op = serializers.ChoiceField(choices=["add", "remove", "replace"])
+    path = serializers.CharField(help_text="A JSON Pointer (RFC 6901).")
+    value = serializers.JSONField(required=False)
+    before = serializers.JSONField(required=False, help_text="What stood there.")
+
+
 class ReviewShape(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     kind = serializers.CharField()
@@ -58,12 +75,65 @@ class ReviewShape(serializers.Serializer[Any]):
     claimed_by = serializers.CharField(allow_null=True)
     claim_expires_at = serializers.DateTimeField(allow_null=True)
     due_at = serializers.DateTimeField()
+    escalated_to = serializers.CharField(
+        allow_null=True, help_text="A role that may answer where reviewers were asked, since `escalated_at`."
+    )
+    escalated_at = serializers.DateTimeField(allow_null=True)
+    correlation_key = serializers.CharField(allow_null=True, help_text="That its agent chose.")
+    digest = serializers.CharField(
+        allow_null=True,
+        help_text="Of what an approval lets happen, as it stands, edits included: SHA-256, in hexadecimal, over the canonical JSON "
+        "(RFC 8785) of an action's [tool, arguments, amount_usd, asset_symbol, payee, category], a spend's [amount_usd, "
+        "asset_symbol, payee, category], a result's output. An action that costs nothing: null and an empty asset.",
+    )
     decided_by = serializers.CharField(allow_null=True)
     decided_at = serializers.DateTimeField(allow_null=True)
+    decided_early_at = serializers.DateTimeField(
+        allow_null=True, help_text="When it was said, where that was before the card was there."
+    )
     note = serializers.CharField()
     edited_payload = serializers.DictField(allow_null=True)
+    changes = ChangeShape(many=True, allow_null=True, help_text="What the edit changes: a JSON Patch (RFC 6902).")
     created_at = serializers.DateTimeField()
 
 
 class ReviewClaimShape(serializers.Serializer[Any]):
     claim_expires_at = serializers.DateTimeField()
+
+
+class NewEarlyDecision(StrictSerializer):
+    correlation_key = TextField(max_length=200, help_text="Under which an agent asks, or will ask.")
+    decision = serializers.ChoiceField(choices=[d.value for d in Decision])
+    digest = TextField(
+        min_length=DIGEST_LENGTH,
+        max_length=DIGEST_LENGTH,
+        required=False,
+        default="",
+        help_text="What exactly you approve, as a review's `digest`. An approval needs it.",
+    )
+    note = TextField(max_length=4000, required=False, allow_blank=True, default="")
+    expires_at = MomentField(required=False, allow_null=True, default=None, help_text="Left out: in 24 hours.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["decision"] == Decision.APPROVE and not attrs["digest"]:
+            raise serializers.ValidationError(
+                {"digest": "An approval says what it approves: its `digest`."}, code="digest_required"
+            )
+        return attrs
+
+
+class EarlyDecisionShape(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    correlation_key = serializers.CharField()
+    decision = serializers.ChoiceField(choices=[d.value for d in Decision])
+    digest = serializers.CharField()
+    note = serializers.CharField()
+    by = serializers.CharField(source="person.username")
+    status = serializers.ChoiceField(
+        choices=[s.value for s in EarlyStatus], help_text="One that waits is used until `expires_at`, and not after it."
+    )
+    expires_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+    review = serializers.UUIDField(source="card_id", allow_null=True, help_text="The card that it met.")
+    refusal = serializers.DictField(allow_null=True, help_text="{code, detail}: why it did not count there.")
+    created_at = serializers.DateTimeField()

@@ -24,6 +24,7 @@ class NewResult:
     metrics: dict[str, Any] = field(default_factory=dict)
     error: dict[str, Any] | None = None  # {code, message, retryable, retry_after_seconds}
     cost_usd: Decimal | None = None  # what its lease has cost in all, as heartbeats say it
+    correlation_key: str = ""  # under which a decision may be there already, if a person must decide
 
 
 def earlier(task_id: UUID, lease_token: UUID) -> TaskResult | None:

@@ -164,16 +164,15 @@ def revoke_all(revoked: Sequence[Task], *, code: str, message: str, by: Actor) -
     tell(*(TaskRequeued.about(task, code=code, reason=message) for task in revoked), by=by)
 
 
-def go_on(*, task: Task, review_id: UUID, note: str, counts: bool, action_id: UUID | None = None, by: Actor) -> None:
+def go_on(*, task: Task, after: dict[str, Any], counts: bool, by: Actor) -> None:
     """After a decision: back to the queue (or PENDING while it waits for others); the next claim carries `resume`.
 
-    `counts`: whether the next claim uses up an attempt, as the first claim of a manual task does; resuming does not.
+    `after`: {review, note, decision, action?, edited?}, as the claim tells it. `counts`: whether that claim uses up an attempt, as the
+    first one of a manual task does; resuming does not.
     """
-    resume = {"review": str(review_id), "note": note, "counts": counts}
-    resume |= {"action": str(action_id)} if action_id else {}
     target, queued_at = _ready_or_waiting(task)
-    TASK.advance(task, to=target, queued_at=queued_at, blocked_reason="", resume=resume)
-    tell(TaskResumed.about(task, review=review_id), by=by)
+    TASK.advance(task, to=target, queued_at=queued_at, blocked_reason="", resume=after | {"counts": counts})
+    tell(TaskResumed.about(task, review=after["review"]), by=by)
 
 
 def _ready_or_waiting(task: Task) -> tuple[TaskStatus, datetime | None]:

@@ -69,6 +69,7 @@ def _new(said: frames.Result) -> NewResult:
         metrics=said.metrics,
         error=said.error.model_dump(exclude_none=True) if said.error else None,
         cost_usd=said.cost_usd,
+        correlation_key=said.correlation_key,
     )
 
 

@@ -107,6 +107,7 @@ class Result(Frame):
     artifacts: Annotated[list[Artifact], Field(max_length=100)] = []
     metrics: Metadata = {}
     cost_usd: Cost | None = None  # what its lease has cost, in all
+    correlation_key: Annotated[Text, Field(max_length=200)] = ""  # under which a decision may be there already
     error: Fault | None = None
 
     @check_together(mode="after")
@@ -158,6 +159,7 @@ class Action(Keyed):
     payee: Annotated[Text, Field(max_length=200)] = ""
     category: Annotated[Text, Field(max_length=80)] = ""
     purpose: Annotated[Text, Field(max_length=200)] = ""
+    correlation_key: Annotated[Text, Field(max_length=200)] = ""  # under which a decision may be there already
 
 
 class Execution(Keyed):

@@ -35,9 +35,16 @@ class NewClaim(StrictSerializer):
 
 class ResumeShape(serializers.Serializer[Any]):
     review = serializers.UUIDField()
+    decision = serializers.ChoiceField(
+        choices=["approved", "changes_requested"], help_text="`changes_requested`: do it anew, as the note says."
+    )
     note = serializers.CharField()
     transactions = serializers.ListField(child=serializers.DictField())
     action = serializers.UUIDField(required=False, help_text="The action that was approved.")
+    edited = serializers.BooleanField(
+        required=False,
+        help_text="With it: whether other arguments than its agent's were approved; its execution shows them.",
+    )
 
 
 class ClaimShape(serializers.Serializer[Any]):
@@ -129,6 +136,13 @@ class ResultFields(StrictSerializer):
         help_text="What this lease has cost in all, said for the last time: counted, and no reason to stop what is done.",
     )
     error = ErrorShape(required=False, allow_null=True, default=None)
+    correlation_key = TextField(
+        max_length=200,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Of your choice, of no other open question: a decision that people send under it may come first.",
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         check_json(attrs["evidence"], bytes_max=settings.PAYLOAD_BYTES_MAX)

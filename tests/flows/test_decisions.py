@@ -68,7 +68,12 @@ def test_requested_changes_go_back_to_an_agent_with_the_note(acme: Stage, settle
     settle()
     (again,) = acme.bob.claim()
     assert again["attempt"] == 1, "resuming uses up no attempt"
-    assert again["resume"] == {"review": review["id"], "note": "name the ferry", "transactions": []}
+    assert again["resume"] == {
+        "review": review["id"],
+        "decision": "changes_requested",
+        "note": "name the ferry",
+        "transactions": [],
+    }
 
 
 def test_the_second_decision_is_told_whose_was_first(acme: Stage, settle: Settle) -> None:

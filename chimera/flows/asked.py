@@ -1,0 +1,54 @@
+"""What exactly a card asks for, as a digest: an approval may name it, and one that came early must. Reads only.
+
+SHA-256 over canonical JSON (RFC 8785): of an action [tool, arguments, amount, asset, payee, category], of a spend [amount, asset,
+payee, category], of a result its output. Amounts are as the API writes them; an action that costs nothing has null, and asset "".
+"""
+
+from typing import Any
+
+from chimera.kernel.errors import Refused
+from chimera.kernel.http.parsing import money_text
+from commerce.models import Transaction
+from safety import actions as safety
+from safety import diffs, digests
+from safety.actions.proposals import Proposal
+from safety.models import Action, ReviewCard
+from swarm.actions import results
+
+
+def asked_by_spend(spend: Transaction) -> str:
+    return digests.digest([money_text(spend.amount_usd), spend.asset_symbol, spend.payee, spend.category])
+
+
+def asked_by_result(output: dict[str, Any] | None) -> str:
+    """Nothing, for an output with numbers that not everybody reads alike: nobody can name that one."""
+    try:
+        return digests.digest(output or {})
+    except Refused:
+        return ""
+
+
+def asked_by_action(action: Action, arguments: dict[str, Any]) -> str:
+    proposal = Proposal(
+        tool=action.tool,
+        arguments=arguments,
+        amount_usd=action.amount_usd,
+        asset_symbol=action.asset_symbol,
+        payee=action.payee,
+        category=action.category,
+    )
+    return proposal.asked()
+
+
+def edit_of(card: ReviewCard, payload: dict[str, Any]) -> safety.Edit:
+    """The caller has seen that this kind of card can be edited, and holds its task."""
+    if card.action_id:
+        action: Action = Action.objects.get(pk=card.action_id)
+        before, asked = action.arguments, asked_by_action(action, payload)
+    else:
+        result = results.of_task(card.task_id, card.result_id)
+        assert result is not None, "a card of a result has its result"
+        before, asked = result.output_payload or {}, asked_by_result(payload)
+    if diffs.equal(before, payload):
+        return safety.Edit(None, asked, None)
+    return safety.Edit(payload, asked, diffs.changes(before, payload))
