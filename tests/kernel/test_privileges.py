@@ -20,6 +20,7 @@ KEPT = (
     "kernel_event",
     "memory_memorycheck",
     "safety_action",
+    "safety_earlydecision",
     "safety_reviewcard",
     "swarm_agentkey",
     "swarm_agentprofile",
@@ -68,6 +69,7 @@ CHANGES = {
         "ended_at",
         "ended_reason",
     },
+    "safety_earlydecision": {"version", "status", "ended_at", "card_id", "refusal"},
     "swarm_taskresult": {"applied", "output_payload", "original_payload", "judge_score", "review_id"},
 }
 COLUMNS_SQL = """

@@ -65,6 +65,8 @@ def made_by(acme: Stage, settle: Callable[[], None]) -> World:
     _park(acme)
     settle()
     review = _waiting(acme, settle, session)["review"]
+    early = {"correlation_key": "ghost", "decision": "reject", "note": "not the harbour"}
+    early_id = acme.rita.post("reviews/decisions", early).ok(202)["id"]
     acme.otto.post(f"schedules/{schedule['id']}/run").ok(201)
     acme.otto.post("tenant/pause", {"reason": "the tide is out"}).ok()
     acme.otto.post("tenant/resume", {"reason": "the tide is back"}).ok()
@@ -90,6 +92,7 @@ def made_by(acme: Stage, settle: Callable[[], None]) -> World:
             "policy_id": policy["id"],
             "target_id": target["id"],
             "delivery_id": delivery["id"],
+            "early_decision_id": early_id,
         },
         claim["lease_token"],
     )
