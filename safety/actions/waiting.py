@@ -42,7 +42,8 @@ def take_steps(card: ReviewCard) -> bool:
     if escalates := [step for step in over if step["do"] == Step.ESCALATE]:
         to = Role(escalates[-1]["to"])
         changes |= {"escalated_to": to, "escalated_at": at, "quorum": quorum.widened(card.quorum, to)}
-    ReviewCard.objects.filter(pk=card.pk).update(**changes, version=F("version") + len(escalates[-1:]))
+        changes["version"] = F("version") + 1  # not for a reminder, which changes nothing that a reviewer has read
+    ReviewCard.objects.filter(pk=card.pk).update(**changes)
     card.refresh_from_db()
     if escalates:
         tell(ReviewEscalated.about(card, to=card.escalated_to, due_at=clock.written(card.due_at)), by=SYSTEM)
