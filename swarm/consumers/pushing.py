@@ -85,7 +85,8 @@ async def look_after(seat: Seat, say: Say) -> None:
     async with waiters().called(seat.own_topic) as called, waiters().called(seat.tenant_topic, called):
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(called.wait(), _about(LOOK_AFTER_SECONDS))
+                async with asyncio.timeout(_about(LOOK_AFTER_SECONDS)):
+                    await called.wait()
             called.clear()
             holding = {task_id: lease.token for task_id, lease in seat.held.items()}
             try:
@@ -115,7 +116,8 @@ def _command(seat: Seat, say: Say, holding: dict[UUID, UUID], looked: Looked) ->
 
 async def _stirred(seat: Seat, seconds: float | None) -> None:
     with suppress(TimeoutError):
-        await asyncio.wait_for(seat.stirred.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await seat.stirred.wait()
 
 
 def _about(seconds: float) -> float:

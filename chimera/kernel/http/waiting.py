@@ -175,7 +175,8 @@ class Waiters:
                 task.cancel()
             self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._patrol())]
         with suppress(TimeoutError):  # without Redis nothing is published either
-            await asyncio.wait_for(self._subscribed.wait(), SUBSCRIBE_SECONDS)
+            async with asyncio.timeout(SUBSCRIBE_SECONDS):
+                await self._subscribed.wait()
 
     async def _read(self) -> None:
         while True:

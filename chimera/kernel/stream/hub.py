@@ -83,7 +83,8 @@ class Hub:
         if self._reader is None or self._reader.done():
             self._reader = asyncio.create_task(self._run(), name="stream-hub")
         try:
-            await asyncio.wait_for(self._certified.wait(), POLL_SECONDS)
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._certified.wait()
         except TimeoutError:
             return False
         async with self._attaching:

@@ -45,5 +45,6 @@ class Viewer:
         if not self._entries and not self.reread:
             self._ready.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._ready.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._ready.wait()
         return self._entries.popleft() if self._entries else None
