@@ -1,5 +1,7 @@
 """The composition root: the one place that knows all apps, and hands the kernel what it cannot know."""
 
+import gc
+
 from django.apps import AppConfig
 
 
@@ -12,3 +14,4 @@ class ChimeraConfig(AppConfig):
         from chimera.flows import reactions
 
         reactions.register()
+        gc.freeze()

@@ -54,6 +54,8 @@ def _make_home() -> None:
     os.environ["CHIMERA_SECRET_KEY"] = secrets.token_urlsafe(48)
     os.environ.setdefault("CHIMERA_LOG_LEVEL", "ERROR")
     os.environ["CHIMERA_RETRY_BASE_SECONDS"] = "0"  # nobody waits before another attempt, unless a test is about that
+    # Processes are started hundreds of times: our own modules are compiled for the first of them.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL"):
         os.environ.pop(name, None)  # never somebody's own servers
 
