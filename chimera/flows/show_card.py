@@ -6,11 +6,13 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from chimera.flows import requesters
 from chimera.flows.show_around import Around, show_around
 from chimera.flows.show_hold import Asked, show_hold
 from chimera.flows.show_lineage import Link, lineage_of
-from chimera.flows.show_reviews import Standing, result_shape, standing_of
+from chimera.flows.show_reviews import Standing, result_shape, standing_of, with_votes
 from chimera.flows.show_usage import Usage, show_usage
 from commerce.limits import ZERO
 from commerce.models import BudgetConfig, Transaction
@@ -61,8 +63,13 @@ class CardPage:
         return self.lineage[0].task if self.lineage else None
 
 
+def to_show(cards: QuerySet[ReviewCard]) -> QuerySet[ReviewCard]:
+    """With all that a page says of a card itself."""
+    return with_votes(cards.select_related("session__campaign", "claimed_by", "decided_by"))
+
+
 def show_card(card: ReviewCard) -> CardPage:
-    """`card` with its session and campaign."""
+    """A card of `to_show`."""
     lineage = lineage_of(card.task_id)
     spends = spends_of(card.task_id)
     results = [] if card.kind == CardKind.ACTION else _results_of(card.task_id)

@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from chimera.flows.claim_next import Chosen, claim_next
-from chimera.flows.show_card import CardPage, show_card, tasks_of
+from chimera.flows.show_card import CardPage, show_card, tasks_of, to_show
 from chimera.flows.show_reviews import standings_of
 from chimera.kernel import clock
 from chimera.kernel.console import show
@@ -22,7 +22,7 @@ from chimera.kernel.console.panels import Panel
 from chimera.kernel.console.rows import RowsAdmin
 from chimera.kernel.console.site import site
 from chimera.kernel.console.verbs import Offer
-from chimera.kernel.errors import Refused, forbidden
+from chimera.kernel.errors import Refused, forbidden, not_found
 from chimera.kernel.http.pages import uuid_or_refuse
 from chimera.kernel.identity import Role
 from safety.actions import taking
@@ -200,6 +200,12 @@ class ReviewCardAdmin(RowsAdmin):
         return TemplateResponse(request, "safety/reviewcard/decide.html", shown, status=status)
 
     # ------------------------------------------------------------------ one card
+
+    def row_or_404(self, request: HttpRequest, row_id: UUID) -> ReviewCard:
+        found = to_show(self.get_queryset(request)).filter(pk=row_id).first()
+        if found is None:
+            raise not_found("review")
+        return found
 
     def banner(self, request: HttpRequest, card: ReviewCard) -> tuple[str, str] | None:
         if card.status != CardStatus.PENDING:

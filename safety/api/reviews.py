@@ -15,6 +15,7 @@ from chimera.kernel.http.permissions import PEOPLE
 from chimera.kernel.http.schema import page_of, paged
 from chimera.kernel.identity import Role
 from safety import actions
+from safety.actions import taking
 from safety.models import ReviewCard
 from safety.quorum import ANY_APPROVER
 from safety.serializers import NewDecision, ReviewClaimShape, ReviewShape
@@ -80,6 +81,7 @@ class ReviewClaim(Door):
     def post(self, request: Call, review_id: UUID) -> Response:
         card = actions.lock(review_id)
         actions.claim(card=card, by=request.user.actor)
+        taking.see(card_id=card.pk, by=request.user.actor)
         return Response({"claim_expires_at": card.claim_expires_at})
 
 

@@ -85,6 +85,8 @@ NAMING: dict[str, list[Callable[[World], dict[str, Any]]] | None] = {
     "transactions": [
         lambda w: {"task": w.ids["task_id"], "lease_token": w.lease_token, "amount_usd": "1", "asset_symbol": "USD"}
     ],
+    "reviews/next": None,  # a session of theirs has no card; see tests/safety/test_queue.py
+    "reviews/batch": None,  # each on its own; see there
     "concurrency-limits": None,
     "policies": None,
     "notification-targets": None,

@@ -45,6 +45,7 @@ def made_by(acme: Stage, settle: Callable[[], None]) -> World:
     policy = acme.boss.post("policies", POLICY).ok(201)
     waiting = _waiting(acme, settle, session)
     task = acme.task(session, external_id="harbour-1", depends_on=[waiting["task"]])
+    acme.rita.post(f"reviews/{waiting['review']}/claim").ok()
     acme.rita.post(f"reviews/{waiting['review']}/decision", {"decision": "approve"}).ok()
     settle()
     (claim,) = acme.ada.claim()
