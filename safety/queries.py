@@ -151,7 +151,6 @@ class DeliveryQuerySet(QuerySet[Any]):
         return found
 
     def due(self, at: datetime) -> Self:
-        """To be sent now. What is being sent is due again when whoever sends it has died."""
-        return self.filter(
-            status=DeliveryStatus.PENDING, next_attempt_at__lte=at, target__status=TargetStatus.ACTIVE
-        ).order_by("next_attempt_at", "pk")
+        """To be sent now, or to be dropped with its target. What is being sent is due again when whoever sends it has died."""
+        rows = self.filter(status=DeliveryStatus.PENDING, next_attempt_at__lte=at)
+        return rows.exclude(target__status=TargetStatus.PAUSED).order_by("next_attempt_at", "pk")

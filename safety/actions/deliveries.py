@@ -76,9 +76,12 @@ def take(most: int) -> list[Delivery]:
         .select_related("target", "card")
         .select_for_update(of=("self",), no_key=True, skip_locked=True)
     )
-    moot = [row for row in rows if row.card and row.card.status != CardStatus.PENDING]
-    _drop(moot, "Its card is decided.")
-    taken = [row for row in rows if row not in moot]
+    decided = [row for row in rows if row.card and row.card.status != CardStatus.PENDING]
+    # Put or replayed at the very moment in which its target was removed.
+    removed = [row for row in rows if row not in decided and row.target.status == TargetStatus.REMOVED]
+    _drop(decided, "Its card is decided.")
+    _drop(removed, "Its target was removed.")
+    taken = [row for row in rows if row not in decided and row not in removed]
     Delivery.objects.filter(pk__in=[row.pk for row in taken]).update(
         attempts=F("attempts") + 1, next_attempt_at=at + ON_ITS_WAY
     )

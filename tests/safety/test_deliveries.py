@@ -12,7 +12,7 @@ from chimera.kernel import clock, tenancy
 from chimera.kernel.eventlog import Event
 from chimera.kernel.relay.tables import Lane
 from safety.actions import deliveries, sending
-from safety.models import Delivery, DeliveryAttempt
+from safety.models import Delivery, DeliveryAttempt, NotificationTarget
 from tests.cast import Stage
 from tests.safety import telling
 from tests.safety.receiver import LOOPBACK, Receiver, listening, mail_by, post_office
@@ -219,6 +219,16 @@ def test_a_removed_target_gets_nothing_any_more(acme: Stage, receiver: Receiver)
     telling.card(acme)
     telling.relay()
     assert len(telling.deliveries(acme)) == 1
+
+
+def test_what_was_put_while_its_target_was_removed_is_dropped(acme: Stage, receiver: Receiver) -> None:
+    telling.target(acme, receiver.url)
+    telling.card(acme)
+    telling.relay()
+    with acme.bound():
+        NotificationTarget.objects.update(status="removed")
+    assert sending.send_due() == 0
+    assert (shown(acme)["status"], receiver.calls) == ("dropped", [])
 
 
 def test_a_slow_receiver_leaves_room_for_others(acme: Stage) -> None:
