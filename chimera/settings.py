@@ -18,6 +18,7 @@ HOME = env.home(BASE_DIR)
 SERVERS = env.server_urls(HOME)
 
 SECRET_KEY = env.secret_key(HOME)
+SECRET_KEY_FALLBACKS = env.words("CHIMERA_SECRET_KEY_FALLBACKS", "")  # still read, and nothing is signed with them
 DEBUG = env.flag("CHIMERA_DEBUG", False)
 PORT = env.integer("CHIMERA_PORT", 8000, least=1, most=65535)
 BASE_URL = env.text("CHIMERA_BASE_URL", f"http://127.0.0.1:{PORT}")

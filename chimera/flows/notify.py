@@ -26,6 +26,16 @@ def card_waits(event: Recorded) -> None:
     _tell_of(event, Occasion.WAITS)
 
 
+def card_is_due(event: Recorded) -> None:
+    """Reaction to ReviewDue, each reminder for itself: the fact's position tells them apart."""
+    _tell_of(event, Occasion.DUE, step=str(event.position))
+
+
+def card_escalated(event: Recorded) -> None:
+    """Reaction to ReviewEscalated: those hear of it who listen for the role that is asked now."""
+    _tell_of(event, Occasion.ESCALATED, step=str(event.position), roles=frozenset({event.payload["to"]}))
+
+
 def wake_due() -> None:
     """The clock's step: have the worker try again what is due by now."""
     with tenancy.system():

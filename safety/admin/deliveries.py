@@ -80,7 +80,7 @@ class DeliveryAdmin(RowsAdmin):
 
     @admin.display(description="A card that")
     def what(self, delivery: Delivery) -> str:
-        return delivery.get_occasion_display() + (f" ({delivery.step})" if delivery.step else "")
+        return delivery.get_occasion_display()
 
     @admin.display(description="Standing")
     def standing(self, delivery: Delivery) -> SafeString:

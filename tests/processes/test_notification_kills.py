@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from chimera.kernel import tenancy
 from chimera.kernel.embedded import ports
-from chimera.kernel.relay.tables import Lane
 from safety.models import Delivery, DeliveryAttempt
 from tests.cast import Stage
 from tests.processes.harness import House, until
@@ -51,12 +49,6 @@ def sent(acme: Stage, number: int) -> bool:
         return Delivery.objects.filter(status="sent").count() == number
 
 
-def forget() -> None:
-    """As if the relay had died before it wrote down where it stands."""
-    with tenancy.system():
-        Lane.objects.filter(name="notify").update(xid=0, seq=0)
-
-
 def test_each_hears_of_each_card_once_whoever_is_killed_or_away(acme: Stage, house: House, box: Mailbox) -> None:
     receiver = Receiver(ports.choose())
     secret = telling.target(acme, receiver.url)["secret"]
@@ -66,14 +58,14 @@ def test_each_hears_of_each_card_once_whoever_is_killed_or_away(acme: Stage, hou
     until(lambda: tried(acme, 1), PATIENCE_SECONDS)  # nobody is there
     house.kill(WORKER)
     house.kill(RELAY)
-    forget()
+    telling.forget()
     house.start(RELAY)
     with listening(into=receiver), post_office(into=box):
         house.start(WORKER)
         until(lambda: sent(acme, 2), PATIENCE_SECONDS)
         house.kill(RELAY)
         second = telling.card(acme)
-        forget()
+        telling.forget()
         house.start(RELAY)
         until(lambda: sent(acme, 4), PATIENCE_SECONDS)
     assert [receiver.verified(secret, n)["data"]["review"]["id"] for n in range(len(receiver.calls))] == [first, second]

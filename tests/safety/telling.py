@@ -1,15 +1,18 @@
 """A card that waits, a target that hears of it, and what the relay and the worker do for it."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection
 
 from chimera.flows.notify import SEND
+from chimera.kernel import clock, tenancy
 from chimera.kernel.loop import Stop
 from chimera.kernel.relay.pace import Pace
 from chimera.kernel.relay.slow_lane import SlowLane
+from chimera.kernel.relay.tables import Lane
 from safety.models import Delivery
-from tests.cast import Stage
+from tests.cast import Said, Stage
 
 
 def card(stage: Stage) -> str:
@@ -49,3 +52,20 @@ def done() -> None:
     """The worker has done what it was asked."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM procrastinate_jobs")
+
+
+def later(by: timedelta = timedelta(hours=1)) -> Any:
+    """Longer than any early pause."""
+    return clock.held(clock.now() + by)
+
+
+def forget() -> None:
+    """A relay that dies before it has written where it stands begins again."""
+    with tenancy.system():
+        Lane.objects.filter(name="notify").update(xid=0, seq=0)
+
+
+def shown(stage: Stage, number: int = 0) -> Said:
+    """A delivery as the API shows it; they are numbered in the order in which they were put."""
+    found = stage.otto.get("deliveries").ok()["results"][::-1]
+    return stage.otto.get(f"deliveries/{found[number]['id']}").ok()
