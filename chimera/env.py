@@ -99,9 +99,10 @@ class MailServer:
 
 def mail_server(name: str) -> MailServer:
     """From a URL: smtp+tls://user:password@host:587."""
-    parts = urlsplit(text(name, ""))
-    if not parts.scheme:
+    given = text(name, "")
+    if not given:
         return MailServer()
+    parts = urlsplit(given)
     try:
         port = parts.port or EMAIL_SCHEMES.get(parts.scheme, 0)
     except ValueError:

@@ -4,7 +4,6 @@ import smtplib
 
 from django.conf import settings
 from django.core.mail import EmailMessage
-from django.core.mail.message import BadHeaderError
 
 from safety.senders.outcome import Outcome, refused
 
@@ -31,7 +30,7 @@ def mail(to: str, *, subject: str, text: str, message_id: str) -> Outcome:
         )
     except (smtplib.SMTPException, OSError) as fault:
         return refused(f"No answer from the mail server: {fault}")
-    except (BadHeaderError, ValueError) as fault:
+    except ValueError as fault:  # a header that no mail may have
         return refused(f"It cannot be sent as it is: {fault}", final=True)
     return Outcome(True)
 
