@@ -46,6 +46,7 @@ lint-imports
 python -m chimera.kernel.embedded python manage.py makemigrations --check --dry-run
 python manage.py draw_states --check
 python manage.py draw_events --check
+python manage.py draw_roles --check
 endef
 export CHECKS
 
@@ -69,6 +70,7 @@ format: $(VENV)/tests
 docs: $(VENV)/tests
 	@$(PY) manage.py draw_states
 	@$(PY) manage.py draw_events
+	@$(PY) manage.py draw_roles
 
 bench: $(VENV)/tests
 	@$(PY) -m benchmarks $(ARGS)

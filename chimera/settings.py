@@ -24,6 +24,7 @@ PORT = env.integer("CHIMERA_PORT", 8000, least=1, most=65535)
 BASE_URL = env.text("CHIMERA_BASE_URL", f"http://127.0.0.1:{PORT}")
 ALLOWED_HOSTS = env.words("CHIMERA_HOSTS", "127.0.0.1,localhost,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("CHIMERA_ORIGINS", BASE_URL)
+PROXIES = env.integer("CHIMERA_PROXIES", 0, least=0, most=10)  # of ours in front; what they say of a caller is believed
 
 INSTALLED_APPS = [
     "unfold",
@@ -40,6 +41,9 @@ INSTALLED_APPS = [
     "channels",
     "django_structlog",
     "procrastinate.contrib.django",
+    "allauth",
+    "allauth.account",  # the second factor's package asks for it; its pages and tables are not used
+    "allauth.mfa",
     "chimera.kernel",
     "swarm",
     "commerce",
@@ -59,6 +63,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
@@ -136,7 +141,6 @@ CACHES = {
         },
     }
 }
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
 # --- People
 AUTH_PASSWORD_VALIDATORS = [
@@ -149,6 +153,15 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 LOGIN_URL = "admin:login"
+SESSION_ENGINE = "chimera.kernel.http.sessions"
+SESSION_COOKIE_AGE = 12 * 3600  # seconds from the login on: a working day, with a new login for the next one
+SESSION_IDLE = timedelta(minutes=60)  # without a request: a lunch break, not a night
+PASSWORD_RESET_TIMEOUT = 3 * 24 * 3600  # seconds for which an invitation's link works: a weekend
+MFA_ADAPTER = "chimera.kernel.entrance.adapter.Adapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_RECOVERY_CODE_COUNT = 10
+MFA_RECOVERY_CODE_DIGITS = 12  # 40 bits: no limit of attempts is what keeps them
+ACCOUNT_EMAIL_VERIFICATION = "none"  # accounts are made by invitation; allauth's own pages have no address here
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -163,13 +176,23 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 
-# --- Security
+# --- Security. What needs TLS is on where the base address has it; the proxy in front may be the one that ends it.
+TLS = BASE_URL.startswith("https://")
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BASE_URL.startswith("https://")
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = TLS
+# The prefix binds the cookie to this host and to TLS: a sister domain cannot plant one.
+SESSION_COOKIE_NAME = "__Host-chimera" if TLS else "sessionid"
+SECURE_SSL_REDIRECT = TLS
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]  # asked by neighbours, past the proxy
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PROXIES else None
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if TLS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = TLS
+SECURE_HSTS_PRELOAD = False
+SILENCED_SYSTEM_CHECKS = ["security.W021"]  # preloading binds a whole domain for years: its owner's decision, not ours
 
 # --- API
 REST_FRAMEWORK = {

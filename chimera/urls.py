@@ -1,7 +1,7 @@
 """All addresses. /api/v1/ is the contract; /admin/ the console; /live/ the live pages."""
 
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from chimera.kernel.console.site import site as console
 from chimera.kernel.http import health
@@ -14,7 +14,7 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]), name="schema"),
     path(
         "api/docs/",
-        SpectacularSwaggerView.as_view(authentication_classes=[], permission_classes=[], url_name="schema"),
+        SpectacularSwaggerSplitView.as_view(authentication_classes=[], permission_classes=[], url_name="schema"),
         name="docs",
     ),
     path("api/v1/", include("swarm.urls")),

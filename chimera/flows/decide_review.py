@@ -122,7 +122,7 @@ def _after(card: ReviewCard) -> dict[str, Any]:
 
 def _check_may(card: ReviewCard, by: Actor) -> frozenset[Role]:
     """The roles that the person has now; 403 unless reviewers' or of those whom the card asks."""
-    found = Membership.objects.filter(user_id=int(by.id)).values_list("roles", flat=True).first()
+    found = Membership.objects.filter(user_id=int(by.id), disabled_at=None).values_list("roles", flat=True).first()
     roles = frozenset(Role(name) for name in found or [])
     wanted = deciders(card.quorum)
     if not roles & wanted:

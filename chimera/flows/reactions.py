@@ -26,6 +26,7 @@ from chimera.flows import (
     stop_work,
     warn_budgets,
 )
+from chimera.kernel import events as entrance
 from chimera.kernel import relay
 from chimera.kernel.eventlog import Fact
 from chimera.kernel.relay import fast, slow
@@ -86,6 +87,15 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     swarm.TenantPaused: [fast(dispatch.call_tenant)],
     swarm.TenantStopped: [fast(dispatch.call_tenant), slow("follow", stop_tenant.sweep_tenant)],
     swarm.TenantResumed: [fast(dispatch.reopen)],
+    swarm.SecondFactorRequired: [],
+    swarm.SecondFactorWaived: [],
+    swarm.MemberAdded: [],
+    swarm.MemberInvited: [],
+    swarm.MemberRolesChanged: [],  # asked with every call, so that what was taken away is gone at once
+    swarm.MemberDisabled: [],
+    swarm.MemberEnabled: [],
+    swarm.MemberSessionsEnded: [],
+    swarm.MemberSecondFactorReset: [],
     swarm.ConcurrencyLimitSet: [],
     swarm.ConcurrencyLimitRemoved: [],
     swarm.LockRevoked: [fast(lock_hints.forget_revoked)],
@@ -147,6 +157,13 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     memory.MemoryAdded: [slow("memory", vectors.embed)],
     memory.MemorySuperseded: [],
     memory.MemoryForgotten: [],
+    entrance.PersonLoggedIn: [],
+    entrance.PersonLoginRefused: [],
+    entrance.SecondFactorSetUp: [],
+    entrance.SecondFactorRemoved: [],
+    entrance.RecoveryCodesRenewed: [],
+    entrance.PasswordLinkIssued: [],
+    entrance.PasswordSet: [],
 }
 
 

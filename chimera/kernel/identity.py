@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -116,18 +117,39 @@ def _identified(found: Any) -> tuple[Principal, str]:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Membership:
+    id: UUID
+    version: int
     tenant_id: UUID
     tenant_name: str
     roles: frozenset[Role]
+    sessions_from: datetime | None  # who logged in before this must log in again
+    second_factor_required: bool  # by the tenant
+
+
+_MEMBERSHIPS = """
+    SELECT membership_id, version, tenant_id, tenant_name, roles, sessions_from, second_factor_required
+    FROM chimera_memberships(%s)
+"""
 
 
 def memberships(user_id: int) -> list[Membership]:
-    """A person's tenants, by name."""
+    """A person's tenants, by name; not those where the membership was switched off."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT tenant_id, tenant_name, roles FROM chimera_memberships(%s)", [user_id])
-        return [Membership(t, n, frozenset(Role(r) for r in roles)) for t, n, roles in cursor.fetchall()]
+        cursor.execute(_MEMBERSHIPS, [user_id])
+        return [
+            Membership(
+                id=id,
+                version=version,
+                tenant_id=tenant_id,
+                tenant_name=name,
+                roles=frozenset(Role(role) for role in roles),
+                sessions_from=sessions_from,
+                second_factor_required=required,
+            )
+            for id, version, tenant_id, name, roles, sessions_from, required in cursor.fetchall()
+        ]
 
 
 def person(user: Any, membership: Membership) -> Principal:

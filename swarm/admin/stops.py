@@ -17,7 +17,7 @@ from chimera.kernel.console.rows import RowsAdmin
 from chimera.kernel.console.site import site
 from chimera.kernel.console.verbs import Because, Verb
 from swarm.actions import stops
-from swarm.admin import looks, steering
+from swarm.admin import looks, people_verbs, steering
 from swarm.models import Stop, Tenant
 from swarm.states import StopKind, StopScope
 
@@ -108,7 +108,7 @@ class TenantAdmin(RowsAdmin):
 
     nouns = "Stops"
     viewers = looks.VIEWERS
-    verbs = VERBS
+    verbs = (*VERBS, *people_verbs.OF_TENANT)
     list_display: ClassVar = ("name", "standing", "time_zone")
     ordering = ("name",)
 
@@ -142,6 +142,7 @@ class TenantAdmin(RowsAdmin):
         facts = [
             ("Work", self.standing(tenant)),
             ("Time zone", tenant.time_zone),
+            ("Second factor", "asked of everybody" if tenant.second_factor_required else "as people choose"),
             ("Since", show.moment(tenant.created_at)),
         ]
         return [

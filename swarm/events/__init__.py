@@ -27,6 +27,18 @@ from swarm.events.limits import (
 from swarm.events.locks import (
     LockRevoked,
 )
+from swarm.events.people import (
+    MemberAdded,
+    MemberDisabled,
+    MemberEnabled,
+    MemberFact,
+    MemberInvited,
+    MemberRolesChanged,
+    MemberSecondFactorReset,
+    MemberSessionsEnded,
+    SecondFactorRequired,
+    SecondFactorWaived,
+)
 from swarm.events.schedules import (
     ScheduleChanged,
     ScheduleCreated,
@@ -89,6 +101,14 @@ __all__ = [
     "ConcurrencyLimitRemoved",
     "ConcurrencyLimitSet",
     "LockRevoked",
+    "MemberAdded",
+    "MemberDisabled",
+    "MemberEnabled",
+    "MemberFact",
+    "MemberInvited",
+    "MemberRolesChanged",
+    "MemberSecondFactorReset",
+    "MemberSessionsEnded",
     "ScheduleChanged",
     "ScheduleCreated",
     "ScheduleEnded",
@@ -99,6 +119,8 @@ __all__ = [
     "ScheduleQueued",
     "ScheduleResumed",
     "ScheduleSkipped",
+    "SecondFactorRequired",
+    "SecondFactorWaived",
     "SessionChanged",
     "SessionCreated",
     "SessionEnded",

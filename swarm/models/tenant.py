@@ -32,6 +32,7 @@ class Tenant(models.Model):
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     name = models.CharField(max_length=80, unique=True)
     time_zone = models.CharField(max_length=64, default="UTC", validators=[check_time_zone])
+    second_factor_required = models.BooleanField(default=False, db_default=False)  # of people; agents have keys
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     def __str__(self) -> str:
@@ -44,6 +45,9 @@ class Membership(TenantOwned):
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
     roles = ArrayField(models.CharField(max_length=16, choices=[(r.value, r.value) for r in sorted(PERSON_ROLES)]))
+    version = models.PositiveIntegerField(default=1, db_default=1, editable=False)
+    disabled_at = models.DateTimeField(null=True, blank=True)  # from then on nothing of this person is accepted here
+    sessions_from = models.DateTimeField(null=True, blank=True)  # who logged in before must log in again
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:

@@ -19,6 +19,7 @@ NOBODY: tuple[dict[str, str], ...] = (
     {"Authorization": "Basic YTpi"},
 )
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+ANY_ID = "01900000-0000-7000-8000-000000000001"
 # What answers anybody, and why. Static files are no view.
 OPEN = {
     "/healthz": "a load balancer asks whether the process lives; says nothing of anybody",
@@ -27,10 +28,11 @@ OPEN = {
     "/api/schema/": "the contract, for whoever writes a client",
     "/api/docs/": "the contract, to be read",
     "/admin/login/": "where people show who they are",
+    "/admin/login/code/": "and the second half of it; without the first it leads back there",
+    f"/admin/welcome/{ANY_ID}/{ANY_ID}/": "an invitation, which its token opens",
     "/admin/jsi18n/": "the words of the admin's scripts",
     "/admin/logout/": "ends what may be there, and shows the login",
 }
-ANY_ID = "01900000-0000-7000-8000-000000000001"
 
 
 def _routes(patterns: Any, before: str = "/") -> Iterator[tuple[str, URLPattern]]:

@@ -41,4 +41,4 @@ def test_a_forgotten_event_stops_the_start(forgotten: type[Fact]) -> None:
 def test_every_event_stands_among_the_events_of_its_app() -> None:
     for fact in ours():
         app = fact.type.partition(".")[0]
-        assert f"{fact.__module__}.".startswith(f"{app}.events."), fact
+        assert f"{fact.__module__}.".removeprefix("chimera.").startswith(f"{app}.events."), fact

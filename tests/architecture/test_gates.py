@@ -41,6 +41,7 @@ PLANTS = {
     ),
     "python manage.py draw_states --check": Plant("docs/states.md", "planted", "docs/states.md is stale"),
     "python manage.py draw_events --check": Plant("docs/events.md", "planted", "docs/events.md is stale"),
+    "python manage.py draw_roles --check": Plant("docs/roles.md", "planted", "docs/roles.md is stale"),
 }
 # A minute on a cold cache, so it is only looked for in the list.
 UNPLANTED = {"mypy ."}

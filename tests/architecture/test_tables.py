@@ -19,6 +19,7 @@ TENANT_BY_ANOTHER_NAME = {
 # Ours, and of nobody.
 OF_NO_TENANT = {
     "kernel.Lane": "where a reader of the whole log stands",
+    "kernel.LoginAttempt": "who is at the door may have several tenants, or none; each of theirs is told",
     "kernel.Partitioned": "names of partitioned tables, written by migrations",
 }
 # Others' tables.
@@ -26,6 +27,8 @@ FOREIGN = {
     "auth": "people are known before a tenant is; what they may do is their Membership, which is a tenant's",
     "contenttypes": "names of models",
     "sessions": "logins of people, opaque and signed",
+    "account": "e-mail addresses of django-allauth, which are not used",
+    "mfa": "people's second factors, which are theirs whatever tenant they work for; encrypted",
     "admin": "the admin's own log, which our console does not write",
     "procrastinate": "housekeeping, which works across tenants",
 }

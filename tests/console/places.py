@@ -1,16 +1,21 @@
-"""Every page of the console: where it is, who sees it, and which verbs it has for whom."""
+"""Every page of the console: where it is, who sees it, and which verbs it has for whom; read from the truth table."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-ALL = frozenset({"rita", "otto", "fay", "anna", "boss"})  # reviewer, operator, finance, auditor, admin
+from chimera import permissions
+from chimera.kernel.identity import Role
+from chimera.permissions import SEE
+
+WHO = {Role.REVIEWER: "rita", Role.OPERATOR: "otto", Role.FINANCE: "fay", Role.AUDITOR: "anna", Role.ADMIN: "boss"}
+ALL = frozenset(WHO.values())
 
 
 @dataclass(frozen=True)
 class Noun:
     path: str
-    seen_by: frozenset[str]
-    verbs: frozenset[str] = frozenset()
-    walked_by: frozenset[str] = frozenset()
+    walked: Mapping[str, frozenset[str]]  # verb → people
 
     @property
     def list(self) -> str:
@@ -19,39 +24,49 @@ class Noun:
     def one(self, row_id: object, verb: str = "") -> str:
         return f"{self.list}{row_id}/" + (f"{verb}/" if verb else "")
 
+    @property
+    def seen_by(self) -> frozenset[str]:
+        return self.walked[SEE]
 
-def _noun(path: str, seen_by: str, verbs: str = "", walked_by: str = "") -> Noun:
-    return Noun(path, frozenset(seen_by.split()), frozenset(verbs.split()), frozenset(walked_by.split()))
+    @property
+    def verbs(self) -> frozenset[str]:
+        return frozenset(self.walked) - {SEE}
+
+    @property
+    def walked_by(self) -> frozenset[str]:
+        """Who may walk any of them."""
+        return frozenset().union(*(self.walked[verb] for verb in self.verbs))
+
+
+def _noun(path: str) -> Noun:
+    rights = [right for right in permissions.console() if right.place == path]
+    return Noun(path, MappingProxyType({right.act: frozenset(WHO[role] for role in right.roles) for right in rights}))
+
+
+def _plain_card() -> Noun:
+    """Of those who may decide a card at all, one that asks nobody in particular asks reviewers."""
+    card = _noun("safety/reviewcard")
+    asked = frozenset({"rita", "boss"})
+    return Noun(card.path, {verb: who if verb == SEE else who & asked for verb, who in card.walked.items()})
 
 
 NOUNS = {
-    "card": _noun(
-        "safety/reviewcard",
-        "rita otto fay anna boss",
-        "approve approve_edited request_changes reject claim",
-        "rita boss",
-    ),
-    "session": _noun("swarm/swarmsession", "otto anna boss", "pause resume complete stop", "otto boss"),
-    "task": _noun("swarm/task", "otto anna boss", "cancel retry", "otto boss"),
-    "dead": _noun("swarm/deadletter", "otto anna boss", "retry drop", "otto boss"),
-    "campaign": _noun("swarm/campaign", "otto anna boss", "pause resume complete stop", "otto boss"),
-    "schedule": _noun("swarm/schedule", "otto anna boss", "run_now pause resume stop", "otto boss"),
-    "agent": _noun("swarm/agentprofile", "otto anna boss", "pause resume rotate_key kill", "otto boss"),
-    "lock": _noun("swarm/resourcelock", "otto anna boss", "release", "otto boss"),
-    "limit": _noun("swarm/concurrencylimit", "otto anna boss", "change remove", "otto boss"),
-    "memory": _noun("memory/memoryrecord", "otto anna boss", "forget", "otto boss"),
-    "budget": _noun("commerce/budgetconfig", "fay anna boss", "change raise", "fay boss"),
-    "increase": _noun("commerce/limitincrease", "fay anna boss", "revoke", "fay boss"),
-    "transaction": _noun("commerce/transaction", "fay anna boss", "void", "fay boss"),
-    "policy": _noun("safety/policy", "rita otto fay anna boss", "enforce shadow off", "boss"),
-    "target": _noun(
-        "safety/notificationtarget", "otto anna boss", "test change rotate_secret pause resume remove", "boss"
-    ),
-    "delivery": _noun("safety/delivery", "otto anna boss", "replay", "otto boss"),
-    "event": _noun("kernel/event", "otto anna boss"),
-    "parked": _noun("kernel/parkedevent", "otto anna boss", "retry", "otto boss"),
-    "tenant": _noun(
-        "swarm/tenant", "otto anna boss", "pause stop resume stop_everything resume_everything", "otto boss"
-    ),
-    "member": _noun("swarm/membership", "anna boss"),
+    "card": _plain_card(),
+    "session": _noun("swarm/swarmsession"),
+    "task": _noun("swarm/task"),
+    "dead": _noun("swarm/deadletter"),
+    "campaign": _noun("swarm/campaign"),
+    "schedule": _noun("swarm/schedule"),
+    "agent": _noun("swarm/agentprofile"),
+    "lock": _noun("swarm/resourcelock"),
+    "limit": _noun("swarm/concurrencylimit"),
+    "memory": _noun("memory/memoryrecord"),
+    "budget": _noun("commerce/budgetconfig"),
+    "increase": _noun("commerce/limitincrease"),
+    "transaction": _noun("commerce/transaction"),
+    "policy": _noun("safety/policy"),
+    "event": _noun("kernel/event"),
+    "parked": _noun("kernel/parkedevent"),
+    "tenant": _noun("swarm/tenant"),
+    "member": _noun("swarm/membership"),
 }

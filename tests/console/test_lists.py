@@ -30,7 +30,7 @@ OWN = {  # queries of a list beyond the frame: its page, the filters' choices, a
     "event": 3,
     "parked": 1,
     "tenant": 2,
-    "member": 1,
+    "member": 2,
 }
 
 

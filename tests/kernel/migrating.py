@@ -18,6 +18,7 @@ from django.db.migrations.executor import MigrationExecutor  # noqa: E402
 from django.db.migrations.loader import MigrationLoader  # noqa: E402
 from django.test.utils import setup_test_environment  # noqa: E402
 
+from chimera.kernel.entrance import attempts  # noqa: E402
 from tests.cast import found  # noqa: E402
 from tests.kernel.world import made_by  # noqa: E402
 from tests.lanes import settle  # noqa: E402
@@ -92,6 +93,7 @@ def walk(app: str, *, back_to: str) -> None:
 def fill(tenant: str) -> None:
     """Rows in every table of ours, made as the application."""
     made_by(found(tenant), settle)
+    attempts.begin(name="nobody", address="192.0.2.1", what=attempts.What.PASSWORD, user_id=None)
     connections["default"].close()
     tables = [m._meta.db_table for m in apps.get_models() if m._meta.app_label in APPS and m._meta.managed]
     empty = [table for table in tables if not ask(f"SELECT 1 FROM {table} LIMIT 1")]

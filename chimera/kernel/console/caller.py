@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from chimera.kernel import identity
-from chimera.kernel.http.authentication import membership_of_session
+from chimera.kernel.http.authentication import membership_of_session, memberships_of_session
 from chimera.kernel.identity import Membership, Principal, Role
 
 _PLACE = "_chimera_caller"
@@ -22,8 +22,8 @@ class Caller:
 
 
 def recognise(request: HttpRequest) -> Caller | None:
-    """Find out who calls and keep it on the request; None for a member of no tenant."""
-    found = identity.memberships(int(request.user.pk or 0))
+    """Find out who calls and keep it on the request; None for a member of no tenant. Raises 401 when the session was ended."""
+    found = memberships_of_session(request)
     if not found:
         return None
     chosen = membership_of_session(request, found)

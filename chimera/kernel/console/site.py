@@ -8,40 +8,33 @@ from functools import update_wrapper
 from typing import Any, ClassVar
 from uuid import UUID
 
-from django.contrib.auth.forms import AuthenticationForm as DjangoAuthenticationForm
+from django.contrib.auth import REDIRECT_FIELD_NAME, logout
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme
-from unfold.forms import AuthenticationForm
 from unfold.sites import UnfoldAdminSite
 
 from chimera.kernel import redis, tenancy
 from chimera.kernel.console.caller import caller, recognise
 from chimera.kernel.console.saying import say_when_done, speak
+from chimera.kernel.entrance.login import Entrance, LoginForm
+from chimera.kernel.entrance.pages import EntrancePages
 from chimera.kernel.errors import Refused, not_found
-from chimera.kernel.http.authentication import TENANT_IN_SESSION
+from chimera.kernel.http.authentication import TENANT_IN_SESSION, lacks_second_factor
 from chimera.kernel.http.problem import as_refusal
 
 View = Callable[..., HttpResponse]
 Noticing = Callable[[HttpRequest], Sequence[tuple[str, str]]]  # (tone, sentence) to stand above every page
 WITHOUT_TENANT = frozenset({"logout", "password_change", "password_change_done", "jsi18n"})
+WITHOUT_SECOND_FACTOR = WITHOUT_TENANT | {"tenant"}  # another tenant may ask for none
 UNUSED = frozenset({"autocomplete", "view_on_site"})  # they would look rows up past our pages
-
-
-class LoginForm(AuthenticationForm):
-    """Whoever has a password may log in; what they then see, their membership says."""
-
-    error_messages = DjangoAuthenticationForm.error_messages  # the admin's speak of a staff account
-
-    def confirm_login_allowed(self, user: Any) -> None:
-        DjangoAuthenticationForm.confirm_login_allowed(self, user)  # past the one that asks for is_staff
 
 
 class ConsoleSite(UnfoldAdminSite):
     index_template = "console/index.html"
     index_title = "Today"
-    login_form = LoginForm
     enable_nav_sidebar = True
     notices: ClassVar[list[Noticing]] = []  # each asked once a page, in the tenant's transaction; apps add theirs
 
@@ -54,7 +47,20 @@ class ConsoleSite(UnfoldAdminSite):
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         kept = [url for url in super().get_urls() if getattr(url, "name", None) not in UNUSED]
-        return [path("tenant/", self.admin_view(self.choose_tenant), name="tenant"), *kept]
+        entrance = EntrancePages(self.each_context, super().admin_view)
+        return [*entrance.urls(), path("tenant/", self.admin_view(self.choose_tenant), name="tenant"), *kept]
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if request.method == "GET" and self.has_permission(request):
+            return HttpResponseRedirect(reverse(f"{self.name}:index"))
+        shown = {**self.each_context(request), "title": "Log in", "app_path": request.get_full_path()}
+        if REDIRECT_FIELD_NAME not in request.GET and REDIRECT_FIELD_NAME not in request.POST:
+            shown[REDIRECT_FIELD_NAME] = reverse(f"{self.name}:index")
+        request.current_app = self.name  # type: ignore[attr-defined]
+        view: View = Entrance.as_view(
+            extra_context=shown | (extra_context or {}), authentication_form=LoginForm, template_name="admin/login.html"
+        )  # type: ignore[assignment]
+        return view(request)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         shown: dict[str, Any] = super().each_context(request)
@@ -91,11 +97,17 @@ class ConsoleSite(UnfoldAdminSite):
 
     def _within_tenant(self, view: View) -> View:
         def bound_view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            known = recognise(request)
+            try:
+                known = recognise(request)
+            except Refused:  # an admin has ended this session
+                logout(request)
+                return redirect_to_login(request.get_full_path(), reverse(f"{self.name}:login"))
             if known is None:
                 return (
                     view(request, *args, **kwargs) if self._needs_no_tenant(request) else self._no_membership(request)
                 )
+            if lacks_second_factor(request, known.membership) and _name(request) not in WITHOUT_SECOND_FACTOR:
+                return HttpResponseRedirect(reverse(f"{self.name}:second_factor"))
             response = self._in_transaction(known.principal.tenant_id, request, lambda: view(request, *args, **kwargs))
             if request.method == "POST":
                 redis.nudge()
@@ -128,8 +140,7 @@ class ConsoleSite(UnfoldAdminSite):
         return TemplateResponse(request, "console/refused.html", shown, status=refusal.status)
 
     def _needs_no_tenant(self, request: HttpRequest) -> bool:
-        match = request.resolver_match
-        name = match.url_name if match and match.url_name else ""
+        name = _name(request)
         return name in WITHOUT_TENANT or (
             name.startswith("auth_user_") and bool(getattr(request.user, "is_superuser", False))
         )
@@ -141,6 +152,11 @@ class ConsoleSite(UnfoldAdminSite):
             "superuser": getattr(request.user, "is_superuser", False),
         }
         return TemplateResponse(request, "console/no_membership.html", shown, status=403)
+
+
+def _name(request: HttpRequest) -> str:
+    match = request.resolver_match
+    return match.url_name if match and match.url_name else ""
 
 
 def _rendered(response: HttpResponse) -> HttpResponse:

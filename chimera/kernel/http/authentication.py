@@ -3,17 +3,20 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.request import Request
 
 from chimera.kernel import identity
+from chimera.kernel.entrance import second_factor
 from chimera.kernel.errors import forbidden, unauthenticated
-from chimera.kernel.http import callers
+from chimera.kernel.http import callers, sessions
 from chimera.kernel.identity import Membership, Principal
 
 TENANT_IN_SESSION = "chimera_tenant"
+SECOND_FACTOR_IN_SESSION = "chimera_second_factor"
 
 
 class BearerAuthentication(BaseAuthentication):
@@ -53,16 +56,39 @@ def principal_of_bearer(header: str) -> Principal:
 
 def principal_of_session(request: HttpRequest) -> Principal:
     """The person behind a session cookie, for the tenant chosen in it or the first of theirs."""
-    found = identity.memberships(int(request.user.pk or 0))
+    found = memberships_of_session(request)
     if not found:
         raise forbidden("You are a member of no tenant; ask an admin of one to add you.", code="no_membership")
-    return identity.person(request.user, membership_of_session(request, found))
+    chosen = membership_of_session(request, found)
+    if lacks_second_factor(request, chosen):
+        raise forbidden(
+            f"{chosen.tenant_name} asks for a second factor; set one up at /admin/second-factor/ and log in with it.",
+            code="second_factor",
+        )
+    return identity.person(request.user, chosen)
+
+
+def memberships_of_session(request: HttpRequest) -> list[Membership]:
+    """The tenants for which this login still speaks; raises 401 where an admin has ended it for all of them."""
+    found = identity.memberships(int(request.user.pk or 0))
+    since = sessions.started(request.session)
+    standing = [m for m in found if m.sessions_from is None or (since is not None and m.sessions_from < since)]
+    if found and not standing:
+        raise unauthenticated("Your session was ended; log in to /admin/ again.")
+    return standing
 
 
 def membership_of_session(request: HttpRequest, found: Sequence[Membership]) -> Membership:
     """The one that the person chose, else the first."""
     chosen = request.session.get(TENANT_IN_SESSION)
     return next((m for m in found if str(m.tenant_id) == chosen), found[0])
+
+
+def lacks_second_factor(request: HttpRequest, membership: Membership) -> bool:
+    """Whether the tenant asks for one and this session was not opened with the person's present one."""
+    if not membership.second_factor_required:
+        return False
+    return not second_factor.holds(request.user, request.session.get(SECOND_FACTOR_IN_SESSION))
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -78,4 +104,4 @@ class CookieScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
     name = "cookie"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {"type": "apiKey", "in": "cookie", "name": "sessionid"}
+        return {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME}

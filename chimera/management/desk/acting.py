@@ -41,7 +41,9 @@ def house(name: str | None) -> House:
 def operator(tenant: House, username: str | None) -> Actor:
     """The member in whose name something is changed: the named one, or the only operator or admin there is."""
     with tenancy.bound(tenant.id):
-        members = Membership.objects.select_related("user").filter(roles__overlap=[Role.OPERATOR, Role.ADMIN])
+        members = Membership.objects.select_related("user").filter(
+            roles__overlap=[Role.OPERATOR, Role.ADMIN], disabled_at=None
+        )
         rows = members.order_by("user__username")
         found = list((rows.filter(user__username=username) if username else rows)[: NAMED_MAX + 1])
         known = found or list(rows[: NAMED_MAX + 1])
