@@ -28,7 +28,7 @@ ROLES = {
 _CONSOLE = """
 safety/reviewcard       | see                                                       | reviewer operator finance auditor
 safety/reviewcard       | claim                                                     | reviewer
-safety/reviewcard       | approve approve_edited request_changes reject             | reviewer finance operator
+safety/reviewcard       | approve approve_edited request_changes reject release     | reviewer finance operator
 swarm/swarmsession      | see                                                       | operator auditor
 swarm/swarmsession      | pause resume complete stop                                | operator
 swarm/task              | see                                                       | operator auditor
@@ -157,7 +157,10 @@ POST actions/{id}/execution         | worker
 POST actions/{id}/outcome           | worker
 GET reviews                         | people
 GET reviews/{id}                    | people
+POST reviews/next                   | reviewer finance operator
+POST reviews/batch                  | reviewer finance operator
 POST reviews/{id}/claim             | reviewer
+POST reviews/{id}/release           | reviewer finance operator
 POST reviews/{id}/decision          | reviewer finance operator
 GET policies                        | anyone
 POST policies                       | admin

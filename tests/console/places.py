@@ -44,10 +44,13 @@ def _noun(path: str) -> Noun:
 
 
 def _plain_card() -> Noun:
-    """Of those who may decide a card at all, one that asks nobody in particular asks reviewers."""
+    """Of those who may decide a card at all, one that asks nobody in particular asks reviewers; nobody has taken it yet."""
     card = _noun("safety/reviewcard")
     asked = frozenset({"rita", "boss"})
-    return Noun(card.path, {verb: who if verb == SEE else who & asked for verb, who in card.walked.items()})
+    return Noun(
+        card.path,
+        {verb: who if verb == SEE else who & asked for verb, who in card.walked.items() if verb != "release"},
+    )
 
 
 NOUNS = {
