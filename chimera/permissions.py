@@ -56,6 +56,10 @@ commerce/transaction    | void                                                  
 commerce/statement      | see                                                       | finance auditor
 safety/policy           | see                                                       | reviewer operator finance auditor
 safety/policy           | enforce shadow off                                        | admin
+safety/notificationtarget | see                                                     | operator auditor
+safety/notificationtarget | test change rotate_secret pause resume remove           | admin
+safety/delivery         | see                                                       | operator auditor
+safety/delivery         | replay                                                    | operator
 kernel/event            | see                                                       | operator auditor
 kernel/parkedevent      | see                                                       | operator auditor
 kernel/parkedevent      | retry                                                     | operator
@@ -159,9 +163,21 @@ GET reviews                         | people
 GET reviews/{id}                    | people
 POST reviews/next                   | reviewer finance operator
 POST reviews/batch                  | reviewer finance operator
+GET reviews/decisions               | people
+POST reviews/decisions              | reviewer finance operator
 POST reviews/{id}/claim             | reviewer
 POST reviews/{id}/release           | reviewer finance operator
 POST reviews/{id}/decision          | reviewer finance operator
+GET notification-targets            | operator auditor
+POST notification-targets           | admin
+GET notification-targets/{id}       | operator auditor
+PATCH notification-targets/{id}     | admin
+POST notification-targets/{id}/status | admin
+POST notification-targets/{id}/secret | admin
+POST notification-targets/{id}/test | admin
+GET deliveries                      | operator auditor
+GET deliveries/{id}                 | operator auditor
+POST deliveries/{id}/replay         | operator
 GET policies                        | anyone
 POST policies                       | admin
 GET policies/{id}                   | anyone

@@ -68,6 +68,8 @@ NOUNS = {
     "increase": _noun("commerce/limitincrease"),
     "transaction": _noun("commerce/transaction"),
     "policy": _noun("safety/policy"),
+    "target": _noun("safety/notificationtarget"),
+    "delivery": _noun("safety/delivery"),
     "event": _noun("kernel/event"),
     "parked": _noun("kernel/parkedevent"),
     "tenant": _noun("swarm/tenant"),
