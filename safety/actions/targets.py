@@ -31,7 +31,7 @@ from safety.states import TARGET, TargetStatus
 TARGETS_MAX = 20  # of one tenant: every card is a message to each
 OVERLAP = timedelta(hours=24)  # how long the earlier secret signs too, unless something else is asked for
 OVERLAP_MAX = timedelta(days=7)
-ON_CARDS = frozenset({Occasion.WAITS, Occasion.DUE, Occasion.ESCALATED})
+ON_CARDS = (Occasion.WAITS, Occasion.DUE, Occasion.ESCALATED)
 SEALED_FOR = "notification target"
 
 
@@ -170,9 +170,10 @@ def _checked(kind: TargetKind, address: str) -> str:
 
 
 def _occasions(said: Iterable[str]) -> list[str]:
-    chosen = sorted({Occasion(each).value for each in said} & ON_CARDS)
+    wanted = {Occasion(each) for each in said}
+    chosen = [each.value for each in ON_CARDS if each in wanted]
     if not chosen:
-        raise invalid(f"Choose one or more of: {', '.join(sorted(ON_CARDS))}.", field_name="occasions", code="empty")
+        raise invalid(f"Choose one or more of: {', '.join(ON_CARDS)}.", field_name="occasions", code="empty")
     return chosen
 
 

@@ -163,7 +163,6 @@ class TargetAdmin(RowsAdmin):
                     ("Hears of a card that", self.hears_of(target)),
                     ("Earlier secret until", self._earlier(target)),
                     ("Made", show.moment(target.created_at)),
-                    ("By", target.created_by),
                 ],
             ),
         ]

@@ -91,7 +91,7 @@ def test_a_change_without_an_address_leaves_it(acme: Stage, boss: Desk) -> None:
     assert (changed.name, changed.address, changed.occasions, changed.roles) == (
         "night",
         HOOK,
-        ["due", "waits"],
+        ["waits", "due"],
         ["finance"],
     )
     boss.post(path, name="night", address="https://other.example.com/x", occasions=["waits"]).ok()

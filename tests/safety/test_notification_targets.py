@@ -26,7 +26,7 @@ def test_a_webhook_gets_a_secret_that_is_shown_once_and_lies_sealed(acme: Stage)
     listed = acme.boss.get("notification-targets").ok()["results"]
     assert listed == [read.body]
     assert read["address"] == "https://hooks.example.com/…path"
-    assert (read["occasions"], read["roles"]) == (["due", "escalated", "waits"], [])
+    assert (read["occasions"], read["roles"]) == (["waits", "due", "escalated"], [])
     assert (read["status"], read["created_by"]) == ("active", f"person:{acme.boss.id}")
     shown = str(read.body) + everything_told(acme)
     assert secret not in shown

@@ -166,7 +166,7 @@ def test_an_e_mail_says_why_and_where_and_is_the_same_mail_each_time(acme: Stage
         sending.send_due()
     first, again = box.mails
     assert (first["To"], first["From"]) == ("desk@acme.example", "Chimera <chimera@acme.example>")
-    assert first["Subject"] == "[Chimera] Acme: a task that waits for its start waits for a decision"
+    assert first["Subject"] == "[Chimera] Acme: waits for a decision: task that waits for its start"
     assert "/admin/safety/delivery/link/" in first.get_content()
     assert first["Message-ID"] == again["Message-ID"]
 
