@@ -114,15 +114,17 @@ def test_one_red_check_fails_the_whole_and_the_others_are_still_run(house: Path)
     assert [line.rpartition(" ")[2] for line in text.splitlines() if " --version " in line] == ["ok", "ok"]
 
 
-def test_a_test_file_that_cannot_be_imported_fails_the_tests(tmp_path: Path) -> None:
-    house = committed(tmp_path / "house")
-    for name, body in {"sound": "def test_nothing() -> None:\n    pass\n", "broken": "import nowhere\n"}.items():
-        (house / f"tests/test_{name}.py").write_text(body)
+def test_a_test_file_that_cannot_be_imported_fails_the_tests(house: Path) -> None:
+    bodies = {"test_sound.py": "def test_nothing() -> None:\n    pass\n", "test_broken.py": "import nowhere\n"}
+    for name, body in bodies.items():
+        (house / "tests" / name).write_text(body)
     status, text = make(house, "test", "ARGS=tests/test_sound.py")
     assert (status, "1 passed" in text) == (0, True), text
     status, text = make(house, "test", "ARGS=tests/test_sound.py tests/test_broken.py")
     assert status != 0
     assert "No module named 'nowhere'" in text
+    for name in bodies:
+        (house / "tests" / name).unlink()
 
 
 def test_tests_that_are_none_fail(house: Path) -> None:

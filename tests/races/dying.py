@@ -1,20 +1,17 @@
 """Processes that die by SIGKILL at a given moment: nothing is rolled back, closed or tidied up by them.
 
 What has happened outside a process changes only when it sends something to PostgreSQL or Redis. So two lines with nothing
-sent between them are one and the same death, and dying once between any two sends is dying at every line.
+sent between them are one and the same death, and dying once right after each send is dying at every line.
 """
 
 import gc
 import os
 import signal
-import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import psycopg
 from django.db import connections
@@ -26,7 +23,6 @@ T = TypeVar("T")
 STILL_SECONDS = 20.0  # a child takes a tenth of one
 STILL_MAX = 5  # of one run; more are no accident
 stood_still: list[int] = []
-OURS = tuple(str(Path(__file__).resolve().parents[2] / name) for name in ("chimera/", "commerce/", "safety/", "swarm/"))
 
 
 def at_every_line(
@@ -56,7 +52,7 @@ def at_every_line(
 
 
 def _dies(*, after: int, act: Callable[[], object]) -> bool:
-    """Do `act` in a child process that dies at its first line after so many sends; False when it came through alive."""
+    """Do `act` in a child process that dies after so many sends; False when it came through alive."""
     pid = os.fork()
     if pid == 0:
         _live_and_die(after, act)
@@ -86,16 +82,14 @@ def _waited_for(pid: int) -> int:
         time.sleep(0.002)
 
 
-def _live_and_die(after: int, act: Callable[[], object]) -> None:
+def _live_and_die(after: int, act: Callable[[], object]) -> NoReturn:
     gc.disable()  # it would touch, and so copy, all of the parent's memory
     bridge._threads = ThreadPoolExecutor(1)  # the parent's threads did not come along,
     _leave_to_the_parent()
     options = connections.settings["default"]["OPTIONS"]
     options.pop("pool")  # nor those of its pool;
     options |= {"sslmode": "disable", "gssencmode": "disable"}  # and the locks of these libraries may be held for ever
-    watch = _until(_Sends(), after)
-    threading.settrace(watch)
-    sys.settrace(watch)
+    _Sends(after)
     code = 1
     try:
         act()
@@ -118,10 +112,11 @@ def _leave_to_the_parent() -> None:
 
 
 class _Sends:
-    """Counts what leaves this process: statements, ends of transactions, commands."""
+    """Counts what leaves this process: statements, ends of transactions, commands. After the last that it may send it dies."""
 
-    def __init__(self) -> None:
-        self.number = 0
+    def __init__(self, most: int) -> None:
+        self.left = most
+        self._die_if_none_is_left()
         for owner, name in (
             (psycopg.Cursor, "execute"),
             (psycopg.Cursor, "executemany"),
@@ -135,19 +130,12 @@ class _Sends:
     def _counted(self, send: Callable[..., Any]) -> Callable[..., Any]:
         def counted(*args: Any, **kwargs: Any) -> Any:
             answer = send(*args, **kwargs)
-            self.number += 1
+            self.left -= 1
+            self._die_if_none_is_left()
             return answer
 
         return counted
 
-
-def _until(sends: _Sends, after: int) -> Callable[..., Any]:
-    def line(frame: Any, event: str, _: Any) -> Any:
-        if event == "line" and sends.number >= after:
+    def _die_if_none_is_left(self) -> None:
+        if self.left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
-        return line
-
-    def call(frame: Any, event: str, _: Any) -> Any:
-        return line if frame.f_code.co_filename.startswith(OURS) else None
-
-    return call

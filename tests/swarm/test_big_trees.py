@@ -14,7 +14,7 @@ from chimera.kernel import clock
 from chimera.kernel.actors import SYSTEM
 from chimera.kernel.eventlog import Event
 from swarm import dispatch
-from swarm.models import Task
+from swarm.models import AgentProfile, Task
 from tests.cast import Stage
 from tests.swarm.letters import many, statuses
 from tests.swarm.trees import MANY, children, depend
@@ -101,11 +101,13 @@ def test_a_diamond_of_a_thousand_completes_in_its_order(acme: Stage, settle: Set
     top = acme.task(session)["id"]
     made = many(acme, session, 1_000, parent_task=top, depends_on=[top])
     join = acme.task(session, depends_on_children_of=top)["id"]
+    with acme.bound():
+        AgentProfile.objects.filter(pk=acme.ada.id).update(max_slots=settings.CLAIMS_MAX)
     order: list[str] = []
     while len(order) < 1_002:
         settle()
         dispatch.queue_due()
-        claims = acme.ada.claim(8)
+        claims = acme.ada.claim(settings.CLAIMS_MAX)
         results = [
             {"task": c["task"]["id"], "lease_token": c["lease_token"], "status": "succeeded", "confidence_score": 0.95}
             for c in claims
