@@ -80,7 +80,7 @@ def execute_action(
         return _refuse(task, action, lease_token, agent_id, changed, arguments, by)
     if hold is not None:
         commerce.keep_by_action(transaction=hold, by=by)
-    return Execution(action, token=proposals.begin(action=action, by=by))
+    return Execution(action, token=proposals.begin(action=action, agent_id=agent_id, by=by))
 
 
 def _changed(

@@ -33,6 +33,7 @@ def show_action(action: Action) -> dict[str, Any]:
         "review": action.review_id,
         "replaces": action.replaces,
         "resume_deadline": action.resume_deadline,
+        "executed_by": action.executed_by,
         "executed_at": action.executed_at,
         "execution_deadline": action.execution_deadline,
         "output": action.output,

@@ -147,14 +147,11 @@ def rebind(*, action: Action, lease_token: UUID, by: Actor) -> None:
 
 def approve(*, action: Action, deadline: datetime, arguments: dict[str, Any] | None = None, by: Actor) -> None:
     """It waits for its task's next claim. With `arguments` these are what was approved, and what may be executed."""
-    edited = arguments is not None and arguments != action.arguments
+    digest = action.digest_with(arguments)  # tells true from 1, which Python takes for equal
+    edited = digest != action.digest
     changes: dict[str, Any] = {}
     if edited:
-        changes = {
-            "arguments": arguments,
-            "original_arguments": action.arguments,
-            "digest": action.digest_with(arguments),
-        }
+        changes = {"arguments": arguments, "original_arguments": action.arguments, "digest": digest}
     ACTION.advance(action, to=ActionStatus.ALLOWED, resume_deadline=deadline, **changes)
     tell(ActionApproved.about(action, edited=edited), by=by)
 
@@ -190,13 +187,14 @@ def check_executable(action: Action, lease_token: UUID) -> None:
     raise conflict(sentence, code=code, action=str(action.pk), status_now=str(action.status))
 
 
-def begin(*, action: Action, by: Actor) -> str:
-    """The execution token, which is shown now and never again."""
+def begin(*, action: Action, agent_id: UUID, by: Actor) -> str:
+    """The execution token of this agent, which is shown now and never again."""
     token, at = secrets.token_urlsafe(32), clock.now()
     ACTION.advance(
         action,
         to=ActionStatus.EXECUTING,
         token_digest=digests.digest_of_token(token),
+        executed_by=agent_id,
         executed_at=at,
         execution_deadline=at + settings.EXECUTION_MAX,
         **_UNLEASED,
@@ -208,7 +206,7 @@ def begin(*, action: Action, by: Actor) -> str:
 def check_token(action: Action, token: str, *, agent_id: UUID) -> None:
     """403 unless it is the token that this very agent was given."""
     kept = bytes(action.token_digest) if action.token_digest else b""
-    if action.agent_id != agent_id or not secrets.compare_digest(kept, digests.digest_of_token(token)):
+    if action.executed_by != agent_id or not secrets.compare_digest(kept, digests.digest_of_token(token)):
         raise forbidden("This is not the execution token of this action.", code="execution_token")
 
 

@@ -55,6 +55,9 @@ class Action(Versioned, TenantOwned):
     lease_token = models.UUIDField(null=True)
     resume_deadline = models.DateTimeField(null=True)
     token_digest = models.BinaryField(max_length=32, null=True)  # of the execution token, which is given once
+    executed_by = models.UUIDField(
+        null=True
+    )  # the agent that was given it; another than `agent` where the task passed on
     executed_at = models.DateTimeField(null=True)
     execution_deadline = models.DateTimeField(null=True)
     output = models.JSONField(null=True)
@@ -82,8 +85,13 @@ class Action(Versioned, TenantOwned):
             ),
             models.CheckConstraint(
                 name="action_token_iff_begun",
-                condition=Q(status__in=BEGUN, token_digest__isnull=False, executed_at__isnull=False)
-                | (~Q(status__in=BEGUN) & Q(token_digest__isnull=True, executed_at__isnull=True)),
+                condition=Q(
+                    status__in=BEGUN, token_digest__isnull=False, executed_at__isnull=False, executed_by__isnull=False
+                )
+                | (
+                    ~Q(status__in=BEGUN)
+                    & Q(token_digest__isnull=True, executed_at__isnull=True, executed_by__isnull=True)
+                ),
             ),
             models.CheckConstraint(
                 name="action_deadline_iff_executing",

@@ -101,6 +101,9 @@ class ActionShape(serializers.Serializer[Any]):
     review = serializers.UUIDField(allow_null=True)
     replaces = serializers.UUIDField(allow_null=True, help_text="The action whose approval it did not match.")
     resume_deadline = serializers.DateTimeField(allow_null=True)
+    executed_by = serializers.UUIDField(
+        allow_null=True, help_text="The agent that was given the token, and says what came."
+    )
     executed_at = serializers.DateTimeField(allow_null=True)
     execution_deadline = serializers.DateTimeField(allow_null=True)
     output = serializers.DictField(allow_null=True)

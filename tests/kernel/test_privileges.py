@@ -62,6 +62,7 @@ CHANGES = {
         "lease_token",
         "resume_deadline",
         "token_digest",
+        "executed_by",
         "executed_at",
         "execution_deadline",
         "output",

@@ -7,6 +7,7 @@ import pytest
 
 from tests.cast import Stage
 from tests.commerce.books import at_work, check_books, claimed_again, spent
+from tests.lanes import settle
 from tests.safety.acts import POST, cards, decide, execute, money, outcome, propose, read, reviewed
 
 # ------------------------------------------------------------------ a person decides
@@ -33,6 +34,29 @@ def test_the_resumed_task_may_execute_it_without_asking_again(acme: Stage) -> No
     claim, action = reviewed(acme)
     decide(acme, action)
     execute(acme, claimed_again(acme, claim), action["id"], arguments=POST).ok()
+
+
+def test_who_takes_an_approved_action_up_says_what_came_of_it_and_its_proposer_does_not(acme: Stage) -> None:
+    claim, action = reviewed(acme)
+    decide(acme, action)
+    settle()
+    (taken,) = acme.bob.claim()
+    assert taken["task"]["id"] == claim["task"]["id"]
+    shown = {"lease_token": taken["lease_token"], "digest": action["digest"]}
+    execution = acme.bob.post(f"actions/{action['id']}/execution", shown).ok()
+    outcome(acme, execution).refused(403, "execution_token")  # Ada's, who asked for it
+    said = {"execution_token": execution["execution_token"], "status": "succeeded"}
+    came = acme.bob.post(f"actions/{action['id']}/outcome", said).ok()
+    assert (came["agent"], came["executed_by"]) == (acme.ada.id, acme.bob.id)
+    assert money(acme, action) == ("captured", None, Decimal(3))
+    check_books(acme)
+
+
+def test_an_edit_that_python_takes_for_the_same_is_what_is_executed(acme: Stage) -> None:
+    claim, action = reviewed(acme, arguments={"urgent": 1})
+    decide(acme, action, edited_payload={"urgent": True})
+    again = claimed_again(acme, claim)
+    assert execute(acme, again, action["id"], arguments={"urgent": True}).ok()["arguments"]["urgent"] is True
 
 
 def test_what_a_person_edited_is_what_is_executed_and_what_the_agent_said_is_not(acme: Stage) -> None:

@@ -16,18 +16,27 @@ from tests.commerce.books import at_work
 from tests.safety.acts import execute, propose
 
 DIGEST = "'\\x01'::bytea"
+BEGUN = {"token_digest": DIGEST, "executed_at": "now()", "executed_by": "agent_id"}
 # What else a row of this status says.
 COLUMNS: dict[ActionStatus, dict[str, str]] = {
     ActionStatus.ALLOWED: {"resume_deadline": "now()"},
     ActionStatus.REVIEW: {},
     ActionStatus.DENIED: {"ended_at": "now()"},
-    ActionStatus.EXECUTING: {"token_digest": DIGEST, "executed_at": "now()", "execution_deadline": "now()"},
-    ActionStatus.SUCCEEDED: {"token_digest": DIGEST, "executed_at": "now()", "ended_at": "now()"},
-    ActionStatus.FAILED: {"token_digest": DIGEST, "executed_at": "now()", "ended_at": "now()"},
-    ActionStatus.LOST: {"token_digest": DIGEST, "executed_at": "now()", "ended_at": "now()"},
+    ActionStatus.EXECUTING: BEGUN | {"execution_deadline": "now()"},
+    ActionStatus.SUCCEEDED: BEGUN | {"ended_at": "now()"},
+    ActionStatus.FAILED: BEGUN | {"ended_at": "now()"},
+    ActionStatus.LOST: BEGUN | {"ended_at": "now()"},
     ActionStatus.DEAD: {"ended_at": "now()"},
 }
-CHANGING = ("lease_token", "resume_deadline", "token_digest", "executed_at", "execution_deadline", "ended_at")
+CHANGING = (
+    "lease_token",
+    "resume_deadline",
+    "token_digest",
+    "executed_by",
+    "executed_at",
+    "execution_deadline",
+    "ended_at",
+)
 
 
 def become(status: ActionStatus) -> str:
@@ -42,10 +51,17 @@ def action(acme: Stage) -> UUID:
     return UUID(propose(acme, at_work(acme), amount_usd="3").ok(201)["id"])
 
 
-def placed(status: ActionStatus) -> None:
-    """By hand, without triggers."""
+CARD_APPROVED = "UPDATE safety_reviewcard SET status = 'approved', decided_at = now(), decided_by_id = (SELECT min(id) FROM auth_user)"
+
+
+def by_hand(sql: str) -> None:
+    """Without triggers."""
     with psycopg.connect(cluster.postgres.urls.superuser, autocommit=True) as everything:
-        everything.execute(f"SET session_replication_role = replica; {become(status)}")
+        everything.execute(f"SET session_replication_role = replica; {sql}")
+
+
+def placed(status: ActionStatus) -> None:
+    by_hand(become(status))
 
 
 def passes(stage: Stage, sql: str, *params: Any) -> bool:
@@ -60,6 +76,7 @@ def passes(stage: Stage, sql: str, *params: Any) -> bool:
 
 @pytest.mark.usefixtures("action")
 def test_an_action_goes_along_its_edges_alone(acme: Stage) -> None:
+    by_hand(CARD_APPROVED)  # so that an approval may follow it
     wrong = []
     for source in ActionStatus:
         placed(source)
@@ -81,7 +98,7 @@ def test_facts_that_come_together_stand_together(acme: Stage, status: ActionStat
             else DIGEST
             if name == "token_digest"
             else "gen_random_uuid()"
-            if name == "lease_token"
+            if name in ("lease_token", "executed_by")
             else "now()"
         )
         assert not passes(acme, f"UPDATE safety_action SET version = version + 1, {name} = {value}"), name
@@ -94,6 +111,7 @@ def test_facts_that_come_together_stand_together(acme: Stage, status: ActionStat
         "digest = 'x'",
         "original_arguments = '{}'",
         "token_digest = '\\x02'",
+        "executed_by = gen_random_uuid()",
         "tool = 'x'",
         "amount_usd = 1",
         "evidence = '[]'",
@@ -106,6 +124,35 @@ def test_what_was_asked_and_decided_stands(acme: Stage, action: UUID, change: st
     assert not passes(acme, f"UPDATE safety_action SET version = version + 1, {change}")
     with acme.bound():
         assert Action.objects.get(pk=action).digest_with() == Action.objects.get(pk=action).digest
+
+
+OTHER = "arguments = '{\"evil\": 1}', digest = repeat('a', 64)"
+
+
+@pytest.mark.parametrize(
+    ("card", "change", "goes"),
+    [
+        (None, "", False),
+        ("edited_payload = '{\"evil\": 1}'", f"{OTHER}, original_arguments = arguments", False),
+        (CARD_APPROVED, "", True),
+        (CARD_APPROVED, OTHER, False),
+        (CARD_APPROVED, f"{OTHER}, original_arguments = arguments", False),
+        (CARD_APPROVED, "digest = repeat('a', 64)", False),
+        (CARD_APPROVED, "original_arguments = '{}'", False),
+        (f"{CARD_APPROVED}, action_id = gen_random_uuid()", "", False),
+        (f"{CARD_APPROVED}, edited_payload = '{{\"evil\": 1}}'", "", False),
+        (f"{CARD_APPROVED}, edited_payload = '{{\"evil\": 1}}'", OTHER, False),
+        (f"{CARD_APPROVED}, edited_payload = '{{\"evil\": 1}}'", f"{OTHER}, original_arguments = arguments", True),
+    ],
+)
+@pytest.mark.usefixtures("action")
+def test_only_an_approved_card_lets_an_action_through_and_only_as_it_says(
+    acme: Stage, card: str | None, change: str, goes: bool
+) -> None:
+    if card:
+        by_hand(card if card.startswith("UPDATE") else f"UPDATE safety_reviewcard SET {card}")
+    said = become(ActionStatus.ALLOWED) + (f", {change}" if change else "")
+    assert passes(acme, said) == goes
 
 
 def test_money_of_an_action_is_captured_out_of_its_execution_alone(acme: Stage) -> None:
