@@ -47,12 +47,15 @@ def bands() -> Bands:
     return Bands(passes=settings.CONFIDENCE_PASS, reviews=settings.CONFIDENCE_REVIEW)
 
 
-def judge(*, task: Task, agent_id: UUID, said: Sequence[Any], score: Decimal | None, judged: bool = False) -> Judged:
-    """`said` is all of a result that somebody may read; `judged` says that the score is its judge's."""
+def judge(
+    *, task: Task, agent_id: UUID, said: Sequence[Any], kept: Any, score: Decimal | None, judged: bool = False
+) -> Judged:
+    """`said` is what a result would tell the world, `kept` all of it that is kept; `judged` says that the score is its judge's."""
     acting = policies.acting().policies
     subject = Subject(
         kind=Kind.RESULT,
         text=triggers.readable(list(said)),
+        kept=kept,
         confidence=score,
         **_of(task, agent_id, acting),
     )
@@ -89,6 +92,7 @@ def rule_on_action(
     subject = Subject(
         kind=Kind.ACTION,
         text=triggers.readable(list(said)),
+        kept=list(said),
         tool=tool,
         amount_usd=amount_usd or Decimal(0),
         payee=payee,
@@ -101,6 +105,7 @@ def spend_subject(purchase: Purchase, **known: Any) -> Subject:
     return Subject(
         kind=Kind.SPEND,
         text=triggers.readable([purchase.purpose, purchase.category, purchase.payee]),
+        kept=[purchase.purpose, purchase.category, purchase.payee, purchase.metadata],
         amount_usd=purchase.amount_usd,
         payee=purchase.payee,
         **({"at": clock.now(), "topics": recognise} | known),  # type: ignore[arg-type]

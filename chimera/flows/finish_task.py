@@ -211,13 +211,18 @@ def _over_budget(task: Task, lease_token: UUID, new: NewResult, metered: Metered
 
 
 def said_in(new: NewResult) -> list[Any]:
-    """All of a result that may be read by somebody."""
+    """What a result would tell the world: topics are looked for here."""
     return [new.output_payload, list(new.artifacts)]
+
+
+def kept_of(new: NewResult) -> list[Any]:
+    """All of it that is kept, and so may be read by somebody: personal data and secrets are looked for here."""
+    return [*said_in(new), new.reasoning, new.evidence, new.metrics]
 
 
 def _judged(task: Task, new: NewResult) -> Judged:
     assert task.agent_id is not None  # it has a lease
-    return judge(task=task, agent_id=task.agent_id, said=said_in(new), score=new.confidence_score)
+    return judge(task=task, agent_id=task.agent_id, said=said_in(new), kept=kept_of(new), score=new.confidence_score)
 
 
 def _open_card(

@@ -90,7 +90,14 @@ def apply_verdict(*, judge_task: Task, subject: Task, verdict: TaskResult, score
             by=by,
         )
         return
-    judged = judge(task=subject, agent_id=result.agent_id, said=results.contents(result), score=score, judged=True)
+    judged = judge(
+        task=subject,
+        agent_id=result.agent_id,
+        said=results.contents(result),
+        kept=results.kept(result),
+        score=score,
+        judged=True,
+    )
     judged.keep(result_id=result.id, task=subject, agent_id=result.agent_id)
     judgement = judged.judgement
     match judgement.verdict:

@@ -105,6 +105,7 @@ def _past_result(world: World, row: TaskResult, card: ReviewCard | None, artifac
         role=str(task.role),
         risk_tier=task.risk_tier,
         text=triggers.readable([said, artifacts]),
+        kept=[said, artifacts, row.reasoning, row.evidence, row.metrics],
         topics=world.topics(was, card.reasons if card else None),
         confidence=row.confidence_score if row.judge_score is None else row.judge_score,
         trust=world.trust(row.agent_id),
@@ -158,9 +159,11 @@ def _past_action(world: World, row: Action, task: Task | None) -> Past:
         "trust": world.trust(row.agent_id),
         "topics": world.topics(was, row.reasons if was is not Then.ALLOW else None),
     }
+    said = [row.tool, arguments, row.payee, row.category, row.purpose]
     subject = Subject(
         kind=Kind.ACTION,
-        text=triggers.readable([row.tool, arguments, row.payee, row.category, row.purpose]),
+        text=triggers.readable(said),
+        kept=said,
         tool=row.tool,
         amount_usd=row.amount_usd or Decimal(0),
         payee=row.payee,

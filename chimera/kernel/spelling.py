@@ -7,7 +7,7 @@ from functools import lru_cache
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")  # letters that show nothing
 _DOTS = str.maketrans({"。": "."})  # which a resolver reads as one (UTS 46)
 _UNSEEN = re.compile(
-    "[\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0]"
+    "[\x00-\x08\x0e-\x1f\x7f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e0fff]"
 )
 
 
@@ -21,9 +21,8 @@ def plain(name: str) -> str:
 
 def visible(text: str) -> str:
     """A text as a reader sees it: its case and its lines stay."""
-    if text.isascii():
-        return text
-    return unicodedata.normalize("NFKC", _UNSEEN.sub("", text))
+    seen = _UNSEEN.sub("", text)
+    return seen if seen.isascii() else unicodedata.normalize("NFKC", seen)
 
 
 def _is_invisible(letter: str) -> bool:

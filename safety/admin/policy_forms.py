@@ -51,7 +51,7 @@ class RuleForm(forms.Form):
     confidence_below = _text("Score below", placeholder="0.95")
     topics = _boxes("topics", "Touches")
     patterns = _boxes("patterns", "Has")
-    tools = _text("Tools", "Once a rule allows tools, all that none allows are denied.", "search, mail.*")
+    tools = _text("Tools", "Once rules allow tools or ask about them, all others are denied.", "search, mail.*")
     amount_usd_above = _text("Dollars above", placeholder="100")
     amount_usd_up_to = _text("Dollars up to", placeholder="500")
     payees = _text("Payees", placeholder="*.example.com")

@@ -89,7 +89,7 @@ def may_stop(subject: Subject, acting: Iterable[Acting]) -> bool:
     """Whether some policy, in shadow or not, might deny it or ask a person, with what is not known yet taken for the worst."""
     return any(
         might_match(rule, subject) for policy in acting for rule in policy.rules if rule.then is not Then.ALLOW
-    ) or (subject.kind is Kind.ACTION and any(_names_tools(policy) for policy in acting))
+    ) or (subject.kind is Kind.ACTION and any(_lists_tools(policy) for policy in acting))
 
 
 def _ruled(subject: Subject, policies: Sequence[Acting]) -> Ruling:
@@ -98,9 +98,11 @@ def _ruled(subject: Subject, policies: Sequence[Acting]) -> Ruling:
     if denies is not None:
         return Ruling(Then.DENY, (denies.reason(),), versions, denies.rule)
     allows = next(_hits(subject, policies, Then.ALLOW), None)
-    if allows is None and subject.kind is Kind.ACTION and any(_names_tools(policy) for policy in policies):
-        return Ruling(Then.DENY, (_unknown_tool(subject, policies),), versions)
     asks = list(_hits(subject, policies, Then.REVIEW))
+    if subject.kind is Kind.ACTION and any(_lists_tools(policy) for policy in policies):
+        known = (*asks, *_hits(subject, policies, Then.ALLOW))
+        if not any(hit.rule.when.tools is not None for hit in known):
+            return Ruling(Then.DENY, (_unknown_tool(subject, policies),), versions)
     if asks:
         confident = next((hit.rule for hit in asks if hit.rule.when.confidence is not None), asks[0].rule)
         due = shortest(hit.rule.due for hit in asks)
@@ -129,15 +131,16 @@ def _hits(subject: Subject, policies: Sequence[Acting], then: Then) -> Iterator[
                 yield _Hit(policy, rule, found)
 
 
-def _names_tools(policy: Acting) -> bool:
-    return any(rule.then is Then.ALLOW and rule.when.tools is not None for rule in policy.rules)
+def _lists_tools(policy: Acting) -> bool:
+    """Whether it says which tools there are, to be used freely or after a look. A list of forbidden ones alone says nothing of others."""
+    return any(rule.then is not Then.DENY and rule.when.tools is not None for rule in policy.rules)
 
 
 def _unknown_tool(subject: Subject, policies: Sequence[Acting]) -> Reason:
-    lists = next(policy for policy in policies if _names_tools(policy))
+    lists = next(policy for policy in policies if _lists_tools(policy))
     return Reason(
         "tool_unknown",
-        f"No rule allows the tool “{subject.tool[:80]}”, and the policy “{lists.name}” lists those that are (version {lists.version}).",
+        f"No rule allows the tool “{subject.tool[:80]}” or asks about it; “{lists.name}” lists others (version {lists.version}).",
         policy=str(lists.policy_id),
         version=lists.version,
     )

@@ -54,6 +54,11 @@ def _shares(wanted: Shares | None, value: Decimal | None, unknown: bool) -> bool
     return unknown if value is None else wanted is not None and wanted.hold(value)
 
 
+def _payee(subject: Subject) -> str | None:
+    """Whoever pays and does not say whom has left it out; what costs nothing pays nobody."""
+    return None if not subject.payee and subject.amount_usd else subject.payee
+
+
 _CONDITIONS: dict[str, Callable[[When, Subject, bool], bool]] = {
     "subjects": lambda when, it, _: it.kind in (when.subjects or ()),
     "task_types": lambda when, it, unknown: _one_of(when.task_types, it.task_type, unknown),
@@ -64,7 +69,7 @@ _CONDITIONS: dict[str, Callable[[When, Subject, bool], bool]] = {
     "confidence": lambda when, it, unknown: _shares(when.confidence, it.confidence, unknown),
     "tools": lambda when, it, unknown: _one_of(when.tools, it.tool, unknown),
     "amount_usd": lambda when, it, _: when.amount_usd is not None and when.amount_usd.hold(it.amount_usd),
-    "payees": lambda when, it, unknown: _one_of(when.payees, it.payee, unknown),
+    "payees": lambda when, it, unknown: _one_of(when.payees, _payee(it), unknown),
     "trust": lambda when, it, unknown: _shares(when.trust, it.trust, unknown),
     "hours": lambda when, it, _: when.hours is not None and when.hours.hold(it.at),
 }
@@ -74,8 +79,8 @@ def _words(rule: Rule, subject: Subject) -> list[Match] | None:
     """What patterns and topics of the rule stand in the text; [] where it asks for none, None where none stands there."""
     found: list[Match] = []
     if rule.when.patterns is not None:
-        spots = [hit for pattern in rule.when.patterns if (hit := spot(subject.seen, pattern))]
-        if not spots and not (subject.too_long and rule.then is not Then.ALLOW):
+        spots = [hit for pattern in rule.when.patterns if (hit := spot(subject.seen_in_all, pattern))]
+        if not spots and not (subject.too_long_in_all and rule.then is not Then.ALLOW):
             return None
         found += [Match(f"pattern_{s.pattern}", f"It has {IN_WORDS[s.pattern]}", s.evidence) for s in spots]
     if rule.when.topics is not None:

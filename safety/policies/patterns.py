@@ -5,7 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-LOOKED_AT_MAX = 1_000  # candidates that fail their check, such as numbers that are no card
+_DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"))
+LOOKED_AT_MAX = (
+    1_000  # candidates that fail their check, such as numbers that are no card; more look like a hiding place
+)
 
 
 class Pattern(StrEnum):
@@ -87,12 +90,12 @@ _CHECKS: dict[Pattern, tuple[re.Pattern[str], Callable[[str], bool]]] = {
         ),
         _phone,
     ),
-    Pattern.CARD: (re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-])"), _luhn),
+    Pattern.CARD: (re.compile(r"(?<![\w.-])\d(?:[ -]{0,2}\d){12,18}(?![\w-])"), _luhn),
     Pattern.IBAN: (re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b"), _iban),
     Pattern.SSN: (re.compile(r"(?<![\w-])\d{3}([- ])\d{2}\1\d{4}(?![\w-])"), _ssn),
     Pattern.KEY: (
         re.compile(
-            r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36,255}\b|\bsk-[A-Za-z0-9_-]{20,200}|\bxox[abprs]-[A-Za-z0-9-]{10,200}"
+            r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\bgh[pousr]_[A-Za-z0-9]{36,255}\b|\bgithub_pat_[A-Za-z0-9_]{22,255}\b|\bsk-[A-Za-z0-9_-]{20,200}|\bxox[abprs]-[A-Za-z0-9-]{10,200}"
             r"|\bAIza[A-Za-z0-9_-]{35}|\bch[mp]_[A-Za-z0-9_-]{20,200}|\b[rs]k_(?:live|test)_[A-Za-z0-9]{10,200}"
             r"|(?i:\b(?:api|secret|access)[_ -]?(?:key|token)\b[\"']?\s{0,3}(?:[:=]|is)\s{0,3}[\"']?[A-Za-z0-9/+_=.-]{12,200})"
         ),
@@ -114,11 +117,12 @@ _CHECKS: dict[Pattern, tuple[re.Pattern[str], Callable[[str], bool]]] = {
 
 
 def spot(text: str, pattern: Pattern) -> Spotted | None:
-    """The first place where the pattern stands, half hidden; numbers are checked by their check digits."""
+    """The first place where the pattern stands, half hidden; numbers are checked by their check digits. A text with so many that
+    look like it that nobody reads them all is taken to have it."""
     expression, check = _CHECKS[pattern]
-    for number, hit in enumerate(expression.finditer(text)):
+    for number, hit in enumerate(expression.finditer(text.translate(_DASHES))):
         if number >= LOOKED_AT_MAX:
-            break
+            return Spotted(pattern, f"more than {LOOKED_AT_MAX:,} that look like one")
         if check(hit.group()):
             return Spotted(pattern, hidden(hit.group()))
     return None

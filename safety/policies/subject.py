@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
+from typing import Any
 
 from chimera.kernel.spelling import visible
 from safety.policies.rules import Kind
+from safety.policies.spelling import spelled
 from safety.topics import Touched, surely
 
 TEXT_MAX = 2_000_000  # characters looked at, about half a second; what is longer goes to a person unread
@@ -50,7 +52,8 @@ APPLY: Mapping[Kind, frozenset[str]] = {  # what a rule may ask about each; othe
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """`text` is all that somebody may read of it; `topics` says what that touches, and may cost a millisecond a sentence.
+    """`text` is what it would tell the world; `topics` says what that touches, and may cost a millisecond a sentence. `kept` is
+    all of it that is kept, as JSON: there patterns are looked for; None where that is the text.
 
     None is what nobody has looked up, or the agent did not say: it then counts against the subject in every rule.
     """
@@ -61,6 +64,7 @@ class Subject:
     role: str | None = None
     risk_tier: int | None = None
     text: str = ""
+    kept: Any = field(default=None, repr=False)
     topics: Callable[[str], tuple[Touched, ...]] = field(default=surely, repr=False)
     confidence: Decimal | None = None
     tool: str = ""
@@ -74,9 +78,22 @@ class Subject:
         return visible(self.text[:TEXT_MAX])
 
     @cached_property
+    def seen_in_all(self) -> str:
+        """The same of all that is kept of it, names beside values."""
+        return self.seen if self.kept is None else visible(self._spelled[:TEXT_MAX])
+
+    @cached_property
+    def _spelled(self) -> str:
+        return spelled(self.kept)
+
+    @cached_property
     def touched(self) -> tuple[Touched, ...]:
         return self.topics(self.seen)
 
     @property
     def too_long(self) -> bool:
         return len(self.text) > TEXT_MAX
+
+    @property
+    def too_long_in_all(self) -> bool:
+        return self.too_long or (self.kept is not None and len(self._spelled) > TEXT_MAX)

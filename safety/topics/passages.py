@@ -3,17 +3,20 @@
 import re
 from collections.abc import Iterator
 
-PASSAGES_MAX = 32  # of one text
+PASSAGES_MAX = 128  # of one text; up to so many sentences each is weighed by itself, lest its neighbours hide it
 CHARACTERS_MAX = 240  # of one passage: some ten milliseconds, and beyond that a vector says little
 WORDS_MIN = 4  # fewer say nothing that their neighbours do not
+SIGNS_OF_A_WORD = 2  # where words have no spaces between them
 
-_ENDS = re.compile(r"(?<=[.!?…。！？])\s+|\n+")
+_ENDS = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])\s*|\n+")
+_WITHOUT_SPACES = re.compile(r"[\u0e00-\u0eff\u1780-\u17ff\u2e80-\ua4cf\uf900-\ufaff]")
 
 
 def passages(text: str) -> list[str]:
     """In their order. Of a text above PASSAGES_MAX × CHARACTERS_MAX characters those that lie evenly over it."""
-    least = min(CHARACTERS_MAX, -(-len(text) // PASSAGES_MAX))
-    found = list(_joined(text, least))
+    found = list(_joined(text, 0))
+    if len(found) > PASSAGES_MAX:
+        found = list(_joined(text, min(CHARACTERS_MAX, -(-len(text) // PASSAGES_MAX))))
     if len(found) <= PASSAGES_MAX:
         return found
     return [found[place * (len(found) - 1) // (PASSAGES_MAX - 1)] for place in range(PASSAGES_MAX)]
@@ -27,8 +30,12 @@ def _joined(text: str, characters_min: int) -> Iterator[str]:
         while len(waiting) > CHARACTERS_MAX:
             yield waiting[:CHARACTERS_MAX]
             waiting = waiting[CHARACTERS_MAX:]
-        if len(waiting) >= characters_min and waiting.count(" ") + 1 >= WORDS_MIN:
+        if len(waiting) >= characters_min and _words(waiting) >= WORDS_MIN:
             yield waiting
             waiting = ""
-    if waiting.count(" ") + 1 >= WORDS_MIN:
+    if _words(waiting) >= WORDS_MIN:
         yield waiting
+
+
+def _words(text: str) -> int:
+    return text.count(" ") + 1 + len(_WITHOUT_SPACES.findall(text)) // SIGNS_OF_A_WORD

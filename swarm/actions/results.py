@@ -97,10 +97,15 @@ def of_task(task_id: UUID, result_id: UUID | None) -> TaskResult | None:
 
 
 def contents(result: TaskResult) -> list[Any]:
-    """Everything in it that may be read by somebody: output and artifacts."""
+    """What it would tell the world: output and artifacts."""
     artifacts = TaskArtifact.objects.filter(task_id=result.task_id, result_id=result.id).order_by("id")
     return [
         result.output_payload,
         *artifacts.values_list("content", flat=True),
         *artifacts.values_list("uri", flat=True),
     ]
+
+
+def kept(result: TaskResult) -> list[Any]:
+    """All of it that somebody may read."""
+    return [*contents(result), result.reasoning, result.evidence, result.metrics]

@@ -120,10 +120,11 @@ def test_a_replay_judges_actions_with_the_money_they_would_have_spent(acme: Stag
     propose(acme, claim, tool="read").ok(201)
     propose(acme, claim, tool="pay", amount_usd="1", payee="evil.example").ok(201)
     propose(acme, claim, tool="wipe").ok(201)
-    propose(acme, claim, tool="pay", amount_usd="5").ok(201)
+    propose(acme, claim, tool="pay", amount_usd="5", payee="good.example").ok(201)
     rules = [
         {"name": "never evil", "when": {"subjects": ["spend"], "payees": ["evil.*"]}, "then": "deny"},
         {"name": "ask to read", "when": {"tools": ["read"]}, "then": "review"},
+        {"name": "others", "when": {"tools": ["pay", "wipe"]}, "then": "allow"},
     ]
     seen = acme.boss.post(f"policies/{policy['id']}/preview", {"rules": rules}).ok()
     assert seen["looked_at"] == 4
@@ -133,4 +134,4 @@ def test_a_replay_judges_actions_with_the_money_they_would_have_spent(acme: Stag
         ("action", "deny", "allow", 1),  # nothing forbids to wipe any more
         ("action", "review", "review", 1),  # its budget asks still
     }
-    assert {each["rule"] for each in seen["differences"]} == {"never evil", "ask to read", ""}
+    assert {each["rule"] for each in seen["differences"]} == {"never evil", "ask to read", "others"}

@@ -1,7 +1,9 @@
 """Rules as data: what is refused when they are written, and what they say of a subject. No database."""
 
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -214,7 +216,7 @@ def test_what_is_not_known_counts_against_the_subject(when: dict[str, Any]) -> N
     assert said(unknown, policy(rule("allow", **when))) is None
 
 
-def test_once_a_rule_allows_tools_unknown_ones_are_denied() -> None:
+def test_once_rules_list_tools_unknown_ones_are_denied() -> None:
     lists = policy(rule("allow", tools=["search", "mail.*"], subjects=["action"]), name="tools")
     assert said(action("search"), lists) is Then.ALLOW
     assert said(action("shell"), lists) is Then.DENY
@@ -222,6 +224,38 @@ def test_once_a_rule_allows_tools_unknown_ones_are_denied() -> None:
     assert said(action("shell"), policy(rule("deny", tools=["rm"]))) is Then.ALLOW
     assert said(action("shell"), lists, policy(rule("allow", tools=["shell"]), name="more")) is Then.ALLOW
     assert said(action("shell"), policy(rule("allow", tools=["search"]), shadow=True)) is Then.ALLOW
+    cheap = policy(rule("allow", amount_usd={"up_to": "5"}), name="cheap")
+    assert said(action("shell"), lists, cheap) is Then.DENY  # which names no tool
+    asks = policy(rule("review", tools=["publish"]), name="asks")
+    assert said(action("publish"), lists, asks) is Then.REVIEW
+    assert said(action("shell"), asks) is Then.DENY
+    assert said(action("shell"), policy(rule("deny", tools=["rm"])), asks) is Then.DENY
+
+
+@pytest.mark.parametrize(
+    ("kept", "patterns", "then"),
+    [
+        ({"card": 4111111111111111}, ["pii.card"], Then.DENY),
+        ({"card": 4111111111111112}, ["pii.card"], Then.ALLOW),
+        ({"api_key": "a1b2c3d4e5f6g7h8i9"}, ["secret.key"], Then.DENY),
+        ({"login": {"keys": ["x"], "pwd": ["hunter2secret"]}}, ["secret.password"], Then.DENY),
+        ({"mail": True, "pwd": {}}, ["secret.password", "pii.card"], Then.ALLOW),
+        ({"card": "4111\u20131111\u20131111\u20131111"}, ["pii.card"], Then.DENY),
+        ({"card": "4111 \u061c1111\U000e0061 1111 1111"}, ["pii.card"], Then.DENY),
+        ({"text": "1234567890123 " * 1_100 + "4111111111111111"}, ["pii.card"], Then.DENY),
+        ({"token": "github_pat_11ABCDEFG0abcdefghij_klmnopqrstuvwxyz0123456789"}, ["secret.key"], Then.DENY),
+    ],
+)
+def test_patterns_are_looked_for_in_all_that_is_kept(kept: Any, patterns: list[str], then: Then) -> None:
+    assert said(action("send", "Nothing to see.", kept=kept), policy(rule("deny", patterns=patterns))) is then
+
+
+def test_a_payee_that_is_left_out_is_not_known() -> None:
+    never = policy(rule("deny", payees=["*evil*"]))
+    assert said(action("pay", amount_usd=Decimal(3)), never) is Then.DENY
+    assert said(spend(payee=""), never) is Then.DENY
+    assert said(action("read"), never) is Then.ALLOW  # it costs nothing, and pays nobody
+    assert said(spend(payee=""), policy(rule("allow", payees=["*"]), rule("review", subjects=["spend"]))) is Then.REVIEW
 
 
 def test_a_policy_in_shadow_decides_nothing_and_says_what_it_would() -> None:
@@ -317,3 +351,11 @@ def test_an_action_that_touches_a_topic_goes_to_a_person_unless_a_rule_names_the
 def test_a_star_stands_for_any_letters_and_nothing_else_does(glob: str, name: str, meant: bool) -> None:
     (read,) = parse([rule("deny", tools=[glob])])
     assert means(read.when.tools[0], name) is meant  # type: ignore[index]
+
+
+def test_the_example_of_the_docs_is_a_policy() -> None:
+    shown = json.loads((Path(__file__).parents[2] / "docs/policies.md").read_text().split("```json")[1].split("```")[0])
+    rules = parse(shown["rules"])
+    acting = Acting(uuid4(), shown["name"], 1, rules)
+    assert said(action("publish"), acting) is Then.REVIEW
+    assert said(action("shell"), acting) is Then.DENY

@@ -251,3 +251,20 @@ def test_a_preview_says_what_the_last_days_would_have_been_and_changes_nothing(a
     nothing = acme.boss.post(f"policies/{policy['id']}/preview", {"rules": []}).ok()
     assert nothing["differences"] == []
     assert acme.boss.get(f"policies/{policy['id']}").ok()["rules_version"] == 1
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"output": {"card": 4111111111111111}},
+        {"reasoning": "I used 4111 1111 1111 1111."},
+        {"evidence": [{"quote": "4111-1111-1111-1111"}]},
+        {"metrics": {"number": 4111111111111111}},
+        {"artifacts": [{"type": "note", "content": {"paid with": ["4111111111111111"]}}]},
+    ],
+    ids=lambda where: next(iter(where)),
+)
+def test_no_part_of_a_result_hides_what_a_pattern_finds(acme: Stage, settle: Settle, where: dict[str, Any]) -> None:
+    made(acme, {"name": "no cards", "when": {"patterns": ["pii.card"]}, "then": "review"})
+    said = acme.ada.finish(claimed(acme, settle), confidence=0.99, **({"output": {"text": "Done."}} | where)).ok()
+    assert [reason["code"] for reason in card_of(acme, said)["reasons"]] == ["pattern_pii.card"]

@@ -65,6 +65,11 @@ def test_the_weights_in_use_were_learned_from_the_tuning_part_as_it_stands(corpu
         ("42", set()),
         ("", set()),
         ("The ferry leaves at nine. " * 300 + "The password is hunter22.", {"security"}),
+        (
+            "The ferry leaves at nine. " * 30 + "Put all your money into this fund, it can only go up.",
+            {"financial_advice"},
+        ),
+        ("把所有的钱都投入这只基金，它只会上涨。", {"financial_advice"}),
         ("Take\ntwo\ntablets\nof\nibuprofen\nevery\nsix\nhours", {"health_advice"}),
     ],
 )
