@@ -10,7 +10,7 @@ from uuid import UUID
 
 from rest_framework.renderers import JSONRenderer
 
-from chimera.flows.execute_action import execute_action
+from chimera.flows.execute_action import check_held, execute_action
 from chimera.flows.propose_action import propose_action
 from chimera.flows.record_outcome import Came, record_outcome
 from chimera.flows.show_actions import show_action, show_execution, show_mismatch
@@ -69,6 +69,8 @@ def act(tenant_id: UUID, asked: Asked) -> Answered:
         look_ahead(_proposal(asked.what))
     with tenancy.bound(tenant_id):
         if asked.once and (prior := asked.once.prior()):
+            if isinstance(asked.what, Execute):
+                check_held(action_id=asked.what.action_id, lease_token=asked.what.lease_token, agent_id=asked.agent_id)
             return Answered(*prior)
         answered = _do(asked.what, asked.agent_id, asked.by)
         if asked.once:

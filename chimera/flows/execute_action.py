@@ -83,6 +83,13 @@ def execute_action(
     return Execution(action, token=proposals.begin(action=action, agent_id=agent_id, by=by))
 
 
+def check_held(*, action_id: UUID, lease_token: UUID, agent_id: UUID) -> None:
+    """Whether a token that was given may be shown again. Raises 404 and 409 `stale_lease` as the execution itself: who lost the lease
+    by a stop, a cancel or a lapse begins nothing."""
+    action: Action = Action.objects.get_or_refuse(action_id)
+    tasks.check_lease(tasks.lock(action.task_id), lease_token, agent_id=agent_id)
+
+
 def _changed(
     task: Task, action: Action, hold: Transaction | None, digest: str | None, arguments: dict[str, Any] | None
 ) -> tuple[str, ...]:

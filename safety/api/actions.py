@@ -6,7 +6,7 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
-from chimera.flows.execute_action import execute_action
+from chimera.flows.execute_action import check_held, execute_action
 from chimera.flows.propose_action import ACTORS, propose_action
 from chimera.flows.record_outcome import Came, record_outcome
 from chimera.flows.show_actions import show_action, show_actions, show_execution, show_mismatch
@@ -72,6 +72,11 @@ class ActionExecution(Door):
     """The token, once, for the very same that was allowed."""
 
     allow: ClassVar = {"POST": ACTORS}
+
+    def check_replay(self, request: Call, action_id: UUID) -> None:
+        """The token begins an effect, whenever it is shown."""
+        said = NewExecution.read(request.data)
+        check_held(action_id=action_id, lease_token=said["lease_token"], agent_id=request.user.agent_id)
 
     @extend_schema(
         operation_id="actions_execute",

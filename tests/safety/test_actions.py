@@ -229,3 +229,18 @@ def test_a_stop_lets_nothing_begin_and_hears_what_came_of_what_was_under_way(acm
     outcome(acme, execution, cost_usd="1").ok()
     assert money(acme, first) == ("captured", None, Decimal(1))
     check_books(acme)
+
+
+@pytest.mark.parametrize("over", ["stop", "cancel"])
+def test_a_repeated_execution_is_shown_its_token_only_while_its_lease_holds(acme: Stage, over: str) -> None:
+    claim = at_work(acme)
+    action = propose(acme, claim).ok(201)
+    call = (f"actions/{action['id']}/execution", {"lease_token": claim["lease_token"], "digest": action["digest"]})
+    first = acme.ada.post(*call, Idempotency_Key="once").ok()
+    assert acme.ada.post(*call, Idempotency_Key="once").ok().body == first.body
+    if over == "stop":
+        acme.otto.post("tenant/stop", {"reason": "the swarm runs away"}).ok()
+    else:
+        acme.pia.post(f"tasks/{claim['task']['id']}/cancel", {"reason": "not wanted"}).ok()
+    acme.ada.post(*call, Idempotency_Key="once").refused(409, "stale_lease")
+    outcome(acme, first).ok()  # what was under way is heard

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import IntegrityError, connection
 
 from chimera.flows import stop_tenant
 from chimera.kernel import redis
@@ -142,6 +143,14 @@ def test_nothing_is_approved_meanwhile_and_what_lies_before_people_keeps_its_mon
     settle()
     (again,) = acme.ada.claim()
     assert [one["amount_usd"] for one in again["resume"]["transactions"]] == ["2.00"]
+
+
+@pytest.mark.parametrize("change", ["lifted_at = NULL, lifted_by = ''", "lifted_by = 'person:0'", "lift_reason = 'x'"])
+def test_a_lifted_stop_stays_lifted_as_it_was(acme: Stage, change: str) -> None:
+    acme.otto.post("tenant/stop", WHY).ok()
+    acme.otto.post("tenant/resume", WHY).ok()
+    with pytest.raises(IntegrityError), acme.bound(), connection.cursor() as cursor:
+        cursor.execute(f"UPDATE swarm_stop SET {change}")
 
 
 ALL = ("ada", "pia", "jude", "rita", "otto", "fay", "anna", "boss")

@@ -75,6 +75,9 @@ class Door(APIView):
         """Whether a keyed call's answer is kept, to be repeated."""
         return True
 
+    def check_replay(self, request: Call, *args: Any, **kwargs: Any) -> None:
+        """Raises where the first answer may be used no more, such as a secret after a stop. In the transaction, before every replay."""
+
     def afterwards(self, request: Call, response: Response) -> None:
         """What follows the commit: Redis, and sweeps with transactions of their own. Not after a replay."""
 
@@ -96,6 +99,7 @@ class Door(APIView):
         if once:
             with tenancy.bound(principal.tenant_id):
                 if prior := once.seen():
+                    self.check_replay(request, *args, **kwargs)
                     return self._replay(prior)
         self.prepare(request, *args, **kwargs)
         response = self._in_transaction(request, once, args, kwargs)
@@ -126,6 +130,7 @@ class Door(APIView):
     def _once(self, request: Call, once: Once, handler: Any, args: Any, kwargs: Any) -> Response:
         """Look again, now that nobody else is at work on this key: the first call may have ended since `seen`."""
         if prior := once.prior():
+            self.check_replay(request, *args, **kwargs)
             return self._replay(prior)
         response: Response = handler(request, *args, **kwargs)
         if self.keeps(response):
