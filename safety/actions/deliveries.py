@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,7 @@ ATTEMPTS_MAX = 10  # some eight hours; a card has mostly failed closed by then
 PAUSE_FACTOR, PAUSE_SECONDS_MAX = 3, 4 * 3600
 ON_ITS_WAY = timedelta(seconds=60)  # a try that nobody has settled by then is lost with its sender, and is due again
 OF_ONE_TARGET_MAX = 4  # taken at once, so that a slow receiver leaves room for others
+HELD_BACK_MAX = 1_000  # with one failure; the next one holds back what is left
 KEPT = timedelta(days=90)  # as long as tasks
 SWEPT_MAX = 1_000  # rows of one transaction
 
@@ -113,6 +114,15 @@ def settle(taken: Delivery, outcome: Outcome, duration_ms: int) -> None:
         tries = row.attempts - (row.attempts_until - ATTEMPTS_MAX)
         again = clock.now() + timedelta(seconds=pause_seconds(tries, outcome.wait_seconds))
         Delivery.objects.filter(pk=row.pk).update(next_attempt_at=again, error=outcome.detail)
+        if outcome.is_down:
+            _hold_back(row.target, again)
+
+
+def _hold_back(target: NotificationTarget, until: datetime) -> None:
+    """What else is due to a target that is down waits as long as the one that found it so, and no try of it is used up."""
+    due = Delivery.objects.due(clock.now()).filter(target=target).order_by("pk")
+    others = due.select_for_update(of=("self",), no_key=True, skip_locked=True).values_list("pk", flat=True)
+    Delivery.objects.filter(pk__in=list(others[:HELD_BACK_MAX])).update(next_attempt_at=until)
 
 
 def pause_seconds(tries: int, asked: int | None = None) -> float:

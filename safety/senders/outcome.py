@@ -15,6 +15,11 @@ class Outcome:
     final: bool = False
     wait_seconds: int | None = None
 
+    @property
+    def is_down(self) -> bool:
+        """The receiver takes nothing at all now, as far as one can see: it is not this message's fault."""
+        return not self.taken and not self.final and (self.status_code in (None, 421, 429) or self.status_code >= 500)
+
 
 def refused(detail: str, **more: object) -> Outcome:
     return Outcome(False, " ".join(detail.split())[:DETAIL_LENGTH_MAX], **more)  # type: ignore[arg-type]

@@ -114,6 +114,26 @@ def test_a_slow_receiver_leaves_room_for_others(acme: Stage) -> None:
     assert sorted(each.target.name for each in taken) == ["quick", *["slow"] * deliveries.OF_ONE_TARGET_MAX]
 
 
+@pytest.mark.parametrize(("status", "tried"), [(503, deliveries.OF_ONE_TARGET_MAX), (400, 6)])
+def test_a_receiver_that_is_down_is_not_asked_once_more_for_each_message(
+    acme: Stage, receiver: Receiver, status: int, tried: int
+) -> None:
+    """It is tried with what was taken already; the others wait, and lose no try. A message that it does not like is another thing."""
+    receiver.answers = [status]
+    telling.target(acme, receiver.url)
+    session = acme.session()
+    for _ in range(6):
+        acme.task(session, execution_mode="manual")
+    telling.relay()
+    sending.send_due()
+    assert len(receiver.calls) == tried
+    assert sum(row.attempts for row in telling.deliveries(acme)) == tried
+    receiver.answers = [204]
+    with telling.later():
+        sending.send_due()
+    assert {row.status for row in telling.deliveries(acme)} == {"sent"}
+
+
 def test_while_its_secret_is_replaced_both_verify_and_later_the_new_one_alone(acme: Stage, receiver: Receiver) -> None:
     made = telling.target(acme, receiver.url)
     path = f"notification-targets/{made['id']}"
