@@ -29,6 +29,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "swarm.admin.dashboard.index",
+    "ACCOUNT": {"navigation": [{"title": "Second factor", "link": reverse_lazy("admin:second_factor")}]},
     "BORDER_RADIUS": "8px",
     "STYLES": [lambda request: static("chimera/console.css")],
     "COLORS": {
