@@ -15,7 +15,7 @@ from chimera.flows.grounds import changed_since, goal_of
 from chimera.flows.placing import place_of
 from chimera.flows.propose_action import check_current, hold_of, purchase_of, put
 from chimera.flows.read_usage import tenant_time_zone
-from chimera.flows.weigh_action import weigh
+from chimera.flows.weigh_action import Weighed, rules_in, weigh
 from chimera.kernel.actors import Actor
 from commerce import actions as commerce
 from commerce.models import Transaction
@@ -105,10 +105,20 @@ def _changed(
 
 
 def _is_stopped_by_now(task: Task, action: Action, agent_id: UUID) -> bool:
-    """Whether policies would decide otherwise now, and more strictly; a laxer word takes nothing from an approval."""
+    """Whether policies would decide otherwise now: more strictly, or by a rule that nobody has answered. A laxer word takes nothing
+    from an approval."""
     proposal = _shown(action, None)
     weighed = weigh(task=task, agent_id=agent_id, proposal=proposal, purchase=purchase_of(proposal, action.pk))
-    return weighed.is_stricter_than(action.ruled)
+    return weighed.is_stricter_than(action.ruled) or not weighed.asking <= _answered(action, weighed)
+
+
+def _answered(action: Action, weighed: Weighed) -> set[tuple[str, str]]:
+    """The rules that its approval has answered: those of its card; and where a person edited it, all of the versions that were asked."""
+    told = rules_in(action.reasons)
+    if action.original_arguments is None:
+        return told
+    asked = [known["policy"] for known in action.policies if known in weighed.policies]
+    return told | {(policy, rule) for policy, rule in weighed.asking if policy in asked}
 
 
 def _refuse(

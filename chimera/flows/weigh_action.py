@@ -3,6 +3,7 @@
 Asked when it is proposed, and again when it is to be executed: what was let through then may be stopped by now.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -41,6 +42,11 @@ class Weighed:
         told = [self.deciding] if self.then is Then.DENY else [r for r in self._both if then_of(r) is self.then]
         shapes = [reason.shape() for ruling in told for reason in ruling.reasons]
         return [shape for place, shape in enumerate(shapes) if shape not in shapes[:place]]
+
+    @property
+    def asking(self) -> set[tuple[str, str]]:
+        """The rules that want a person, as (policy, name)."""
+        return rules_in(self.reasons) if self.then is Then.REVIEW else set()
 
     @property
     def policies(self) -> list[dict[str, Any]]:
@@ -83,6 +89,11 @@ def weigh(*, task: Task, agent_id: UUID, proposal: Proposal, purchase: Purchase 
     )
     money = rule_on_spend(task=task, agent_id=agent_id, purchase=purchase, acting=acting) if purchase else None
     return Weighed(ruling, money)
+
+
+def rules_in(reasons: Sequence[dict[str, Any]]) -> set[tuple[str, str]]:
+    """The rules that reasons come from, as (policy, name); what is built in has none."""
+    return {(reason["policy"], reason["rule"]) for reason in reasons if "policy" in reason}
 
 
 def said_by(proposal: Proposal) -> list[Any]:

@@ -79,7 +79,9 @@ def test_what_policies_want_looked_at_is_executed_once_a_person_has_approved_it(
         ([], [LOOK], False),
         ([], [{**LOOK, "then": "deny"}], False),
         ([LOOK], [], True),
-        ([LOOK], [{**LOOK, "name": "look closely"}], True),
+        ([LOOK], [{**LOOK, "when": {"tools": ["publish", "send"]}}], True),
+        ([LOOK], [LOOK, {**LOOK, "name": "look for something else, too"}], False),
+        ([LOOK, {**LOOK, "name": "look for something else, too"}], [LOOK], True),
         ([LOOK], [{**LOOK, "then": "deny"}], False),
     ],
 )
@@ -100,6 +102,39 @@ def test_a_policy_that_would_be_stricter_now_kills_the_approval_and_a_laxer_one_
     assert said["changed"] == ["policy"]
     stricter = "denied" if after[0]["then"] == "deny" else "review"
     assert (said["anew"]["status"], said["anew"]["policies"][0]["version"]) == (stricter, 2)
+
+
+def test_another_policy_that_asks_for_a_look_of_its_own_is_answered_by_a_card_of_its_own(
+    acme: Stage, claim: dict[str, Any]
+) -> None:
+    made(acme, LOOK)
+    action = propose(acme, claim, {"to": "rita@acme.example"}).ok(201)
+    decide(acme, action)
+    made(acme, {**MAIL, "then": "review"}, name="addresses")
+    claim = claimed_again(acme, claim)
+    said = execute(acme, claim, action["id"], digest=action["digest"])
+    said.refused(409, "approval_mismatch")
+    assert "pattern_pii.email" in {reason["code"] for reason in said["anew"]["reasons"]}
+    decide(acme, said["anew"])
+    anew = said["anew"]
+    execute(acme, claimed_again(acme, claim), anew["id"], digest=anew["digest"]).ok()
+
+
+@pytest.mark.parametrize("other", [False, True])
+def test_who_edits_arguments_answers_the_rules_that_stood_then_and_none_that_came_later(
+    acme: Stage, claim: dict[str, Any], other: bool
+) -> None:
+    mail = {**MAIL, "then": "review"}
+    made(acme, LOOK, *([] if other else [mail]))
+    action = propose(acme, claim).ok(201)
+    decide(acme, action, edited_payload={"to": "rita@acme.example"})
+    if other:
+        made(acme, mail, name="addresses")
+    said = execute(acme, claimed_again(acme, claim), action["id"], arguments={"to": "rita@acme.example"})
+    if other:
+        said.refused(409, "approval_mismatch")
+    else:
+        said.ok()
 
 
 def test_what_a_policy_in_shadow_would_have_made_of_it_is_kept(acme: Stage, claim: dict[str, Any]) -> None:
