@@ -11,8 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from safety.topics.names import Topic, Touched
 from safety.topics.passages import passages
 from safety.topics.phrases import Phrase, found
@@ -35,12 +33,16 @@ class Weights:
 
     def scores(self, vectors: Sequence[Sequence[float]]) -> Any:
         """One row for each vector, one column for each topic, in their order."""
+        import numpy as np  # 90 ms of a process's start: only for whoever weighs
+
         taken = np.asarray([vector[: self.dimensions] for vector in vectors], dtype=np.float64)
         return taken @ self.matrix[:-1] + self.matrix[-1]
 
 
 @cache
 def weights() -> Weights:
+    import numpy as np
+
     kept = json.loads(WEIGHTS.read_text())
     rows = [kept["topics"][topic] for topic in Topic]
     matrix = np.array([[*row["weights"], row["bias"]] for row in rows]).T

@@ -1,6 +1,5 @@
 """References stay inside their tenant: each column of each table, on its way in and when it changes; statements are planned once."""
 
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -12,18 +11,13 @@ from chimera.kernel import ids
 from chimera.kernel.references import pairs_of
 from tests import cluster
 from tests.cast import Stage
-from tests.kernel.world import World, made_by
+from tests.kernel.world import World
 
 WATCHED_SQL = """
 SELECT c.relname, t.tgargs, p.prosrc FROM pg_trigger t
 JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
 WHERE t.tgname = 'same_tenant' AND t.tgparentid = 0 ORDER BY 1
 """
-
-
-@pytest.fixture
-def world(acme: Stage, settle: Callable[[], None]) -> World:
-    return made_by(acme, settle)
 
 
 def superuser(sql: str, *params: Any) -> list[Any]:

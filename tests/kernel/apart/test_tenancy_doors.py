@@ -10,7 +10,7 @@ from django.urls import URLPattern, get_resolver
 from chimera.flows.bulk_tasks import BulkVerb
 from chimera.kernel import tenancy
 from tests.cast import Caller, Said, Stage
-from tests.kernel.world import SCHEDULE, World, made_by, tomorrow
+from tests.kernel.world import SCHEDULE, World, tomorrow
 
 API = "api/v1/"
 ROLES = {
@@ -130,11 +130,6 @@ DOORS = list(_routes())
 DETAILS = [door for door in DOORS if "<" in door[1]]
 LISTS = [door for door in DOORS if "<" not in door[1] and door[0] == "GET"]
 MAKERS = [door for door in DOORS if "<" not in door[1] and door[0] != "GET"]
-
-
-@pytest.fixture
-def world(acme: Stage, settle: Callable[[], None]) -> World:
-    return made_by(acme, settle)
 
 
 def callers(stage: Stage, roles: frozenset[Any]) -> list[Caller]:
