@@ -5,6 +5,8 @@ from django.conf import settings
 from procrastinate.contrib.django import app
 
 from chimera.kernel import idempotency, partitions, tenancy
+from chimera.kernel.entrance import attempts
+from chimera.kernel.http import sessions
 from memory.actions import vectors
 from safety.actions import deliveries, sending, shadowing
 from swarm.actions import locks, schedule_runs
@@ -54,6 +56,16 @@ def sweep_shadow_verdicts(timestamp: int) -> None:
     while swept == shadowing.SWEPT_MAX:
         with tenancy.system():
             swept = shadowing.sweep()
+
+
+@app.periodic(cron="57 * * * *")
+@app.task(queueing_lock="sweep_entrance", retry=5)
+def sweep_entrance(timestamp: int) -> None:
+    """Forget old attempts to log in, slice by slice, and sessions that ended long ago."""
+    swept = attempts.SWEPT_MAX
+    while swept == attempts.SWEPT_MAX:
+        swept = attempts.sweep()
+    sessions.sweep()
 
 
 @app.periodic(cron="*/5 * * * *")

@@ -238,6 +238,7 @@ DEPENDENCIES_SHOWN_MAX = 1_000  # ids of them that a task shows; as many as one 
 PAGE_MAX = 100  # rows of one page
 CLAIMS_MAX = 64  # tasks handed out in one call
 CLAIM_WAIT_SECONDS_MAX = 30  # longer polls are cut by proxies
+VIEWER_ASKED_AGAIN_SECONDS = 60  # how long a live page outlives the end of its viewer's membership, session or key
 STREAM_EVENTS_MAX = 10_000  # hot tail of one session in Redis, about 10 MB
 CARD_DUE = timedelta(hours=4)  # a card nobody decided by then fails closed; a policy's rule may say otherwise
 CARD_REMINDERS = (timedelta(hours=1), timedelta(minutes=15))  # before that; a policy's rule may say otherwise

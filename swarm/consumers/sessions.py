@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -15,13 +16,14 @@ from chimera.kernel.errors import Refused
 from chimera.kernel.eventlog import START, Position
 from chimera.kernel.http.permissions import ANYONE, check
 from chimera.kernel.http.problem import as_refusal
-from chimera.kernel.http.sockets import principal_of_scope
+from chimera.kernel.http.sockets import check_again, principal_of_scope
 from chimera.kernel.stream.follow import Following
 from swarm.models import SwarmSession
 
 log = structlog.get_logger()
 COME_BACK = 4408  # reconnect with your cursor: the connection has lived, or was sent, as much as one may
 TOO_BIG = 4413
+NO_LONGER = frozenset({401, 403, 404})
 BROKEN = 4500  # a server may send none of the codes from 1001 to 2999 itself
 
 
@@ -32,6 +34,7 @@ class SessionConsumer(AsyncWebsocketConsumer):
     """
 
     _sending: "asyncio.Task[None] | None" = None
+    _asking: "asyncio.Task[None] | None" = None
 
     async def connect(self) -> None:
         await self.accept()  # a handshake that is refused shows the client no code
@@ -41,10 +44,12 @@ class SessionConsumer(AsyncWebsocketConsumer):
             await self._refuse(exc)
             return
         self._sending = asyncio.create_task(self._send_frames(following), name="session-socket")
+        self._asking = asyncio.create_task(self._ask_again(following), name="session-socket-asks")
 
     async def disconnect(self, code: int) -> None:
-        if self._sending:
-            self._sending.cancel()
+        for task in (self._sending, self._asking):
+            if task:
+                task.cancel()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Viewers have nothing to say; what they say all the same is dropped, and bounded."""
@@ -62,6 +67,21 @@ class SessionConsumer(AsyncWebsocketConsumer):
             await self.close(COME_BACK)
         except Exception as exc:
             await self._refuse(exc)
+
+    async def _ask_again(self, following: Following) -> None:
+        """A membership, a session or a key may end while its socket is open. Who cannot be asked now is asked the next time."""
+        while True:
+            await asyncio.sleep(settings.VIEWER_ASKED_AGAIN_SECONDS)
+            try:
+                await in_thread(partial(check_again, self.scope, tenant_id=following.tenant_id))
+            except Exception as exc:
+                refusal = as_refusal(exc)
+                if refusal and refusal.status in NO_LONGER:
+                    if self._sending:
+                        self._sending.cancel()
+                    await self._refuse(refusal)
+                    return
+                log.warning("viewer_not_asked", error=repr(exc))
 
     async def _refuse(self, exc: Exception) -> None:
         refusal = as_refusal(exc)

@@ -3,31 +3,50 @@
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth import get_user
-from django.contrib.sessions.middleware import SessionMiddleware
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.http.cookie import parse_cookie
 from django.http.request import split_domain_port, validate_host
 
-from chimera.kernel.errors import forbidden, unauthenticated
+from chimera.kernel.errors import forbidden, not_found, unauthenticated
 from chimera.kernel.http.authentication import principal_of_bearer, principal_of_session
+from chimera.kernel.http.permissions import ANYONE, check
+from chimera.kernel.http.sessions import SessionStore, Watching
 from chimera.kernel.identity import Principal
 
 
 def principal_of_scope(scope: Mapping[str, Any]) -> Principal:
     """Authenticate a handshake; raises 401, or 403 for a cookie that comes from another site's page."""
-    headers = {name.decode("latin1").lower(): value.decode("latin1") for name, value in scope["headers"]}
+    headers = _headers(scope)
     if header := headers.get("authorization"):
         return principal_of_bearer(header)
-    cookies = parse_cookie(headers.get("cookie", ""))
-    if settings.SESSION_COOKIE_NAME not in cookies:
+    if settings.SESSION_COOKIE_NAME not in parse_cookie(headers.get("cookie", "")):
         raise unauthenticated("Send `Authorization: Bearer chm_…` or `chp_…`, or log in to /admin/ first.")
     check_origin(headers, secure=scope.get("scheme") == "wss")
+    return _principal_of_cookie(headers, SessionStore)
+
+
+def check_again(scope: Mapping[str, Any], *, tenant_id: UUID) -> None:
+    """Whether whoever was let in may still look on for this tenant; raises 401, 403 or 404 as at the handshake."""
+    headers = _headers(scope)
+    header = headers.get("authorization")
+    principal = principal_of_bearer(header) if header else _principal_of_cookie(headers, Watching)
+    check(principal, ANYONE)
+    if principal.tenant_id != tenant_id:
+        raise not_found("session")
+
+
+def _headers(scope: Mapping[str, Any]) -> dict[str, str]:
+    return {name.decode("latin1").lower(): value.decode("latin1") for name, value in scope["headers"]}
+
+
+def _principal_of_cookie(headers: Mapping[str, str], store: type[SessionStore]) -> Principal:
     request = HttpRequest()
-    request.COOKIES = cookies
-    SessionMiddleware(lambda _request: HttpResponse()).process_request(request)
+    request.COOKIES = parse_cookie(headers.get("cookie", ""))
+    request.session = store(request.COOKIES[settings.SESSION_COOKIE_NAME])
     request.user = get_user(request)
     if not request.user.is_authenticated or not request.user.is_active:
         raise unauthenticated("Your session has ended; log in to /admin/ again.")
