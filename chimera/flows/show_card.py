@@ -18,7 +18,7 @@ from commerce.limits import ZERO
 from commerce.models import BudgetConfig, Transaction
 from commerce.states import MONEY_OPEN
 from memory import queries as memory
-from safety.differences import Change, differences
+from safety.diffs import Change, changes
 from safety.models import Action, CardKind, ReviewCard
 from safety.states import CardStatus
 from swarm.models import Task, TaskResult
@@ -112,8 +112,7 @@ def _earlier_action(action: Action | None, actions: Sequence[Action]) -> Earlier
     before = next((a for a in actions if action and a.pk < action.pk and a.tool == action.tool), None)
     if action is None or before is None:
         return None
-    changes = differences(_asked_for(before), _asked_for(action))
-    return Earlier(str(before), before.status, before.ended_reason, changes)
+    return Earlier(str(before), before.status, before.ended_reason, changes(_asked_for(before), _asked_for(action)))
 
 
 def _asked_for(action: Action) -> dict[str, Any]:
@@ -130,8 +129,9 @@ def _earlier_result(result: TaskResult | None, results: Sequence[TaskResult]) ->
     before = next((r for r in results if r.id < result.id and r.output_payload is not None), None)
     if before is None:
         return None
-    changes = differences(before.output_payload, result.output_payload)
-    return Earlier(f"attempt {before.attempt}", before.outcome, "", changes)
+    return Earlier(
+        f"attempt {before.attempt}", before.outcome, "", changes(before.output_payload, result.output_payload)
+    )
 
 
 def _things(

@@ -1,6 +1,8 @@
 """The card on one screen: what is to happen, why it was stopped, what its agent knew, its money, and what led here."""
 
+import json
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest
@@ -14,11 +16,13 @@ from safety.admin import wording
 from safety.admin.approvals import approvals
 from safety.admin.looks import KIND_TONES, MONEY_TONES, STATUS_TONES
 from safety.admin.reasons import tone_of, words_of
+from safety.diffs import Change
 from safety.models import CardKind, ReviewCard
 from safety.states import CardStatus
 
 SPENDS_SHOWN_MAX = 50
 ALIKE_SHOWN_MAX = 5
+CHANGES_SHOWN_MAX = 100
 
 
 def panels_of(admin: RowsAdmin, request: HttpRequest, card: ReviewCard, page: CardPage) -> list[Panel]:
@@ -114,11 +118,36 @@ def _earlier(page: CardPage) -> list[Panel]:
         return []
     note = " · ".join(filter(None, [earlier.what, earlier.became, show.short(earlier.why, 120)]))
     template = "safety/reviewcard/changes.html"
-    return [panels.custom("What is different from the last time", template, note=note, changes=earlier.changes)]
+    return [
+        panels.custom("What is different from the last time", template, note=note, changes=readable(earlier.changes))
+    ]
 
 
 def _edited(card: ReviewCard) -> list[Panel]:
-    return [panels.json_value("As edited", card.edited_payload)] if card.edited_payload is not None else []
+    if card.edited_payload is None:
+        return []
+    return [
+        panels.custom("What the edit changes", "safety/reviewcard/changes.html", changes=readable(card.changes or [])),
+        panels.json_value("As edited", card.edited_payload),
+    ]
+
+
+def readable(changes: Sequence[Change]) -> list[tuple[str, str | None, str | None]]:
+    """Where, what stood there and what stands there now; None where there is nothing."""
+    return [(_place(each["path"]), _text(each, "before"), _text(each, "value")) for each in changes[:CHANGES_SHOWN_MAX]]
+
+
+def _place(pointer: str) -> str:
+    """/tags/0 → tags › 1"""
+    parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+    return " › ".join(str(int(part) + 1) if part.isdecimal() else part for part in parts)
+
+
+def _text(change: Change, side: str) -> str | None:
+    if side not in change:
+        return None
+    value = change[side]
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _money(page: CardPage) -> Panel:
