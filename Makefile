@@ -14,7 +14,7 @@ ARGS     ?=
 PIP      := -m pip --disable-pip-version-check --quiet install
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-next check format docs bench bench-swarm lock clean
+.PHONY: help up test test-next check format docs bench bench-swarm bench-review lock clean
 
 help:
 	@echo "make up [ARGS=--no-campaign]   start everything, and work on the example campaign (CHIMERA_PORT, CHIMERA_HOME)"
@@ -22,6 +22,7 @@ help:
 	@echo "make check                     lint, format, types, layers, migrations, generated pages"
 	@echo "make test-next                 the quick tests of kernel, doors and flows on Django $(DJANGO_NEXT) and Python 3.13"
 	@echo "make bench-swarm [ARGS=--write]  measure Chimera beside Celery, Dramatiq, RQ and Procrastinate"
+	@echo "make bench-review [ARGS=--write]  measure the reviewers' queue and card among 100 000 that wait"
 	@echo "make format | docs | bench | lock | clean"
 
 up: $(VENV)/runs
@@ -78,6 +79,9 @@ bench: $(VENV)/tests
 # The other queues never share a venv with the project.
 bench-swarm: $(VENV)/tests $(OTHERS)/queues
 	@$(PY) -m benchmarks.swarm --queues $(OTHERS)/bin/python $(ARGS)
+
+bench-review: $(VENV)/tests
+	@$(PY) benchmarks/review_queue.py $(ARGS)
 
 # Pins of everything that the two requirements files bring along, from a fresh installation of them.
 # async-timeout is asked for by redis below Python 3.11.3 alone, so a newer Python does not see it.

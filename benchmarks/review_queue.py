@@ -154,7 +154,9 @@ def fill(house: House, number: int) -> float:
             for first in range(1, number + 1, SLICE):
                 span = {"first": first, "last": min(first + SLICE - 1, number), "decided": decided}
                 rows.execute(_COPY, span)
-        rows.execute("VACUUM (ANALYZE) swarm_task, safety_reviewcard, kernel_event")
+        rows.execute(
+            "VACUUM (ANALYZE) swarm_task, swarm_taskresult, safety_reviewcard, safety_action, commerce_transaction, kernel_event"
+        )
         rows.execute("CHECKPOINT")
     return time.monotonic() - began
 
@@ -168,17 +170,33 @@ _TEMPLATES = """
 _COPY = """
     WITH made AS MATERIALIZED (
         SELECT n, b.card AS of_card, b.task AS of_task,
-               uuidv7(CASE WHEN %(decided)s THEN interval '-20 days' * n / %(last)s ELSE interval '-1 hour' END) AS task, uuidv7() AS card
+               uuidv7(CASE WHEN %(decided)s THEN interval '-20 days' * n / %(last)s ELSE interval '-1 hour' END) AS task, uuidv7() AS card,
+               uuidv7() AS spend, uuidv7() AS action, uuidv7() AS result
         FROM generate_series(%(first)s::int, %(last)s::int) n
         JOIN bench_card b ON b.place = n %% (SELECT count(*) FROM bench_card)
     ), tasks AS (
         INSERT INTO swarm_task SELECT copy.* FROM made JOIN swarm_task t ON t.id = made.of_task
         CROSS JOIN LATERAL jsonb_populate_record(t, jsonb_build_object('id', made.task)) copy
+    ), spends AS (
+        INSERT INTO commerce_transaction SELECT copy.* FROM made JOIN safety_reviewcard c ON c.id = made.of_card
+        JOIN commerce_transaction t ON t.id = c.transaction_id
+        CROSS JOIN LATERAL jsonb_populate_record(t, jsonb_build_object('id', made.spend, 'task_id', made.task)) copy
+    ), actions AS (
+        INSERT INTO safety_action SELECT copy.* FROM made JOIN safety_action a ON a.review_id = made.of_card
+        CROSS JOIN LATERAL jsonb_populate_record(a, jsonb_build_object(
+            'id', made.action, 'task_id', made.task, 'review_id', made.card, 'transaction_id', made.spend
+        )) copy
+    ), results AS (
+        INSERT INTO swarm_taskresult SELECT copy.* FROM made JOIN swarm_taskresult r ON r.task_id = made.of_task
+        CROSS JOIN LATERAL jsonb_populate_record(r, jsonb_build_object('id', made.result, 'task_id', made.task)) copy
     ), cards AS (
         INSERT INTO safety_reviewcard SELECT copy.* FROM made JOIN safety_reviewcard c ON c.id = made.of_card
         CROSS JOIN LATERAL jsonb_populate_record(c, jsonb_build_object(
             'id', made.card, 'task_id', made.task, 'due_at', now() + interval '5 hours' + n * interval '1 second',
-            'headline', left(c.headline || ' ' || n, 200)
+            'headline', left(c.headline || ' ' || n, 200),
+            'transaction_id', CASE WHEN c.transaction_id IS NOT NULL THEN made.spend END,
+            'action_id', CASE WHEN c.action_id IS NOT NULL THEN made.action END,
+            'result_id', CASE WHEN c.result_id IS NOT NULL THEN made.result END
         ) || CASE WHEN %(decided)s THEN jsonb_build_object(
             'status', 'approved', 'decided_at', now() - n * interval '1 second', 'decided_by_id', (SELECT id FROM auth_user LIMIT 1)
         ) ELSE '{}' END) copy
