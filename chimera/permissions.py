@@ -100,10 +100,10 @@ GET sessions                        | anyone
 POST sessions                       | planner operator
 GET sessions/{id}                   | anyone
 PATCH sessions/{id}                 | planner operator
-POST sessions/{id}/pause            | planner operator
-POST sessions/{id}/resume           | planner operator
+POST sessions/{id}/pause            | operator
+POST sessions/{id}/resume           | operator
 POST sessions/{id}/complete         | planner operator
-POST sessions/{id}/stop             | planner operator
+POST sessions/{id}/stop             | operator
 GET sessions/{id}/events            | anyone
 GET tasks                           | anyone
 POST tasks                          | planner operator

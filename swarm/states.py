@@ -240,6 +240,6 @@ class StopKind(StrEnum):
     STOP = "stop"  # nothing is accepted at all, and every lease is revoked
 
 
-STOPPED_CODE = (
-    "stopped"  # of the error of a task whose lease a stop took away; by it the task finds its place in the queue again
-)
+# Of the error of a task whose lease was taken away, by a stop or by its agent's kill; by them it finds its place in the queue again.
+STOPPED_CODE = "stopped"
+REVOKED_CODE = "lease_revoked"

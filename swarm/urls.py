@@ -12,7 +12,7 @@ from swarm.api.limits import Limit, LimitRemoval, Limits
 from swarm.api.locks import LockRelease, LockRenewal, Locks
 from swarm.api.longpoll import claims
 from swarm.api.schedules import CampaignSchedules, Schedule, ScheduleRunNow, Schedules, ScheduleVerb
-from swarm.api.sessions import Session, Sessions, SessionVerb
+from swarm.api.sessions import Session, SessionCompletion, Sessions, SessionVerb
 from swarm.api.stops import EverythingVerb, Stops, TenantDoor, TenantVerb
 from swarm.api.tasks import Task, TaskBatch, TaskCancel, TaskRetry, Tasks
 
@@ -39,8 +39,9 @@ urlpatterns = [
     path("sessions/<uuid:session_id>", Session.as_view()),
     *(
         path(f"sessions/<uuid:session_id>/{verb}", SessionVerb.as_view(verb=verb))
-        for verb in ("pause", "resume", "complete", "stop")
+        for verb in ("pause", "resume", "stop")
     ),
+    path("sessions/<uuid:session_id>/complete", SessionCompletion.as_view()),
     path("sessions/<uuid:session_id>/events", events),
     path("tasks", Tasks.as_view()),
     path("tasks/batch", TaskBatch.as_view()),

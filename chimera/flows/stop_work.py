@@ -1,4 +1,4 @@
-"""Stop a session or a campaign, kill an agent: mark first, then take the open work away, one transaction per task.
+"""Stop a session or a campaign, kill an agent: mark first, then take the open work away, group by group.
 
 A door marks inside its transaction, and sweeps once it has committed.
 
@@ -10,14 +10,17 @@ from functools import partial
 from uuid import UUID
 
 from chimera.flows.cancel_task import cancel_open_of
-from chimera.flows.lapse_leases import end_lease
+from chimera.flows.grouping import in_groups, together
+from chimera.flows.revoke_many import revoke_many
 from chimera.kernel import tenancy
-from chimera.kernel.actors import Actor
+from chimera.kernel.actors import SYSTEM, Actor
 from chimera.kernel.eventlog import Recorded
 from chimera.kernel.sweep import every_one, one_by_one
-from swarm.actions import agents, campaigns, sessions
+from swarm.actions import agents, campaigns, sessions, tasks
 from swarm.models import AgentProfile, Campaign, SwarmSession, Task
-from swarm.states import CampaignStatus, SessionStatus, TaskStatus
+from swarm.states import REVOKED_CODE, CampaignStatus, SessionStatus, TaskStatus
+
+KILLED = "its agent was killed"
 
 
 def stop_session(*, session_id: UUID, reason: str, by: Actor) -> SwarmSession:
@@ -57,16 +60,33 @@ def sweep_session(event: Recorded) -> None:
 
 def sweep_agent(event: Recorded) -> None:
     """Reaction to AgentKilled: revoke its leases."""
-    held = _held(event.tenant_id, UUID(event.payload["aggregate_id"]))
-    every_one(held, partial(end_lease, revoked="its agent was killed"))
+    agent_id = UUID(event.payload["aggregate_id"])
+    left, _ = _revoke(event.tenant_id, agent_id, KILLED, SYSTEM)
+    every_one(left, partial(_revoke_one, agent_id=agent_id, reason=KILLED, by=SYSTEM))
 
 
 def revoke_leases(*, tenant_id: UUID, agent_id: UUID, reason: str, by: Actor) -> int:
     """The same at once, for whoever killed it; what resists follows through the event log."""
-    return one_by_one(_held(tenant_id, agent_id), partial(end_lease, revoked=reason, by=by))
+    left, done = _revoke(tenant_id, agent_id, reason, by)
+    return done + one_by_one(left, partial(_revoke_one, agent_id=agent_id, reason=reason, by=by))
 
 
-def _held(tenant_id: UUID, agent_id: UUID) -> list[tuple[UUID, UUID]]:
+def _revoke(tenant_id: UUID, agent_id: UUID, reason: str, by: Actor) -> tuple[list[tuple[UUID, UUID]], int]:
+    """What somebody else is at is left, as (tenant, task); and how many were revoked. Nobody's fault: no attempt is used up."""
+    step = partial(revoke_many, reason=reason, code=REVOKED_CODE, agent_id=agent_id, by=by)
+    held, done = _held(tenant_id, agent_id), set()
+    for group in in_groups(held):
+        done |= together(tenant_id, group, step)
+    return [(tenant_id, task_id) for task_id in held if task_id not in done], len(done)
+
+
+def _revoke_one(task_id: UUID, *, agent_id: UUID, reason: str, by: Actor) -> None:
+    """It waits for whoever is at it."""
+    tasks.lock(task_id)
+    revoke_many([task_id], reason=reason, code=REVOKED_CODE, agent_id=agent_id, by=by)
+
+
+def _held(tenant_id: UUID, agent_id: UUID) -> list[UUID]:
     with tenancy.bound(tenant_id):
         rows = Task.objects.filter(agent_id=agent_id, status=TaskStatus.RUNNING).order_by("pk")
-        return [(tenant_id, task_id) for task_id in rows.values_list("pk", flat=True)]
+        return list(rows.values_list("pk", flat=True))

@@ -70,7 +70,9 @@ class Session(Door):
 
 
 class SessionVerb(Door):
-    allow: ClassVar = {"POST": CREATORS}
+    """A planner may not undo what a person did, nor take the work of others away: it completes, and cancels tasks."""
+
+    allow: ClassVar = {"POST": OPERATORS}
     verb = ""
 
     @extend_schema(request=Reason, responses=SessionShape)
@@ -96,3 +98,8 @@ class SessionVerb(Door):
             cancel_task.cancel_open_of(
                 tenant_id=request.user.tenant_id, session_id=self.kwargs["session_id"], by=request.user.actor
             )
+
+
+class SessionCompletion(SessionVerb):
+    allow: ClassVar = {"POST": CREATORS}
+    verb = "complete"

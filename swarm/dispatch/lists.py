@@ -90,6 +90,10 @@ def id_of(listed: str) -> str:
     return listed[:ID_LENGTH]
 
 
+def best_first(task: Queued) -> tuple[int, UUID]:
+    return -task.priority, task.id
+
+
 class Turns:
     """Which priorities a look begins with: of eight looks at the lists of one role two begin with the normal ones and one
     with the low ones, so that no flood starves what is less urgent."""
@@ -196,6 +200,13 @@ def push(tasks: Iterable[Queued], pipe: Any) -> None:
         pipe.rpush(key, *members)
     for (tenant_id, role), number in heard.items():
         announce(tenant_id, role, pipe, number)
+
+
+def to_the_front(tasks: Sequence[Queued], pipe: Any) -> None:
+    """What had been taken from the lists before, in the order given, wherever it stands by now; tells nobody."""
+    for task in reversed(tasks):
+        pipe.lrem(task.key, 0, task.entry)
+        pipe.lpush(task.key, task.entry)
 
 
 def announce(tenant_id: UUID, role: str, pipe: Any, number: int | None = None) -> None:

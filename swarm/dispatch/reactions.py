@@ -12,13 +12,20 @@ from chimera.kernel.eventlog import Recorded
 from chimera.kernel.identity import AGENT_ROLES
 from swarm.dispatch import lists, queueing, stock
 from swarm.events import TaskCreated
+from swarm.states import REVOKED_CODE
 
 
 def queue_ready(events: Sequence[Recorded], pipe: Any) -> bool:
-    """PENDING → QUEUED where ready, then push the ids of those tasks that are QUEUED now."""
+    """PENDING → QUEUED where ready, then push the ids of those tasks that are QUEUED now; what was taken from a killed agent goes to
+    the front, where it came from."""
     again = {event.task_id for event in events if event.task_id and event.type != TaskCreated.full_type()}
     queued = queueing.make_queued(_tasks(events), again=again)
-    lists.push(queued, pipe)
+    revoked = {event.task_id for event in events if event.payload.get("code") == REVOKED_CODE}
+    lists.push([task for task in queued if task.id not in revoked], pipe)
+    back = [task for task in queued if task.id in revoked]
+    lists.to_the_front(sorted((task for task in back if not task.demands), key=lists.best_first), pipe)
+    for task in back:
+        lists.announce(task.tenant_id, task.role, pipe)
     return bool(queued)
 
 
@@ -30,13 +37,14 @@ def release_dependents(events: Sequence[Recorded], pipe: Any) -> bool:
 
 
 def open_house(events: Sequence[Recorded], pipe: Any) -> None:
-    """A session (or the sessions of a campaign) hands out work again: one slice of what is QUEUED, the best first.
+    """A session (or the sessions of a campaign) hands out work again: one slice of what is QUEUED, the best first. What stands in no
+    list had been taken from the front of one, by a claim that then met the pause.
 
     The rest comes by `restock`, and what became ready meanwhile by `queue_due`.
     """
     for event in events:
         best = stock.best_of(event.tenant_id, house=UUID(event.payload["aggregate_id"]))
-        lists.push(stock.unlisted(redis.client(), event.tenant_id, best), pipe)
+        lists.to_the_front(stock.unlisted(redis.client(), event.tenant_id, best), pipe)
         for role in AGENT_ROLES:  # Also those whose tasks stand in no list, and those whose ids were still there.
             lists.announce(event.tenant_id, role, pipe)
 

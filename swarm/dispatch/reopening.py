@@ -24,7 +24,7 @@ def reopen(events: Sequence[Recorded], pipe: Any) -> None:
     for tenant_id in dict.fromkeys(event.tenant_id for event in events):
         for role in sorted(AGENT_ROLES):
             for band in redis.PRIORITIES:
-                _to_the_front(_taken_before(client, tenant_id, role, band), pipe)
+                lists.to_the_front(_taken_before(client, tenant_id, role, band), pipe)
             lists.announce(tenant_id, role, pipe)
         lists.announce(tenant_id, EVERYBODY, pipe)
 
@@ -40,9 +40,3 @@ def _taken_before(client: redis.Client, tenant_id: UUID, role: str, band: str) -
 _REVOKED = f"""
     SELECT id FROM swarm_task WHERE id = ANY(%(ids)s::uuid[]) AND status = 'queued' AND error ->> 'code' = '{STOPPED_CODE}'
 """
-
-
-def _to_the_front(tasks: Sequence[Queued], pipe: Any) -> None:
-    for task in reversed(tasks):
-        pipe.lrem(task.key, 0, task.entry)
-        pipe.lpush(task.key, task.entry)

@@ -161,7 +161,7 @@ def test_the_same_feed_as_server_sent_events(acme: Stage, session: dict[str, Any
         assert [m["id"] for m in seen[:-1]] == [event["position"] for event in pages]
         assert [json.loads(m["data"]) for m in seen[:-1]] == [{"kind": "event"} | event for event in pages]
         assert seen[-1]["event"] == "live"
-        await in_thread(acme.pia.post, f"sessions/{session['id']}/pause")
+        await in_thread(acme.otto.post, f"sessions/{session['id']}/pause")
         async with asyncio.timeout(5):
             paused = await anext(feed)
         assert json.loads(paused["data"])["type"] == "swarm.session.paused.v1"

@@ -60,7 +60,7 @@ def test_codes_frames_feeds_and_files_reach_a_real_client(acme: Stage, zenith: S
     with opened(house, session, acme.ada.secret) as socket:
         seen = frames(socket, until="live")
         seen += frames(socket, until="swarm.task.queued.v1") if seen[-2]["type"] != "swarm.task.queued.v1" else []
-        acme.pia.post(f"sessions/{session['id']}/pause", {"reason": "lunch"}).ok()
+        acme.otto.post(f"sessions/{session['id']}/pause", {"reason": "lunch"}).ok()
         seen += frames(socket, until="swarm.session.paused.v1")
     positions = [frame["position"] for frame in seen if frame["kind"] == "event"]
     whole = house.get(f"/api/v1/sessions/{session['id']}/events", acme.ada.secret)

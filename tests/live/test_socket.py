@@ -73,7 +73,7 @@ def test_an_agent_sees_history_then_live_and_then_what_comes(acme: Stage, settle
             "swarm.session.created.v1",
             "swarm.session.started.v1",
         ]
-        await in_thread(acme.pia.post, f"sessions/{session['id']}/pause", {"reason": "lunch"})
+        await in_thread(acme.otto.post, f"sessions/{session['id']}/pause", {"reason": "lunch"})
         seen += await frames(opened, until="swarm.session.paused.v1")
         assert seen[-1]["payload"]["reason"] == "lunch"
         events = [frame["position"] for frame in seen if frame["kind"] == "event"]

@@ -125,7 +125,7 @@ def test_what_happens_is_told_at_once_until_ctrl_c(acme: Stage, settle: Settle, 
     types = [json.loads(tail.line())["type"] for _ in range(3)]
     assert types == ["swarm.session.started.v1", "swarm.task.created.v1", "swarm.task.queued.v1"]
     redis.client().flushall()
-    acme.pia.post(f"sessions/{session['id']}/pause").ok()
+    acme.otto.post(f"sessions/{session['id']}/pause").ok()
     settle()
     assert json.loads(tail.line())["type"] == "swarm.session.paused.v1"
     assert tail.interrupt() == (0, "")
