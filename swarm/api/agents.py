@@ -15,6 +15,7 @@ from swarm.actions import agents
 from swarm.models import AgentProfile
 from swarm.serializers.agents import AgentShape, AgentWithKey, NewAgent, NewKey
 from swarm.serializers.basics import Reason
+from swarm.serializers.stops import Why
 
 
 class Agents(Door):
@@ -53,10 +54,11 @@ class AgentKeys(Door):
 class AgentVerb(Door):
     allow: ClassVar = {"POST": OPERATORS}
     verb = ""
+    words: ClassVar[type[Reason | Why]] = Reason
 
     @extend_schema(request=Reason, responses=AgentShape)
     def post(self, request: Call, agent_id: UUID) -> Response:
-        said = Reason(data=request.data)
+        said = self.words(data=request.data)
         said.is_valid(raise_exception=True)
         reason, by = said.validated_data["reason"], request.user.actor
         match self.verb:
@@ -78,3 +80,12 @@ class AgentVerb(Door):
                 reason="its agent was killed",
                 by=request.user.actor,
             )
+
+
+class AgentKill(AgentVerb):
+    verb = "kill"
+    words: ClassVar = Why
+
+    @extend_schema(request=Why, responses=AgentShape)
+    def post(self, request: Call, agent_id: UUID) -> Response:
+        return super().post(request, agent_id)

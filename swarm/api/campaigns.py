@@ -16,6 +16,7 @@ from swarm.actions import campaigns
 from swarm.models import Campaign as CampaignRow
 from swarm.serializers.basics import Reason
 from swarm.serializers.campaigns import CampaignChange, CampaignShape, NewCampaign
+from swarm.serializers.stops import Why
 
 
 class Campaigns(Door):
@@ -60,10 +61,11 @@ class Campaign(Door):
 class CampaignVerb(Door):
     allow: ClassVar = {"POST": OPERATORS}
     verb = ""
+    words: ClassVar[type[Reason | Why]] = Reason
 
     @extend_schema(request=Reason, responses=CampaignShape)
     def post(self, request: Call, campaign_id: UUID) -> Response:
-        said = Reason(data=request.data)
+        said = self.words(data=request.data)
         said.is_valid(raise_exception=True)
         reason, by = said.validated_data["reason"], request.user.actor
         if self.verb == "stop":
@@ -84,3 +86,12 @@ class CampaignVerb(Door):
             stop_work.sweep_campaign(
                 tenant_id=request.user.tenant_id, campaign_id=self.kwargs["campaign_id"], by=request.user.actor
             )
+
+
+class CampaignStop(CampaignVerb):
+    verb = "stop"
+    words: ClassVar = Why
+
+    @extend_schema(request=Why, responses=CampaignShape)
+    def post(self, request: Call, campaign_id: UUID) -> Response:
+        return super().post(request, campaign_id)

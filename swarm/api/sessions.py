@@ -17,6 +17,7 @@ from swarm.actions import sessions
 from swarm.models import SwarmSession
 from swarm.serializers.basics import Reason, choices
 from swarm.serializers.sessions import NewSession, SessionChange, SessionShape
+from swarm.serializers.stops import Why
 from swarm.states import SessionStatus
 
 CREATORS = OPERATORS | {Role.PLANNER}
@@ -74,10 +75,11 @@ class SessionVerb(Door):
 
     allow: ClassVar = {"POST": OPERATORS}
     verb = ""
+    words: ClassVar[type[Reason | Why]] = Reason
 
     @extend_schema(request=Reason, responses=SessionShape)
     def post(self, request: Call, session_id: UUID) -> Response:
-        said = Reason(data=request.data)
+        said = self.words(data=request.data)
         said.is_valid(raise_exception=True)
         reason, by = said.validated_data["reason"], request.user.actor
         if self.verb == "stop":
@@ -103,3 +105,12 @@ class SessionVerb(Door):
 class SessionCompletion(SessionVerb):
     allow: ClassVar = {"POST": CREATORS}
     verb = "complete"
+
+
+class SessionStop(SessionVerb):
+    verb = "stop"
+    words: ClassVar = Why
+
+    @extend_schema(request=Why, responses=SessionShape)
+    def post(self, request: Call, session_id: UUID) -> Response:
+        return super().post(request, session_id)

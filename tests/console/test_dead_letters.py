@@ -133,7 +133,7 @@ def test_what_cannot_be_retried_is_counted_with_its_reason_and_the_others_go_on(
     ended, going = acme.session()["id"], acme.session()["id"]
     failed(acme, ended, 2)
     failed(acme, going, 1)
-    acme.otto.post(f"sessions/{ended}/stop").ok()
+    acme.otto.post(f"sessions/{ended}/stop", {"reason": "over"}).ok()
     page = all_that_match(otto, "retry").ok()
     assert "otto@acme retried 1 dead letter at" in page.text
     assert "2 were left as they are. 2 ×: The session is stopped; it takes no new tasks." in page.text

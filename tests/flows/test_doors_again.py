@@ -51,7 +51,7 @@ def test_a_campaign_completes_only_when_its_sessions_have_ended(acme: Stage) -> 
     acme.pia.post(f"sessions/{one['id']}/complete").ok()
     said = acme.otto.post(f"campaigns/{campaign['id']}/complete").refused(409, "sessions_open")
     assert "1 session is" in said["detail"]
-    acme.otto.post(f"sessions/{two['id']}/stop").ok()
+    acme.otto.post(f"sessions/{two['id']}/stop", {"reason": "over"}).ok()
     assert acme.otto.post(f"campaigns/{campaign['id']}/complete").ok()["status"] == "completed"
 
 
@@ -106,11 +106,11 @@ def test_a_repeated_claim_pops_nothing(acme: Stage, settle: Settle, monkeypatch:
 
 def test_a_repeated_kill_takes_nothing_from_an_agent_that_was_let_in_again(acme: Stage, settle: Settle) -> None:
     path = f"agents/{acme.ada.id}"
-    acme.otto.post(f"{path}/kill", {}, Idempotency_Key="k").ok()
+    acme.otto.post(f"{path}/kill", {"reason": "over"}, Idempotency_Key="k").ok()
     acme.otto.post(f"{path}/resume").ok()
     acme.ada.secret = acme.otto.post(f"{path}/keys").ok(201)["key"]
     claim = claimed(acme, settle)
-    acme.otto.post(f"{path}/kill", {}, Idempotency_Key="k").ok()
+    acme.otto.post(f"{path}/kill", {"reason": "over"}, Idempotency_Key="k").ok()
     beat(acme.ada, claim).ok()
 
 

@@ -216,7 +216,7 @@ def test_a_campaign_begins_pauses_and_stops_with_its_sessions(acme: Stage, settl
     (claim,) = acme.ada.claim()
     acme.otto.patch(f"campaigns/{campaign['id']}", {"goal": "open it in May"}).ok()
     assert acme.ada.finish(claim).ok()["outcome"] == "stale"
-    acme.otto.post(f"campaigns/{campaign['id']}/stop").ok()
+    acme.otto.post(f"campaigns/{campaign['id']}/stop", {"reason": "over"}).ok()
     assert acme.pia.get(f"sessions/{session['id']}").ok()["status"] == "stopped"
     settle()
     assert {t["status"] for t in acme.pia.get("tasks", session=session["id"]).ok()["results"]} == {"cancelled"}

@@ -249,7 +249,7 @@ def test_a_campaign_stopped_over_the_api_has_no_open_task_when_the_answer_comes(
         acme.task(acme.session(campaign=campaign["id"]))
     acme.task(acme.session())
     settle()
-    acme.otto.post(f"campaigns/{campaign['id']}/stop").ok()
+    acme.otto.post(f"campaigns/{campaign['id']}/stop", {"reason": "over"}).ok()
     assert statuses(acme) == {"cancelled": 2, "queued": 1}
 
 
@@ -258,7 +258,7 @@ def test_a_stop_locks_every_session_before_it_writes(acme: Stage) -> None:
     for _ in range(3):
         acme.session(campaign=campaign["id"])
     with CaptureQueriesContext(connection) as seen:
-        acme.otto.post(f"campaigns/{campaign['id']}/stop").ok()
+        acme.otto.post(f"campaigns/{campaign['id']}/stop", {"reason": "over"}).ok()
     said = [query["sql"] for query in seen.captured_queries]
     locks = [n for n, sql in enumerate(said) if "FOR NO KEY UPDATE" in sql]
     writes = [n for n, sql in enumerate(said) if sql.startswith(("UPDATE", "INSERT"))]

@@ -116,7 +116,7 @@ def test_what_was_claimed_while_its_session_was_stopped_is_swept(
     with held_after(monkeypatch, listed, "take") as hold:
         claim = InBackground(acme.ada.claim)
         hold.wait_reached()
-        stop = InBackground(lambda: acme.otto.post(f"sessions/{session['id']}/stop"))
+        stop = InBackground(lambda: acme.otto.post(f"sessions/{session['id']}/stop", {"reason": "over"}))
         wait_for_waiters()
         hold.release()
         (slipped,) = claim.answer()
@@ -157,7 +157,7 @@ def test_a_stop_waits_for_tasks_that_are_being_created_and_takes_them_too(
     with held_after(monkeypatch, sessions, "lock_for_tasks") as hold:
         create = InBackground(lambda: acme.task(session))
         hold.wait_reached()
-        stop = InBackground(lambda: acme.otto.post(f"sessions/{session['id']}/stop"))
+        stop = InBackground(lambda: acme.otto.post(f"sessions/{session['id']}/stop", {"reason": "over"}))
         wait_for_waiters()
         hold.release()
         late = create.answer()

@@ -110,7 +110,7 @@ def open_tasks(acme: Stage, session: str) -> int:
 def stopped_meanwhile(acme: Stage, session: str, monkeypatch: pytest.MonkeyPatch) -> list[bytes | None]:
     """The session is ended by somebody who has not committed yet, when a task of it is created."""
     with held_after(monkeypatch, sessions, "end") as hold:
-        stop = InBackground(lambda: acme.otto.post(f"sessions/{session}/stop"))
+        stop = InBackground(lambda: acme.otto.post(f"sessions/{session}/stop", {"reason": "over"}))
         hold.wait_reached()
         made = create(acme.tenant_id, [creation(acme, session)])
         hold.release()

@@ -160,7 +160,7 @@ def test_when_time_is_up_within_a_group_none_of_it_is_forgotten_or_looked_at_twi
     settings.BULK_SECONDS_MAX = 0
     ended, going = acme.session()["id"], acme.session()["id"]
     letters = [failed(acme, session, 1)[0] for session in (ended, going, ended, going)]
-    acme.otto.post(f"sessions/{ended}/stop").ok()
+    acme.otto.post(f"sessions/{ended}/stop", {"reason": "over"}).ok()
     left, failures = [UUID(letter) for letter in letters], []
     while left:
         done = change_each(tenant_id=acme.tenant_id, verb=BulkVerb.RETRY, task_ids=left, by=acme.otto.actor)
@@ -174,7 +174,7 @@ def test_whoever_goes_on_after_next_passes_over_what_is_refused(acme: Stage) -> 
     ended, going = acme.session()["id"], acme.session()["id"]
     stuck = failed(acme, ended, 3)
     fine = failed(acme, going, 2)
-    acme.otto.post(f"sessions/{ended}/stop").ok()
+    acme.otto.post(f"sessions/{ended}/stop", {"reason": "over"}).ok()
     said = change(acme.otto, "retry", {"limit": 3}, type="research")
     assert (said["matched"], said["changed"], said["next"]) == (3, 0, stuck[-1])
     assert {f["code"] for f in said["failed"]} == {"session_ended"}

@@ -95,3 +95,12 @@ def test_a_planner_completes_a_session_and_does_not_undo_what_a_person_did(acme:
     may = {"otto", "boss"} | ({"pia"} if verb == "complete" else set())
     refused = {who for who in ALL if getattr(acme, who).post(f"{path}/{verb}", {"reason": 1}).status == 403}
     assert refused == set(ALL) - may
+
+
+@pytest.mark.parametrize(("what", "verb"), [("session", "stop"), ("campaign", "stop"), ("agent", "kill")])
+def test_what_takes_work_away_needs_a_reason_and_a_pause_none(acme: Stage, what: str, verb: str) -> None:
+    path = f"agents/{acme.bob.id}" if what == "agent" else housed(acme, what)[0]
+    acme.otto.post(f"{path}/pause").ok()
+    for said in ({}, {"reason": ""}, {"reason": " "}):
+        acme.otto.post(f"{path}/{verb}", said).refused(422, "invalid")
+    acme.otto.post(f"{path}/{verb}", WHY).ok()

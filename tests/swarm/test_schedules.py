@@ -197,7 +197,7 @@ def test_a_stopped_campaign_ends_its_schedules_and_drops_what_waits(acme: Stage,
     schedule, paused = board.make(overlap="queue"), board.make(name="another", is_active=False)
     board.tick(after(hours=1))
     board.tick(after(hours=2))
-    acme.otto.post(f"campaigns/{board.campaign}/stop").ok()
+    acme.otto.post(f"campaigns/{board.campaign}/stop", {"reason": "over"}).ok()
     settle()
     for one in (schedule, paused):
         seen = board.read(one)
@@ -211,7 +211,7 @@ def test_a_stopped_campaign_ends_its_schedules_and_drops_what_waits(acme: Stage,
 
 def test_a_schedule_that_fires_before_it_has_heard_of_the_stop_ends_too(acme: Stage, board: Board) -> None:
     schedule = board.make()
-    acme.otto.post(f"campaigns/{board.campaign}/stop").ok()
+    acme.otto.post(f"campaigns/{board.campaign}/stop", {"reason": "over"}).ok()
     board.tick(after(hours=1))
     assert (board.read(schedule)["status"], board.runs(schedule), board.tasks()) == ("ended", [], [])
 

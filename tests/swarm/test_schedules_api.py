@@ -129,7 +129,7 @@ def test_a_schedules_task_says_what_its_template_keeps() -> None:
 
 def test_a_campaign_that_is_over_takes_no_schedule(acme: Stage, board: Board) -> None:
     schedule = made(board, is_active=False).ok(201)
-    acme.otto.post(f"campaigns/{board.campaign}/stop").ok()
+    acme.otto.post(f"campaigns/{board.campaign}/stop", {"reason": "over"}).ok()
     made(board).refused(409, "campaign_stopped")
     acme.otto.post(f"schedules/{schedule['id']}/resume").refused(409, "campaign_stopped")
     acme.otto.post(f"schedules/{schedule['id']}/run").refused(409, "campaign_stopped")

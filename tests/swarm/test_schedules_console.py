@@ -97,7 +97,7 @@ def test_auditors_and_reviewers_make_none(acme: Stage, board: Board) -> None:
 
 
 def test_a_campaign_that_is_over_is_not_offered(acme: Stage, board: Board) -> None:
-    acme.otto.post(f"campaigns/{board.campaign}/stop").ok()
+    acme.otto.post(f"campaigns/{board.campaign}/stop", {"reason": "over"}).ok()
     otto = Desk(acme.otto)
     assert board.campaign not in otto.get(NEW).ok().html
     assert otto.post(NEW, campaign=board.campaign, **SAID).status == 422

@@ -111,7 +111,7 @@ class _House(Noun[R, P]):
     def complete(self, id: Id, reason: str | None = None) -> R:
         return self._do(id, "complete", reason=reason)
 
-    def stop(self, id: Id, reason: str | None = None) -> R:
+    def stop(self, id: Id, reason: str) -> R:
         """Cancels its open tasks at once."""
         return self._do(id, "stop", reason=reason)
 

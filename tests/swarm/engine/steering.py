@@ -78,7 +78,7 @@ class Steering(Play):
 
     def stop_session(self, house: House) -> None:
         """Its open tasks are cancelled at once; another session takes its place."""
-        self.world.stage.otto.post(f"sessions/{house.id}/stop").ok()
+        self.world.stage.otto.post(f"sessions/{house.id}/stop", {"reason": "over"}).ok()
         house.ended, house.version = True, house.version + 1
         for task in self.tasks():
             if task.house is house and task.is_open:
