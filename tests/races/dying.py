@@ -32,16 +32,18 @@ def at_every_line(
     *,
     mark: Callable[[], Any],
     before_each: Callable[[], object] = lambda: None,
+    dies: Callable[..., bool] | None = None,
 ) -> int:
     """Let a process die at every line of `act` in turn, on a scene that `prepare` makes; answers how many deaths those were.
 
     As long as `mark` says that a death left no trace, the next one meets the same scene. After one that did, and after
-    the one who came through, `afterwards` carries the scene to its end and judges it.
+    the one who came through, `afterwards` carries the scene to its end and judges it. `dies` is another way to die than SIGKILL.
     """
+    dies = dies or _dies
     scene, number, before = prepare(), 0, mark()
     while True:
         before_each()
-        died = _dies(after=number, act=lambda scene=scene: act(scene))  # type: ignore[misc]
+        died = dies(after=number, act=lambda scene=scene: act(scene))  # type: ignore[misc]
         if not died:
             afterwards(scene)
             return number
