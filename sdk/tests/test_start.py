@@ -226,5 +226,6 @@ def test_a_failure_is_seen_where_the_agent_runs(broken, said, thread, caplog):
 
 def test_what_a_person_decided_can_be_printed():
     resume = Resume({"review": "r1", "note": "Go on."}, [])
-    assert repr(resume) == "<Resume review=r1 note='Go on.' transactions=[]>"
+    assert repr(resume) == "<Resume review=r1 approved note='Go on.' transactions=[]>"
+    assert (resume.decision, resume.edited) == ("approved", False)
     assert repr(ThreadResume(resume, [])) == repr(resume)

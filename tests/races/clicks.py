@@ -10,7 +10,7 @@ from django.conf import settings
 from chimera.flows.expire_cards import expire_cards
 from chimera.kernel import clock, ids
 from tests.cast import Said, Stage
-from tests.safety.test_early_decisions import SPEND
+from tests.safety.test_early_decisions import RESULT, SPEND
 
 ARGUMENTS, EDITED = {"text": "Saturday"}, {"text": "Sunday"}
 
@@ -64,11 +64,12 @@ class Scene:
 
     def finish(self, score: float = 0.95) -> Said:
         body = {"status": "succeeded", "output_payload": {"answer": "42"}, "confidence_score": score}
-        return self.post(f"tasks/{self.task}/result", body).ok()
+        key = {} if self.again else {"correlation_key": self.key}
+        return self.post(f"tasks/{self.task}/result", body | key).ok()
 
     def foretell(self) -> str:
         """Decided before it is asked: there is no card yet."""
-        body = {"correlation_key": self.key, "decision": "approve", "digest": SPEND}
+        body = {"correlation_key": self.key, "decision": "approve", "digest": self.kind.digest}
         self.acme.rita.post("reviews/decisions", body).ok(202)
         return ""
 
@@ -118,6 +119,7 @@ class Kind:
     task: str
     money: str
     amount: str = "8"
+    digest: str = SPEND  # of what is approved before it is asked
 
 
 def _says(decision: str, **more: Any) -> Callable[[Scene], None]:
@@ -133,6 +135,7 @@ KINDS = (
     Kind("a spend goes back", Scene.ask_money, CHANGE, Scene.finish, "completed", "denied"),
     Kind("a spend is decided by its key", Scene.ask_money, Scene.decide_by_key, Scene.buy, "completed", "captured"),
     Kind("a spend was decided early", Scene.foretell, Scene.ask_money, Scene.buy, "completed", "captured"),
+    Kind("a result was decided early", Scene.foretell, Scene.hand_in, None, "completed", "captured", digest=RESULT),
     Kind("the second of two approves", Scene.ask_two, APPROVE, Scene.buy, "completed", "captured", amount="30"),
     Kind("an action is edited and approved", Scene.propose, EDIT, Scene.execute, "completed", "captured"),
     Kind("an action is rejected", Scene.propose, REJECT, None, "failed", "denied"),

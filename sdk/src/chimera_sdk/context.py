@@ -14,16 +14,23 @@ from chimera_sdk.work import Task, Work
 
 
 class Resume:
-    """What a person decided before the task came back: a note, and the money that was approved and is held for us."""
+    """What a person decided before the task came back: a note, and the money that was approved and is held for us.
+
+    `decision` is "approved", or "changes_requested": do it anew, as the note says.
+    """
 
     def __init__(self, said: Json, transactions: "list[Hold]") -> None:
         self.review: str = said["review"]
+        self.decision: str = said.get("decision") or "approved"
         self.note: str = said.get("note") or ""
         self.action: str | None = said.get("action")  # the id of the one that was approved; `ctx.act` goes on with it
+        self.edited: bool = bool(
+            said.get("edited")
+        )  # other arguments than ours were approved; the execution shows them
         self.transactions = transactions
 
     def __repr__(self) -> str:
-        return f"<Resume review={self.review} note={self.note!r} transactions={self.transactions}>"
+        return f"<Resume review={self.review} {self.decision} note={self.note!r} transactions={self.transactions}>"
 
 
 class Context:
@@ -129,11 +136,13 @@ class Context:
         purpose: str = "",
         asset: str = "USD",
         metadata: Mapping[str, Any] | None = None,
+        correlation_key: str = "",
         once: str | None = None,
     ) -> Spend:
         """Hold money: `async with` it, or await it.
 
-        `purpose` says what for, for people. Asked again under the same lease it is the same purchase; `once` names it
+        `purpose` says what for, for people; under `correlation_key` they may have decided already. Asked again under the same
+        lease it is the same purchase; `once` names it
         across leases too.
         """
         body: Json = {
@@ -148,6 +157,8 @@ class Context:
             body["purpose"] = purpose
         if metadata:
             body["metadata"] = dict(metadata)
+        if correlation_key:
+            body["correlation_key"] = correlation_key
         return Spend(self.api, self._work, body, told=self._told, once=once or self._work.call_name("spend", body))
 
     def act(
@@ -159,17 +170,20 @@ class Context:
         payee: str = "",
         category: str = "",
         purpose: str = "",
+        correlation_key: str = "",
         once: str | None = None,
     ) -> Act:
         """Do something to the world: `async with` it, and do inside what `action.arguments` say.
 
         Decided before it happens: ActionDenied, UnderReview. After an approval the same call goes on with the same action.
-        `amount_usd` is held, and what `action.cost_usd` says in the end is spent of it.
+        `amount_usd` is held, and what `action.cost_usd` says in the end is spent of it. Under `correlation_key` people may have
+        decided already.
         """
         body: Json = {"lease_token": self._work.token, "tool": tool, "arguments": dict(arguments), "payee": payee}
         if amount_usd is not None:
             body["amount_usd"] = encoding.amount_text(amount_usd)
-        body |= {name: said for name, said in {"category": category, "purpose": purpose}.items() if said}
+        more = {"category": category, "purpose": purpose, "correlation_key": correlation_key}
+        body |= {name: said for name, said in more.items() if said}
         return Act(self.api, self._work, body, told=self._told, once=once or self._work.call_name("act", body))
 
     def cost(self, amount_usd: str | Decimal | int) -> None:

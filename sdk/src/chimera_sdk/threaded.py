@@ -100,9 +100,10 @@ class ThreadAct:
 class ThreadResume:
     def __init__(self, said: Resume, transactions: "list[ThreadHold]") -> None:
         self.review, self.note, self.action, self.transactions = said.review, said.note, said.action, transactions
+        self.decision, self.edited = said.decision, said.edited
 
     def __repr__(self) -> str:
-        return f"<Resume review={self.review} note={self.note!r} transactions={self.transactions}>"
+        return f"<Resume review={self.review} {self.decision} note={self.note!r} transactions={self.transactions}>"
 
 
 class ThreadContext:
