@@ -25,6 +25,7 @@ class Scene:
     card: str = ""
     key: str = field(default_factory=lambda: str(ids.uuid7()))
     again: dict[str, Any] = field(default_factory=dict)  # the resumed claim
+    token: str = ""  # of its action's execution
 
     @property
     def task(self) -> str:
@@ -60,6 +61,9 @@ class Scene:
     def hand_in(self) -> str:
         """A result for a person, whose task has spent something."""
         self.spend("2").ok(201)
+        return self.hand_over()
+
+    def hand_over(self) -> str:
         return str(self.finish(0.8)["review"])
 
     def finish(self, score: float = 0.95) -> Said:
@@ -72,6 +76,10 @@ class Scene:
         body = {"correlation_key": self.key, "decision": "approve", "digest": self.kind.digest}
         self.acme.rita.post("reviews/decisions", body).ok(202)
         return ""
+
+    def foretell_all(self) -> str:
+        self.spend("2").ok(201)
+        return self.foretell()
 
     # --- what decides it
 
@@ -99,8 +107,9 @@ class Scene:
 
     def execute(self) -> None:
         action = self.again["resume"]["action"]
-        token = self.post(f"actions/{action}/execution", {"arguments": EDITED}).ok()["execution_token"]
-        body = {"execution_token": token, "status": "succeeded"}
+        if not self.token:  # whoever has it does not ask again
+            self.token = self.post(f"actions/{action}/execution", {"arguments": EDITED}).ok()["execution_token"]
+        body = {"execution_token": self.token, "status": "succeeded"}
         self.acme.ada.post(f"actions/{action}/outcome", body).ok()
         self.finish()
 
@@ -135,7 +144,9 @@ KINDS = (
     Kind("a spend goes back", Scene.ask_money, CHANGE, Scene.finish, "completed", "denied"),
     Kind("a spend is decided by its key", Scene.ask_money, Scene.decide_by_key, Scene.buy, "completed", "captured"),
     Kind("a spend was decided early", Scene.foretell, Scene.ask_money, Scene.buy, "completed", "captured"),
-    Kind("a result was decided early", Scene.foretell, Scene.hand_in, None, "completed", "captured", digest=RESULT),
+    Kind(
+        "a result was decided early", Scene.foretell_all, Scene.hand_over, None, "completed", "captured", digest=RESULT
+    ),
     Kind("the second of two approves", Scene.ask_two, APPROVE, Scene.buy, "completed", "captured", amount="30"),
     Kind("an action is edited and approved", Scene.propose, EDIT, Scene.execute, "completed", "captured"),
     Kind("an action is rejected", Scene.propose, REJECT, None, "failed", "denied"),

@@ -30,8 +30,8 @@ from tests.races.severing import dies
 
 pytestmark = pytest.mark.slow
 TRIALS = 1_000
-SCENES = 7  # of each kind: after a death that leaves a trace the next one meets another
-SLOTS = 120
+SCENES = 4  # of each kind: after a death that leaves a trace the next one meets another
+SLOTS = 64
 
 
 @pytest.fixture
