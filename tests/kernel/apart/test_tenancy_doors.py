@@ -30,6 +30,14 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "POST campaigns/<uuid:campaign_id>/schedules": lambda w: SCHEDULE,
     "PATCH schedules/<uuid:schedule_id>": lambda w: {"name": "another"},
     "PATCH sessions/<uuid:session_id>": lambda w: {"name": "another"},
+    **{
+        f"POST {door}": lambda w: {"reason": "it runs away"}
+        for door in (
+            "agents/<uuid:agent_id>/kill",
+            "sessions/<uuid:session_id>/stop",
+            "campaigns/<uuid:campaign_id>/stop",
+        )
+    },
     "PATCH concurrency-limits/<uuid:limit_id>": lambda w: {"running_max": 1},
     "POST tasks/<uuid:task_id>/heartbeat": lambda w: {"lease_token": w.lease_token},
     "POST tasks/<uuid:task_id>/result": lambda w: {
