@@ -88,13 +88,16 @@ def test_the_last_of_thousands_is_found_by_index(acme: Stage) -> None:
         said = {"met": "completed", "first": "failed", "look": queries.UNMET_LOOKED_AT_MAX, "most": 5}
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {queries._UNMET}", said | {"tasks": [join]})
         ((plan,),) = cursor.fetchall()
-    assert _read(plan[0]["Plan"]) <= 3 * NUMBER + 20  # the edge, the task, and what sorts them
+    assert _read(plan[0]["Plan"]) <= 2 * NUMBER + 20  # the edge and the task, each once
 
 
 def _read(node: dict[str, Any]) -> int:
-    """Rows that its scans read, those that they threw away included."""
+    """Rows that it read of tables, those that it threw away included.
+
+    Whether an index is walked by itself or through a bitmap is the statistics' choice: a row of a bitmap counts once.
+    """
     rows = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
-    own = int(rows * node["Actual Loops"]) if "Scan" in node["Node Type"] else 0
+    own = int(rows * node["Actual Loops"]) if "Relation Name" in node else 0
     return own + sum(_read(child) for child in node.get("Plans", ()))
 
 
