@@ -1,7 +1,7 @@
 """Who calls: an agent by its key, a person by a personal token or a session cookie, and for which tenant.
 
-Before a tenant is known, two SECURITY DEFINER functions answer, and nothing else crosses tenants:
-chimera_identify(sha256) for keys and tokens, chimera_memberships(user id) for people.
+Before a tenant is known, SECURITY DEFINER functions answer, and nothing else crosses tenants: chimera_identify(sha256) for keys
+and tokens, chimera_memberships(user id) for people; chimera_belongs_elsewhere(user id, tenant) says no more than its name.
 """
 
 import hashlib
@@ -150,6 +150,13 @@ def memberships(user_id: int) -> list[Membership]:
             )
             for id, version, tenant_id, name, roles, sessions_from, required in cursor.fetchall()
         ]
+
+
+def belongs_elsewhere(user_id: int, *, but: UUID) -> bool:
+    """Whether the account has a membership in any other tenant; one that was switched off counts, for it may be switched on again."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT chimera_belongs_elsewhere(%s, %s)", [user_id, but])
+        return bool(cursor.fetchone()[0])
 
 
 def person(user: Any, membership: Membership) -> Principal:

@@ -181,7 +181,7 @@ def _check_not_last_admin(member: Membership) -> None:
 
 def _check_is_ours_alone(member: Membership, what: str) -> None:
     """Whoever decides how an account is entered can act as its person everywhere."""
-    if member.user.is_superuser or len(identity.memberships(member.user_id)) > 1:
+    if member.user.is_superuser or identity.belongs_elsewhere(member.user_id, but=tenancy.current()):
         raise conflict(
             f"{member.user.get_username()} does not belong to this tenant alone, so {what} is not its admins' to give; whoever runs "
             "this installation does it, under Accounts.",

@@ -141,6 +141,22 @@ def test_a_password_is_not_one_tenants_to_give(boss: Desk, acme: Stage, zenith: 
     assert "not its admins' to give" in walk(boss, member(acme, acme.rita), "invite").text
 
 
+def test_who_was_switched_off_somewhere_still_belongs_there(boss: Desk, acme: Stage, zenith: Stage) -> None:
+    """Else an admin adds somebody's account, switches it off, and sets its password: and has all its tenants."""
+    boss.post("/admin/swarm/membership/new/", username="otto@zenith", roles=["auditor"]).ok()
+    added = member(acme, zenith.otto)
+    walk(boss, added, "disable").ok()
+    zeniths, theirs = Desk(zenith.boss), member(zenith, zenith.otto)
+    with acme.bound():
+        people.enable(member_id=added.pk, reason="x", by=acme.boss.actor)
+    walk(zeniths, theirs, "disable").ok()
+    for desk, row in ((boss, added), (zeniths, theirs)):
+        for verb in ("invite", "reset_second_factor"):
+            assert "not its admins' to give" in walk(desk, row, verb).text
+    walk(boss, added, "disable").ok()
+    assert "not its admins' to give" in walk(boss, added, "invite").text
+
+
 def test_a_verb_finds_no_member_of_another_tenant(acme: Stage, zenith: Stage) -> None:
     stranger = member(zenith, zenith.otto)
     with acme.bound(), pytest.raises(Exception, match="No such member"):
