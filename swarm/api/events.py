@@ -1,6 +1,7 @@
 """A session's events: pages for scripts (GET), and the same feed as the socket's as server-sent events."""
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Any, ClassVar
 from uuid import UUID
@@ -22,6 +23,7 @@ from chimera.kernel.http import problem
 from chimera.kernel.http.door import Door
 from chimera.kernel.http.pages import LIMIT_DEFAULT, whole_number
 from chimera.kernel.http.permissions import ANYONE
+from chimera.kernel.http.watching import no_longer
 from chimera.kernel.identity import Principal
 from chimera.kernel.stream.entries import Frame
 from chimera.kernel.stream.follow import Following
@@ -97,7 +99,7 @@ async def _events(request: HttpRequest, session_id: UUID) -> HttpResponseBase:
         following = await in_thread(_open, request, session_id)
     except Exception as exc:
         return problem.plain(exc)
-    response = StreamingHttpResponse(_messages(following), content_type=STREAM_TYPE)
+    response = StreamingHttpResponse(_messages(following, request.scope), content_type=STREAM_TYPE)  # type: ignore[attr-defined]
     response["Cache-Control"] = "no-cache"
     response["X-Accel-Buffering"] = "no"
     return response
@@ -124,9 +126,16 @@ def _open(request: HttpRequest, session_id: UUID) -> Following:
     return Following(tenant_id=principal.tenant_id, session_id=session_id, after=after)
 
 
-async def _messages(following: Following) -> AsyncIterator[str]:
+async def _messages(following: Following, scope: Mapping[str, Any]) -> AsyncIterator[str]:
+    """Ends without a word for who may look on no more: whoever comes again is told why. Each frame is a moment to ask, and in
+    silence there are pings."""
+    asked = time.monotonic()
     async with aclosing(following.frames()) as frames:
         async for frame in frames:
+            if time.monotonic() - asked >= settings.VIEWER_ASKED_AGAIN_SECONDS:
+                if await no_longer(scope, tenant_id=following.tenant_id):
+                    return
+                asked = time.monotonic()
             yield _message(frame)
 
 

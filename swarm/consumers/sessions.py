@@ -2,7 +2,6 @@
 
 import asyncio
 from contextlib import aclosing
-from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -16,14 +15,14 @@ from chimera.kernel.errors import Refused
 from chimera.kernel.eventlog import START, Position
 from chimera.kernel.http.permissions import ANYONE, check
 from chimera.kernel.http.problem import as_refusal
-from chimera.kernel.http.sockets import check_again, principal_of_scope
+from chimera.kernel.http.sockets import principal_of_scope
+from chimera.kernel.http.watching import no_longer
 from chimera.kernel.stream.follow import Following
 from swarm.models import SwarmSession
 
 log = structlog.get_logger()
 COME_BACK = 4408  # reconnect with your cursor: the connection has lived, or was sent, as much as one may
 TOO_BIG = 4413
-NO_LONGER = frozenset({401, 403, 404})
 BROKEN = 4500  # a server may send none of the codes from 1001 to 2999 itself
 
 
@@ -69,19 +68,13 @@ class SessionConsumer(AsyncWebsocketConsumer):
             await self._refuse(exc)
 
     async def _ask_again(self, following: Following) -> None:
-        """A membership, a session or a key may end while its socket is open. Who cannot be asked now is asked the next time."""
-        while True:
+        refusal = None
+        while refusal is None:
             await asyncio.sleep(settings.VIEWER_ASKED_AGAIN_SECONDS)
-            try:
-                await in_thread(partial(check_again, self.scope, tenant_id=following.tenant_id))
-            except Exception as exc:
-                refusal = as_refusal(exc)
-                if refusal and refusal.status in NO_LONGER:
-                    if self._sending:
-                        self._sending.cancel()
-                    await self._refuse(refusal)
-                    return
-                log.warning("viewer_not_asked", error=repr(exc))
+            refusal = await no_longer(self.scope, tenant_id=following.tenant_id)
+        if self._sending:
+            self._sending.cancel()
+        await self._refuse(refusal)
 
     async def _refuse(self, exc: Exception) -> None:
         refusal = as_refusal(exc)

@@ -12,7 +12,7 @@ from django.http.cookie import parse_cookie
 from django.http.request import split_domain_port, validate_host
 
 from chimera.kernel.errors import forbidden, not_found, unauthenticated
-from chimera.kernel.http.authentication import principal_of_bearer, principal_of_session
+from chimera.kernel.http.authentication import TENANT_IN_SESSION, principal_of_bearer, principal_of_session
 from chimera.kernel.http.permissions import ANYONE, check
 from chimera.kernel.http.sessions import SessionStore, Watching
 from chimera.kernel.identity import Principal
@@ -30,10 +30,11 @@ def principal_of_scope(scope: Mapping[str, Any]) -> Principal:
 
 
 def check_again(scope: Mapping[str, Any], *, tenant_id: UUID) -> None:
-    """Whether whoever was let in may still look on for this tenant; raises 401, 403 or 404 as at the handshake."""
+    """Whether whoever was let in may still look on for this tenant; raises 401, 403 or 404 as at the handshake. Who has chosen another
+    of their tenants since goes on looking."""
     headers = _headers(scope)
     header = headers.get("authorization")
-    principal = principal_of_bearer(header) if header else _principal_of_cookie(headers, Watching)
+    principal = principal_of_bearer(header) if header else _principal_of_cookie(headers, Watching, chosen=tenant_id)
     check(principal, ANYONE)
     if principal.tenant_id != tenant_id:
         raise not_found("session")
@@ -43,13 +44,17 @@ def _headers(scope: Mapping[str, Any]) -> dict[str, str]:
     return {name.decode("latin1").lower(): value.decode("latin1") for name, value in scope["headers"]}
 
 
-def _principal_of_cookie(headers: Mapping[str, str], store: type[SessionStore]) -> Principal:
+def _principal_of_cookie(
+    headers: Mapping[str, str], store: type[SessionStore], chosen: UUID | None = None
+) -> Principal:
     request = HttpRequest()
     request.COOKIES = parse_cookie(headers.get("cookie", ""))
     request.session = store(request.COOKIES[settings.SESSION_COOKIE_NAME])
     request.user = get_user(request)
     if not request.user.is_authenticated or not request.user.is_active:
         raise unauthenticated("Your session has ended; log in to /admin/ again.")
+    if chosen:
+        request.session[TENANT_IN_SESSION] = str(chosen)  # for this question alone: nothing here is saved
     return principal_of_session(request)
 
 
