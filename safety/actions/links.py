@@ -1,5 +1,5 @@
 """Links in messages: signed, good for a day, and for one person once. They lead to the card, and let nobody in: a link is opened by who
-has logged in, and only that uses it up, for mail servers look at every link that passes them."""
+has logged in, and only who may decide its card uses it up, for mail servers look at every link that passes them."""
 
 from uuid import UUID
 
@@ -10,7 +10,9 @@ from django.urls import reverse
 from chimera.kernel import clock
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import Refused, not_found
+from chimera.kernel.identity import Role
 from safety.models import Delivery
+from safety.quorum import deciders
 
 LINK_LIFE_SECONDS = 24 * 3600
 SALT = "chimera.safety.links"
@@ -27,14 +29,23 @@ def tenant_of(token: str) -> UUID:
     return _read(token)[0]
 
 
-def follow(token: str, *, by: Actor) -> UUID:
-    """Use it up; the id of its card. In the transaction of its tenant. 410 `link_used`, `link_expired`."""
+def follow(token: str, *, roles: frozenset[Role], by: Actor) -> UUID:
+    """The id of its card. Who has one of the `roles` that decide it uses the link up; others may look, and leave it to those.
+
+    In the transaction of its tenant. 410 `link_used`, `link_expired`.
+    """
     _, delivery_id, serial = _read(token)
-    rows = Delivery.objects.filter(pk=delivery_id, card__isnull=False)
-    used = rows.filter(link_serial=serial, link_used_at__isnull=True)
-    if used.update(link_used_at=clock.now(), link_used_by=by.name) == 0:
-        raise _spent(rows.first(), serial)
-    return rows.values_list("card_id", flat=True).get()  # type: ignore[return-value]
+    row = Delivery.objects.select_related("card").filter(pk=delivery_id, card__isnull=False).first()
+    if row is None or row.card is None:
+        raise not_found("link")
+    card = row.card
+    unused = Delivery.objects.filter(pk=row.pk, link_serial=serial, link_used_at__isnull=True)
+    decides = bool(roles & deciders(card.quorum))
+    used_up = {"link_used_at": clock.now(), "link_used_by": by.name}
+    if not (unused.update(**used_up) if decides else unused.exists()):
+        row.refresh_from_db()
+        raise _spent(row, serial)
+    return card.pk
 
 
 def _read(token: str) -> tuple[UUID, UUID, int]:
@@ -51,9 +62,7 @@ def _read(token: str) -> tuple[UUID, UUID, int]:
     return UUID(tenant), UUID(delivery), int(serial)
 
 
-def _spent(delivery: Delivery | None, serial: int) -> Refused:
-    if delivery is None:
-        return not_found("link")
+def _spent(delivery: Delivery, serial: int) -> Refused:
     if delivery.link_serial != serial or delivery.link_used_at is None:
         return Refused("A newer link was sent in its place.", code="link_used", status=410)
     return Refused(

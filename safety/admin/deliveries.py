@@ -149,5 +149,5 @@ class DeliveryAdmin(RowsAdmin):
             return HttpResponseRedirect(request.path)
         if not may(request, ANY_APPROVER):
             raise forbidden(f"Reviews are decided by: {', '.join(sorted(ANY_APPROVER))}.", code="role")
-        card_id = links.follow(token, by=who.actor)
+        card_id = links.follow(token, roles=who.roles, by=who.actor)
         return HttpResponseRedirect(reverse("admin:safety_reviewcard_change", args=[card_id]))

@@ -42,10 +42,15 @@ def test_it_asks_for_a_login_and_then_leads_to_the_card_once(acme: Stage, told: 
     assert acme.rita.get(f"reviews/{card}").ok()["status"] == "pending"
 
 
-def test_who_decides_nothing_does_not_use_it_up(acme: Stage, told: Any) -> None:
-    link, _ = told()
+def test_only_who_may_decide_the_card_uses_it_up(acme: Stage, told: Any) -> None:
+    """The auditor decides none, and is kept out; finance decides others, and may look at this one, which asks reviewers."""
+    link, card = told()
     assert Desk(acme.anna).get(link).status == 403
-    assert Desk(acme.fay).get(link).status == 302
+    for who in (acme.fay, acme.fay, acme.rita):
+        assert Desk(who).get(link).headers["Location"] == f"/admin/safety/reviewcard/{card}/"
+    (row,) = telling.deliveries(acme)
+    assert row.link_used_by == acme.rita.name
+    assert Desk(acme.fay).get(link).status == 410
 
 
 def test_it_ends_after_a_day(acme: Stage, told: Any, monkeypatch: pytest.MonkeyPatch) -> None:
