@@ -31,7 +31,7 @@ def _furnished(*, name: str, time_zone: str, base_url: str) -> dict[str, Any]:
     username, password = _username(tenant.name), secrets.token_urlsafe(15)
     user = get_user_model().objects.create_user(username, password=password, is_staff=True)
     tenants.add_member(user=user, roles=set(PERSON_ROLES))
-    token = tenants.issue_token(user=user, name="owner")
+    _, token = tenants.issue_token(user=user, name="owner")
     keys = {}
     for role in ("planner", "worker", "judge"):
         slots = WORKER_SLOTS if role == "worker" else 4

@@ -29,7 +29,12 @@ UNFOLD: dict[str, Any] = {
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "DASHBOARD_CALLBACK": "swarm.admin.dashboard.index",
-    "ACCOUNT": {"navigation": [{"title": "Second factor", "link": reverse_lazy("admin:second_factor")}]},
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "Second factor", "link": reverse_lazy("admin:second_factor")},
+            {"title": "Your tokens", "link": reverse_lazy("admin:swarm_personaltoken_changelist")},
+        ]
+    },
     "BORDER_RADIUS": "8px",
     "STYLES": [lambda request: static("chimera/console.css")],
     "COLORS": {

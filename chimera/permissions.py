@@ -67,6 +67,7 @@ swarm/tenant            | see                                                   
 swarm/tenant            | pause stop resume stop_everything resume_everything       | operator
 swarm/tenant            | require_second_factor waive_second_factor                 | admin
 swarm/membership        | see                                                       | auditor
+swarm/personaltoken     | see revoke                                                | people
 swarm/membership        | roles end_sessions invite reset_second_factor disable enable | admin
 """
 
@@ -196,6 +197,8 @@ POST memories/{id}/forget           | agents operator
 # What the roles alone do not say.
 NOTES = {
     "safety/reviewcard": "The card says which of these it asks, reviewers as a rule. Nobody approves what they asked for.",
+    "swarm/personaltoken": "One's own alone.",
+    "swarm/tenant": "Everything is stopped and resumed by superusers alone, who run the installation, and have a role here besides.",
     "POST reviews/{id}/decision": "The card says which of these it asks; nobody approves what they asked for.",
     "swarm/membership": "Nobody gives roles to themselves, and the last admin stays one.",
     "POST everything/stop": "Only superusers, who run the installation; so are pause and resume.",

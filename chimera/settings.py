@@ -153,6 +153,7 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
 SESSION_ENGINE = "chimera.kernel.http.sessions"
 SESSION_COOKIE_AGE = 12 * 3600  # seconds from the login on: a working day, with a new login for the next one
 SESSION_IDLE = timedelta(minutes=60)  # without a request: a lunch break, not a night

@@ -96,6 +96,8 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     swarm.MemberEnabled: [],
     swarm.MemberSessionsEnded: [],
     swarm.MemberSecondFactorReset: [],
+    swarm.PersonalTokenMade: [],
+    swarm.PersonalTokenRevoked: [],  # asked with every call
     swarm.ConcurrencyLimitSet: [],
     swarm.ConcurrencyLimitRemoved: [],
     swarm.LockRevoked: [fast(lock_hints.forget_revoked)],
@@ -164,6 +166,7 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     entrance.RecoveryCodesRenewed: [],
     entrance.PasswordLinkIssued: [],
     entrance.PasswordSet: [],
+    entrance.PasswordChanged: [],
 }
 
 

@@ -58,3 +58,9 @@ class PasswordSet(PersonFact):
     """By an invitation's link."""
 
     type: ClassVar[str] = "kernel.person.password_set"
+
+
+class PasswordChanged(PersonFact):
+    """By the person, who knew the old one; their other sessions ended with that."""
+
+    type: ClassVar[str] = "kernel.person.password_changed"

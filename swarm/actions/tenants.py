@@ -55,10 +55,12 @@ def add_member(*, user: Any, roles: set[Role]) -> Membership:
     return membership
 
 
-def issue_token(*, user: Any, name: str, scopes: list[str] | None = None, life: timedelta = TOKEN_LIFE) -> str:
+def issue_token(
+    *, user: Any, name: str, scopes: list[str] | None = None, life: timedelta = TOKEN_LIFE
+) -> tuple[PersonalToken, str]:
     """A new personal token; the only time its secret is seen."""
     secret = f"chp_{secrets.token_urlsafe(32)}"
-    PersonalToken.objects.create(
+    token = PersonalToken.objects.create(
         user=user,
         name=name,
         prefix=secret[:12],
@@ -66,4 +68,4 @@ def issue_token(*, user: Any, name: str, scopes: list[str] | None = None, life: 
         scopes=scopes or [],
         expires_at=clock.now() + life,
     )
-    return secret
+    return token, secret

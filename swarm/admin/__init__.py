@@ -12,4 +12,5 @@ from swarm.admin import (  # noqa: F401  (each registers)
     sessions,
     stops,
     tasks,
+    tokens,
 )

@@ -68,6 +68,24 @@ class MemberSecondFactorReset(MemberFact):
     reason: str
 
 
+class PersonalTokenFact(MemberFact):
+    """About the member whose it is; of its secret no more is told than how it begins."""
+
+    token: str  # its id
+    name: str
+    prefix: str
+
+
+class PersonalTokenMade(PersonalTokenFact):
+    type: ClassVar[str] = "swarm.member.token_made"
+    scopes: list[str]  # empty: everything that the person's roles allow
+    expires_at: str
+
+
+class PersonalTokenRevoked(PersonalTokenFact):
+    type: ClassVar[str] = "swarm.member.token_revoked"
+
+
 class SecondFactorRuleFact(Fact):
     reason: str
 

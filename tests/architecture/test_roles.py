@@ -57,8 +57,9 @@ def test_agents_have_no_business_in_the_console() -> None:
 
 
 def test_auditors_change_nothing() -> None:
-    """Searching memories is a POST, and writes nothing; stopping everything asks for a superuser besides."""
+    """Searching memories is a POST, and writes nothing; stopping everything asks for a superuser besides; a token is one's own."""
     reads = {("memories/search", "POST"), *((f"everything/{verb}", "POST") for verb in ("pause", "stop", "resume"))}
+    reads |= {("swarm/personaltoken", "revoke")}
     may = {(r.place, r.act) for r in (*permissions.api(), *permissions.console()) if Role.AUDITOR in r.roles}
     assert {door for door in may if door[1] not in {"GET", SEE}} == reads
 

@@ -204,7 +204,7 @@ def test_a_member_without_a_role_is_shown_neither_door_nor_socket(acme: Stage) -
     with acme.bound():
         user = get_user_model().objects.create_user("nobody@acme")
         tenants.add_member(user=user, roles=set())
-        nobody = Caller(tenants.issue_token(user=user, name="test"))
+        nobody = Caller(tenants.issue_token(user=user, name="test")[1])
     nobody.get(f"sessions/{session['id']}").refused(403, "role")
 
     async def main() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from io import StringIO
 from types import SimpleNamespace
 from typing import Any
@@ -107,6 +108,18 @@ def test_a_name_from_everywhere_and_an_address_with_every_name_are_limited(db: N
         attempts.begin(name="otto", address="192.0.2.1", what=What.PASSWORD, user_id=None)
 
 
+def test_of_ipv6_a_whole_network_is_one_address(db: None) -> None:
+    """Whoever has one address of a /64 has as many as they like."""
+    for number in range(attempts.PASSWORDS_OF_PAIR_MAX):
+        attempts.begin(name="rita", address=f"2001:db8:0:7::{number:x}", what=What.PASSWORD, user_id=None)
+    with pytest.raises(TooMany):
+        attempts.begin(name="rita", address="2001:db8:0:7:ffff::1", what=What.PASSWORD, user_id=None)
+    for other in ("2001:db8:0:8::1", "::ffff:192.0.2.1", "::ffff:192.0.2.2", ""):
+        attempts.begin(name="rita", address=other, what=What.PASSWORD, user_id=None)
+    kept = set(LoginAttempt.objects.values_list("address", flat=True))
+    assert kept == {"2001:db8:0:7::", "2001:db8:0:8::", "192.0.2.1", "192.0.2.2", None}
+
+
 def test_what_passed_counts_for_nothing_and_what_was_typed_is_not_kept(rita: Any, acme: Stage) -> None:
     for _ in range(attempts.PASSWORDS_OF_PAIR_MAX):
         begun, _ = attempts.begin(name="rita@acme", address="192.0.2.7", what=What.PASSWORD, user_id=rita.pk)
@@ -116,6 +129,12 @@ def test_what_passed_counts_for_nothing_and_what_was_typed_is_not_kept(rita: Any
     stranger = LoginAttempt.objects.get(passed=False)
     assert (len(stranger.who), stranger.user_id, stranger.what) == (32, None, "password")
     assert {kind for kind, _ in told(acme)} == {"logged_in"}
+
+
+def test_a_login_leads_nowhere_else(rita: Any) -> None:
+    for asked in ("//evil.example/", ""):
+        answer = Client().post(f"/admin/login/?next={asked}", {"username": "rita@acme", "password": PASSWORD})
+        assert answer["Location"] == "/admin/"
 
 
 # ---------------------------------------------------------------------- the second factor
@@ -202,6 +221,24 @@ def test_it_is_set_up_with_the_password_and_the_first_code(rita: Any, acme: Stag
     assert [kind for kind, _ in told(acme)] == ["logged_in", "second_factor_set_up"]
     client.post("/admin/second-factor/remove/", {"code": code_now(secret, 1)})
     assert not second_factor.is_set_up(rita)
+
+
+def test_a_new_password_is_told_and_the_old_one_is_not_for_guessing(rita: Any, acme: Stage) -> None:
+    """By whoever finds a session open: the limit is that of logging in."""
+    client, other = Client(), Client()
+    log_in(client)
+    log_in(other)
+    fresh = {"new_password1": "another-tide-1912", "new_password2": "another-tide-1912"}
+    for _ in range(attempts.PASSWORDS_OF_PAIR_MAX - 1):
+        attempts.begin(name="rita@acme", address="192.0.2.7", what=What.PASSWORD, user_id=rita.pk)
+    change = partial(client.post, "/admin/password_change/", REMOTE_ADDR="192.0.2.7")
+    assert change({"old_password": "wrong", **fresh}).status_code == 200
+    assert change({"old_password": PASSWORD, **fresh}).status_code == 429
+    LoginAttempt.objects.all().delete()
+    assert change({"old_password": PASSWORD, **fresh}).status_code == 302
+    assert client.get("/admin/").status_code == 200
+    assert other.get("/admin/").status_code == 302
+    assert told(acme)[-1] == ("password_changed", told(acme)[-1][1] | {"address": "192.0.2.7"})
 
 
 # ---------------------------------------------------------------------- where a tenant asks for one

@@ -27,9 +27,10 @@ from chimera.kernel.http.problem import as_refusal
 
 View = Callable[..., HttpResponse]
 Noticing = Callable[[HttpRequest], Sequence[tuple[str, str]]]  # (tone, sentence) to stand above every page
-WITHOUT_TENANT = frozenset({"logout", "password_change", "password_change_done", "jsi18n"})
+WITHOUT_TENANT = frozenset({"logout", "jsi18n"})
 WITHOUT_SECOND_FACTOR = WITHOUT_TENANT | {"tenant"}  # another tenant may ask for none
-UNUSED = frozenset({"autocomplete", "view_on_site"})  # they would look rows up past our pages
+# They would look rows up past our pages; and a password is changed at the entrance, where guesses are counted.
+UNUSED = frozenset({"autocomplete", "view_on_site", "password_change", "password_change_done"})
 
 
 class ConsoleSite(UnfoldAdminSite):

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 from datetime import timedelta
 from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 from django.conf import settings
@@ -17,12 +18,14 @@ from chimera.kernel import advisory, clock, ids
 
 WINDOW = timedelta(minutes=15)
 # Failures within the window after which nothing more is looked at. Of one name from one address: more typing errors than anybody
-# makes. Of one name from anywhere: below a guess in thirty seconds. Of an address: an office behind one. Codes have six digits,
+# makes. Of one name from anywhere: below a guess in thirty seconds. Of an address: an office behind one; with IPv6 its /64, for
+# whoever has one address there has them all. Codes have six digits,
 # and are guessed by who knows the password already: five in a quarter of an hour need years.
 PASSWORDS_OF_PAIR_MAX = 10
 PASSWORDS_OF_NAME_MAX = 30
 CODES_OF_NAME_MAX = 5
 OF_ADDRESS_MAX = 100
+IPV6_HOST_BITS = 64
 KEPT = timedelta(days=90)  # as long as tasks are; the log of each tenant keeps its own for a year
 SWEPT_MAX = 5_000  # rows of one slice
 
@@ -38,7 +41,7 @@ class LoginAttempt(models.Model):
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     who = models.BinaryField(max_length=32)
     user_id = models.IntegerField(null=True)  # of the account, where the name is one's
-    address = models.GenericIPAddressField(null=True)
+    address = models.GenericIPAddressField(null=True)  # of IPv6 the beginning of its /64
     what = models.CharField(max_length=8, choices=[(w.value, w.value) for w in What])
     passed = models.BooleanField(default=False)
     at = models.DateTimeField()
@@ -69,7 +72,7 @@ def begin(*, name: str, address: str, what: What, user_id: int | None) -> tuple[
 
     Raises TooMany, and writes nothing then: what is kept is bounded by the limits too.
     """
-    who = _digest(name)
+    who, address = _digest(name), _counted(address)
     with transaction.atomic(durable=True):
         advisory.hold(f"login|{who.hex()}")
         since = clock.now() - WINDOW
@@ -117,6 +120,18 @@ def _left(failed: models.QuerySet[LoginAttempt], limit: tuple[dict[str, Any], in
     if len(newest) == most:
         raise TooMany(newest[-1] + WINDOW)
     return most - len(newest)
+
+
+def _counted(address: str) -> str:
+    """What is counted as one: an IPv4 address, however it is written, or the /64 of an IPv6 one."""
+    if not address:
+        return ""
+    said = ip_address(address)
+    if isinstance(said, IPv4Address):
+        return address
+    if said.ipv4_mapped:
+        return str(said.ipv4_mapped)
+    return str(IPv6Address(int(said) >> IPV6_HOST_BITS << IPV6_HOST_BITS))
 
 
 def _digest(name: str) -> bytes:

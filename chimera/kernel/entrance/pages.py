@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -15,10 +16,17 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from chimera.kernel.entrance import second_factor
 from chimera.kernel.entrance.login import HALFWAY, CodeForm, enter, halfway, held_back
+from chimera.kernel.entrance.password import NewPassword
 from chimera.kernel.entrance.setting_up import PasswordAndCode
 from chimera.kernel.entrance.telling import tell_of_person
 from chimera.kernel.entrance.welcome import Welcome
-from chimera.kernel.events import PersonFact, RecoveryCodesRenewed, SecondFactorRemoved, SecondFactorSetUp
+from chimera.kernel.events import (
+    PasswordChanged,
+    PersonFact,
+    RecoveryCodesRenewed,
+    SecondFactorRemoved,
+    SecondFactorSetUp,
+)
 from chimera.kernel.http.authentication import SECOND_FACTOR_IN_SESSION
 
 SECRET = "chimera_second_factor_secret"  # offered in this session, and not yet confirmed
@@ -36,6 +44,7 @@ class EntrancePages:
         return [
             path("login/code/", _guarded(self.code), name="login_code"),
             path("welcome/<uidb64>/<token>/", Welcome.as_view(extra_context_of=self.context), name="welcome"),
+            path("password_change/", self.logged_in(_guarded(self.password)), name="password_change"),
             path("second-factor/", self.logged_in(_guarded(self.second_factor)), name="second_factor"),
             path("second-factor/codes/", self.logged_in(_guarded(self.codes)), name="recovery_codes"),
             path("second-factor/remove/", self.logged_in(_guarded(self.remove)), name="second_factor_remove"),
@@ -60,6 +69,17 @@ class EntrancePages:
         return HttpResponseRedirect(kept.onward)
 
     # ------------------------------------------------------------------ one's own
+
+    def password(self, request: HttpRequest) -> HttpResponse:
+        """Another one; every other session of theirs ends with the old one."""
+        form = NewPassword(request.POST or None, request=request, user=request.user)
+        if not (request.method == "POST" and form.is_valid()):
+            return held_back(self._page(request, "Change your password", form, submit="Change it"), form.held)
+        form.save()
+        update_session_auth_hash(request, form.user)
+        tell_of_person(request, PasswordChanged, form.user)
+        messages.success(request, "Your password was changed.")
+        return HttpResponseRedirect(reverse("admin:password_change"))
 
     def second_factor(self, request: HttpRequest) -> HttpResponse:
         """What there is of it; or a new one, confirmed with its first code."""

@@ -3,15 +3,13 @@
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from chimera.kernel.entrance import attempts, second_factor
-from chimera.kernel.entrance.attempts import TooMany, What
-from chimera.kernel.http.address import address_of
+from chimera.kernel.entrance import second_factor
+from chimera.kernel.entrance.password import AsksPassword
 
 
-class PasswordAndCode(forms.Form):
+class PasswordAndCode(AsksPassword, forms.Form):
     code = forms.CharField(
         label="Code",
         max_length=12,
@@ -28,22 +26,9 @@ class PasswordAndCode(forms.Form):
         super().__init__(*args, **kwargs)
         self.request, self.user, self.secret = request, user, secret
         self.codes: list[str] = []
-        self.held: TooMany | None = None
 
     def clean_password(self) -> str:
-        password: str = self.cleaned_data["password"]
-        name = self.user.get_username()
-        try:
-            attempt, _ = attempts.begin(
-                name=name, address=address_of(self.request), what=What.PASSWORD, user_id=self.user.pk
-            )
-        except TooMany as refusal:
-            self.held = refusal
-            raise ValidationError(str(refusal), code="too_many") from None
-        if not self.user.check_password(password):
-            raise ValidationError("This is not your password.", code="wrong")
-        attempts.passed(attempt)
-        return password
+        return self.confirmed(self.cleaned_data["password"])
 
     def clean(self) -> dict[str, Any]:
         if not self.errors:
