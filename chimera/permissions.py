@@ -189,6 +189,8 @@ POST policies/{id}/preview          | admin
 GET memories                        | anyone
 POST memories                       | agents operator
 POST memories/search                | anyone
+GET memories/policy                 | anyone
+PUT memories/policy                 | admin
 GET memories/{id}                   | anyone
 POST memories/{id}/supersede        | agents operator
 POST memories/{id}/forget           | agents operator

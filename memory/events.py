@@ -11,6 +11,7 @@ class MemoryFact(Fact):
     visibility: str
     agent: UUID | None = None
     agent_role: str = ""
+    masked: list[str] = []  # kinds of what its text is kept without
 
     @classmethod
     def about(cls, memory: Any, **more: Any) -> Self:
@@ -23,6 +24,7 @@ class MemoryFact(Fact):
             visibility=str(memory.visibility),
             agent=memory.agent_id,
             agent_role=memory.agent_role,
+            masked=memory.masked,
             **more,
         )
 
@@ -37,6 +39,26 @@ class MemoryAdded(MemoryFact):
 class MemorySuperseded(MemoryFact):
     type: ClassVar[str] = "memory.memory.superseded"
     superseded_by: UUID
+
+
+class MemoryRefused(Fact):
+    """A result's text is not remembered, because of what stands in it: `patterns`, as policies name them. Told again where the result is
+    read again after a crash."""
+
+    type: ClassVar[str] = "memory.memory.refused"
+    patterns: list[str]
+    agent: UUID | None = None
+
+
+class MemoryPolicyChanged(Fact):
+    """`screening` names what is not as usual."""
+
+    type: ClassVar[str] = "memory.policy.changed"
+    screening: dict[str, str]
+
+    @classmethod
+    def about(cls, policy: Any) -> Self:
+        return cls(aggregate_id=policy.pk, aggregate_version=policy.version, screening=policy.screening)
 
 
 class MemoryForgotten(MemoryFact):

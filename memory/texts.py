@@ -13,12 +13,13 @@ READABLE_KEYS = (
 
 
 def readable(output: dict[str, Any]) -> str:
-    """The text of an output, or the output itself as compact JSON; '' when it says nothing."""
+    """The text of an output, or the output itself as compact JSON; '' when it says nothing. Not bounded: what is screened is not cut
+    before, lest half a secret be taken for none."""
     for key in READABLE_KEYS:
         said = output.get(key)
         if isinstance(said, str) and said.strip():
-            return bounded(said.strip())
-    return bounded(json.dumps(output, ensure_ascii=False, separators=(",", ":"))) if output else ""
+            return said.strip()
+    return json.dumps(output, ensure_ascii=False, separators=(",", ":")) if output else ""
 
 
 def bounded(text: str, bytes_max: int = CONTENT_BYTES_MAX) -> str:

@@ -1,11 +1,15 @@
+"""The memory part of /api/v1/."""
+
 from django.urls import path
 
-from memory import api
+from memory.api.memories import Memories, Memory, MemoryForget, MemorySearch, MemorySupersede
+from memory.api.policy import Policy
 
 urlpatterns = [
-    path("memories", api.Memories.as_view()),
-    path("memories/search", api.MemorySearch.as_view()),
-    path("memories/<uuid:memory_id>", api.Memory.as_view()),
-    path("memories/<uuid:memory_id>/supersede", api.MemorySupersede.as_view()),
-    path("memories/<uuid:memory_id>/forget", api.MemoryForget.as_view()),
+    path("memories", Memories.as_view()),
+    path("memories/search", MemorySearch.as_view()),
+    path("memories/policy", Policy.as_view()),
+    path("memories/<uuid:memory_id>", Memory.as_view()),
+    path("memories/<uuid:memory_id>/supersede", MemorySupersede.as_view()),
+    path("memories/<uuid:memory_id>/forget", MemoryForget.as_view()),
 ]

@@ -159,6 +159,8 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     memory.MemoryAdded: [slow("memory", vectors.embed)],
     memory.MemorySuperseded: [],
     memory.MemoryForgotten: [],
+    memory.MemoryRefused: [],
+    memory.MemoryPolicyChanged: [],
     entrance.PersonLoggedIn: [],
     entrance.PersonLoginRefused: [],
     entrance.SecondFactorSetUp: [],

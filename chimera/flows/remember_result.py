@@ -13,7 +13,8 @@ def remember_result(event: Recorded) -> None:
     """Reaction to TaskCompleted: one memory per applied result, however often the event is read.
 
     It opens its own transaction. The vector follows in the same lane, by the MemoryAdded that is told here: a crash
-    before the commit leaves nothing, one after it repeats a call that finds the memory.
+    before the commit leaves nothing, one after it repeats a call that finds the memory. What the tenant's policy refuses is told
+    (MemoryRefused) and not remembered.
     """
     assert event.task_id is not None
     if not event.payload.get("says", True):
@@ -21,9 +22,7 @@ def remember_result(event: Recorded) -> None:
     with tenancy.bound(event.tenant_id):
         applied = TaskResult.objects.filter(task_id=event.task_id, applied=True).select_related("agent", "task")
         result = applied.filter(id=event.payload["result"]).first() if event.payload["result"] else None
-        content = (
-            texts.readable(result.output_payload or {}) or texts.bounded(result.reasoning.strip()) if result else ""
-        )
+        content = texts.readable(result.output_payload or {}) or result.reasoning.strip() if result else ""
         if result is None or not content:
             return  # Completed without a word, as an approved effect may be.
         new = NewMemory(

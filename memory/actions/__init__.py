@@ -2,12 +2,14 @@
 `vectors`, which waits for an embedder and therefore opens its own short ones."""
 
 from memory.actions.checks import freeze
+from memory.actions.policies import change as change_policy
 from memory.actions.records import NewMemory, add, forget, remember, supersede
 from memory.actions.vectors import embed, embed_one, embed_waiting
 
 __all__ = [
     "NewMemory",
     "add",
+    "change_policy",
     "embed",
     "embed_one",
     "embed_waiting",

@@ -5,6 +5,8 @@ from uuid import UUID
 
 from chimera.kernel import clock
 from chimera.kernel.errors import conflict
+from memory import screening
+from memory.actions import policies
 from memory.limits import CHECKS_MAX, FROZEN_CHARACTERS_MAX
 from memory.models import Frozen, MemoryCheck
 from memory.search import Hit, Question, shown
@@ -14,6 +16,8 @@ def freeze(
     *, task_id: UUID, lease_token: UUID, attempt: int, agent_id: UUID, question: Question, hits: Sequence[Hit]
 ) -> MemoryCheck:
     """Keep a search and what it found, also when that is nothing. The caller has checked that the lease is the agent's.
+
+    The question is kept without what memory takes from nobody: personal data and secrets in it are masked.
 
     Tells nothing: the check is part of the task's evidence, read by `memory.queries.frozen_for`.
     """
@@ -27,7 +31,7 @@ def freeze(
         lease_token=lease_token,
         attempt=attempt,
         agent_id=agent_id,
-        query=question.text,
+        query=screening.without(question.text, policies.deeds()),
         mode=question.mode,
         embedding_model=question.model,
         memories=[_frozen(hit).model_dump(mode="json") for hit in hits],

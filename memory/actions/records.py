@@ -12,8 +12,12 @@ from chimera.kernel import clock
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import Stale, conflict, forbidden, invalid, not_found
 from chimera.kernel.eventlog import tell
-from memory.events import MemoryAdded, MemoryForgotten, MemorySuperseded
+from memory.actions import policies
+from memory.events import MemoryAdded, MemoryForgotten, MemoryRefused, MemorySuperseded
+from memory.limits import FILE_CHARACTERS_MAX, PERSONA_CHARACTERS_MAX, REASON_CHARACTERS_MAX, SENTENCE_CHARACTERS_MAX
 from memory.models import Category, MemoryRecord, Source, Visibility
+from memory.screening import Sensitive, screened
+from memory.texts import bounded
 
 IMPORTANCE_DEFAULT = Decimal("0.5")  # nobody said; neither lifted nor sunk
 
@@ -37,15 +41,26 @@ class NewMemory:
 
 
 def add(*, new: NewMemory, by: Actor) -> MemoryRecord:
-    """Keep a memory. It is found by its words at once, and by its meaning when the memory lane has embedded it."""
+    """Keep a memory. It is found by its words at once, and by its meaning when the memory lane has embedded it.
+
+    What its tenant's policy masks is not in it; 422 `sensitive` for what the policy refuses (memory.screening).
+    """
     memory: MemoryRecord = MemoryRecord.objects.create(**_columns(new))
     tell(MemoryAdded.about(memory), by=by)
     return memory
 
 
 def remember(*, result_id: UUID, new: NewMemory, by: Actor) -> MemoryRecord | None:
-    """Keep what a result taught, once: None when it is remembered already, also by somebody who is just doing it."""
-    memory, created = MemoryRecord.objects.get_or_create(source_result=result_id, defaults=_columns(new))
+    """Keep what a result taught, once: None when it is remembered already, also by somebody who is just doing it.
+
+    None, and MemoryRefused is told, when the policy refuses what stands in it: nobody is there to write it otherwise.
+    """
+    try:
+        columns = _columns(new)
+    except Sensitive as sensitive:
+        tell(_refused(result_id, new, sensitive), by=by)
+        return None
+    memory, created = MemoryRecord.objects.get_or_create(source_result=result_id, defaults=columns)
     if not created:
         return None
     tell(MemoryAdded.about(memory, result=result_id), by=by)
@@ -72,6 +87,8 @@ def forget(*, memory: MemoryRecord, reason: str, by: Actor) -> None:
     """Nobody finds it any more, and its vector is dropped; the row stays for those who must account for it."""
     if memory.forgotten_at is not None:
         raise conflict("This memory is forgotten already.", code="memory_forgotten")
+    said, _ = screened({"reason": reason}, policies.deeds())
+    reason = said["reason"][:REASON_CHARACTERS_MAX]
     _change(memory, forgotten_at=clock.now(), forgotten_reason=reason, embedding=None, embedding_model="")
     tell(MemoryForgotten.about(memory, reason=reason), by=by)
 
@@ -106,7 +123,8 @@ def _change(memory: MemoryRecord, **changes: Any) -> None:
 
 
 def _columns(new: NewMemory) -> dict[str, Any]:
-    """The row's columns, with references resolved in the tenant; refuses what cannot be."""
+    """The row's columns, screened, with references resolved in the tenant; refuses what cannot be."""
+    texts, masked = screened(_texts(new), policies.deeds())
     session_id = _session_of(new)
     if new.valid_from and new.valid_until and new.valid_until <= new.valid_from:
         raise invalid("`valid_until` must be later than `valid_from`.", field_name="valid_until")
@@ -115,20 +133,49 @@ def _columns(new: NewMemory) -> dict[str, Any]:
     if new.visibility == Visibility.AGENT and new.agent_id is None:
         raise invalid("Only an agent can keep a memory for itself.", field_name="visibility")
     return {
-        "content": new.content,
+        "content": bounded(texts["content"]),
+        "masked": [str(pattern) for pattern in masked],
         "category": new.category,
         "importance_score": new.importance_score,
         "session_id": session_id,
         "task_id": new.task_id,
         "agent_id": new.agent_id,
         "agent_role": new.agent_role,
-        "persona": new.persona,
-        "source": new.source.stored(),
+        "persona": texts["persona"][:PERSONA_CHARACTERS_MAX],
+        "source": _source(new.source, texts),
         "visibility": new.visibility,
         "valid_from": new.valid_from,
         "valid_until": new.valid_until,
         "created_at": clock.now(),
     }
+
+
+def _texts(new: NewMemory) -> dict[str, str]:
+    """All that is said of it in words of its author's own, by the names that the API has for it."""
+    said = {"content": new.content, "persona": new.persona, "source.file": new.source.file}
+    if isinstance(new.source.sentence, str):
+        said["source.sentence"] = new.source.sentence
+    return {name: text for name, text in said.items() if text is not None}
+
+
+def _source(source: Source, texts: dict[str, str]) -> dict[str, object]:
+    clean: dict[str, object] = {}
+    if source.file is not None:
+        clean["file"] = texts["source.file"][:FILE_CHARACTERS_MAX]
+    if isinstance(source.sentence, str):
+        clean["sentence"] = texts["source.sentence"][:SENTENCE_CHARACTERS_MAX]
+    return source.model_copy(update=clean).stored()
+
+
+def _refused(result_id: UUID, new: NewMemory, sensitive: Sensitive) -> MemoryRefused:
+    return MemoryRefused(
+        aggregate_id=result_id,
+        aggregate_version=1,
+        session_id=new.session_id,
+        task_id=new.task_id,
+        patterns=[str(pattern) for pattern in sensitive.patterns],
+        agent=new.agent_id,
+    )
 
 
 def _session_of(new: NewMemory) -> UUID | None:

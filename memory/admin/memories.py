@@ -172,6 +172,7 @@ class MemoryAdmin(RowsAdmin):
                     ("Session", self.link(request, "swarm.swarmsession", memory.session_id, memory.session or "")),
                     ("Task", self.link(request, "swarm.task", memory.task_id, "its task") if memory.task_id else ""),
                     ("Source", _source(memory)),
+                    ("Kept without", ", ".join(memory.masked)),
                     ("Superseded by", newer),
                     ("Valid from", show.moment(memory.valid_from) if memory.valid_from else ""),
                     ("Valid until", show.moment(memory.valid_until) if memory.valid_until else ""),

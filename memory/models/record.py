@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
@@ -13,7 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chimera.kernel import clock, ids
 from chimera.kernel.tenancy import TenantOwned
-from memory.limits import DIMENSIONS, PERSONA_CHARACTERS_MAX, REASON_CHARACTERS_MAX
+from memory.limits import (
+    DIMENSIONS,
+    FILE_CHARACTERS_MAX,
+    PERSONA_CHARACTERS_MAX,
+    REASON_CHARACTERS_MAX,
+    SENTENCE_CHARACTERS_MAX,
+)
 from memory.queries import MemoryQuerySet
 
 
@@ -30,7 +37,7 @@ class Visibility(models.TextChoices):
 
 
 SentenceNumber = Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)]
-SentenceWords = Annotated[str, Field(min_length=1, max_length=2_000)]
+SentenceWords = Annotated[str, Field(min_length=1, max_length=SENTENCE_CHARACTERS_MAX)]
 
 
 class Source(BaseModel):
@@ -39,7 +46,7 @@ class Source(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     result: UUID | None = None
-    file: str | None = Field(default=None, min_length=1, max_length=500)
+    file: str | None = Field(default=None, min_length=1, max_length=FILE_CHARACTERS_MAX)
     sentence: SentenceNumber | SentenceWords | None = None
 
     def stored(self) -> dict[str, object]:
@@ -73,6 +80,7 @@ class MemoryRecord(TenantOwned):
     category = models.CharField(max_length=16, choices=Category.choices, default=Category.EPISODIC)
     visibility = models.CharField(max_length=16, choices=Visibility.choices, default=Visibility.TENANT)
     content = models.TextField()
+    masked = ArrayField(models.CharField(max_length=24), default=list, db_default=[], blank=True, editable=False)
     importance_score = models.DecimalField(max_digits=5, decimal_places=4, default=Decimal("0.5"))
     source = models.JSONField(default=dict, blank=True)
     source_result = models.UUIDField(null=True, blank=True, editable=False)

@@ -7,10 +7,10 @@ from django import forms
 from django.forms import BaseFormSet, formset_factory
 
 from chimera.kernel.errors import Refused
+from chimera.kernel.sensitive import IN_WORDS
 from safety.policies import Kind, Rule, Then, parse, stored
 from safety.policies.due import Widened
 from safety.policies.hours import WEEKDAYS
-from safety.policies.patterns import IN_WORDS
 from safety.policies.rules import RULES_MAX
 from safety.topics import TOPICS
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from chimera.kernel.http.parsing import money_text
-from safety.policies.patterns import IN_WORDS, spot
+from chimera.kernel.sensitive import IN_WORDS, spot
 from safety.policies.rules import Rule, Shares, Then, When
 from safety.policies.subject import APPLY, Subject
 from safety.policies.values import means

@@ -12,9 +12,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 from pydantic_core import PydanticCustomError
 
 from chimera.kernel.errors import Refused
+from chimera.kernel.sensitive import Pattern
 from safety.policies.due import Due
 from safety.policies.hours import Hours
-from safety.policies.patterns import Pattern
 from safety.policies.values import Amount, Entry, Glob, Share
 from safety.topics import Topic
 

@@ -46,6 +46,7 @@ def test_a_memory_has_the_promised_shape(acme: Stage) -> None:
         "persona": "harbour-master",
         "source": {"file": "notice.txt", "sentence": 4},
         "visibility": "tenant",
+        "masked": [],
         "valid_from": "2026-05-01T00:00:00Z",
         "valid_until": "2026-05-31T22:00:00Z",
         "superseded_by": None,

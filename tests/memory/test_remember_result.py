@@ -51,6 +51,7 @@ def test_a_result_becomes_a_memory_that_is_found(acme: Stage, settle: Any, ask: 
         "persona": None,
         "source": {"result": result},
         "visibility": "tenant",
+        "masked": [],
         "valid_from": None,
         "valid_until": None,
         "superseded_by": None,

@@ -18,7 +18,7 @@ from memory import actions, search
 from memory.actions.records import NewMemory, check_may_forget
 from memory.models import MemoryRecord, Source
 from memory.ranking import WEIGHTS, Mode
-from memory.serializers import (
+from memory.serializers.memories import (
     ForgetBody,
     ListQuery,
     MemoryShape,

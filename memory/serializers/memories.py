@@ -1,4 +1,4 @@
-"""HTTP shapes of memory (/api/docs/). Requests are strict; responses add fields, and never rename one."""
+"""HTTP shapes of memories and of searching them."""
 
 from typing import Any
 
@@ -135,6 +135,7 @@ class MemoryShape(serializers.Serializer[Any]):
     persona = serializers.SerializerMethodField()
     source = serializers.DictField()  # type: ignore[assignment]
     visibility = serializers.ChoiceField(choices=VISIBILITIES)
+    masked = serializers.ListField(child=serializers.CharField(), help_text="Kinds of what its text is kept without.")
     valid_from = serializers.DateTimeField(allow_null=True)
     valid_until = serializers.DateTimeField(allow_null=True)
     superseded_by = serializers.UUIDField(source="superseded_by_id", allow_null=True)
