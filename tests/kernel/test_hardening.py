@@ -24,7 +24,9 @@ PRODUCTION = {
 
 
 def test_an_installation_with_tls_has_nothing_left_to_harden(tmp_path: Path) -> None:
-    known = {name: os.environ[name] for name in ("PATH", "HOME", "DATABASE_URL", "DATABASE_OWNER_URL") if name in os.environ}
+    known = {
+        name: os.environ[name] for name in ("PATH", "HOME", "DATABASE_URL", "DATABASE_OWNER_URL") if name in os.environ
+    }
     done = subprocess.run(
         [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
         cwd=settings.BASE_DIR,
