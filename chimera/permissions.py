@@ -29,6 +29,7 @@ _CONSOLE = """
 safety/reviewcard       | see                                                       | reviewer operator finance auditor
 safety/reviewcard       | claim                                                     | reviewer
 safety/reviewcard       | approve approve_edited request_changes reject release     | reviewer finance operator
+safety/earlydecision    | see                                                       | reviewer operator finance auditor
 swarm/swarmsession      | see                                                       | operator auditor
 swarm/swarmsession      | pause resume complete stop                                | operator
 swarm/task              | see                                                       | operator auditor
@@ -202,6 +203,8 @@ NOTES = {
     "swarm/personaltoken": "One's own alone.",
     "swarm/tenant": "Everything is stopped and resumed by superusers alone, who run the installation, and have a role here besides.",
     "POST reviews/{id}/decision": "The card says which of these it asks; nobody approves what they asked for.",
+    "GET actions": "An agent sees its own, and those of tasks that it works on.",
+    "GET actions/{id}": "An agent sees its own, and those of tasks that it works on.",
     "swarm/membership": "Nobody gives roles to themselves, and the last admin stays one.",
     "POST everything/stop": "Only superusers, who run the installation; so are pause and resume.",
     "POST locks": "Agents hold locks of their own; operators take one from an owner who is stuck.",

@@ -82,6 +82,10 @@ class EarlyQuerySet(QuerySet[Any]):
         """What may still be used."""
         return self.filter(status=EarlyStatus.WAITING, expires_at__gt=at)
 
+    def over(self, at: datetime) -> Self:
+        """What waits in vain, and has not been told so."""
+        return self.filter(status=EarlyStatus.WAITING, expires_at__lte=at)
+
 
 class ActionQuerySet(ByTime):
     def get_or_refuse(self, action_id: UUID) -> Any:
@@ -93,6 +97,11 @@ class ActionQuerySet(ByTime):
     def of_task(self, task_id: UUID) -> Self:
         """Bounded by the task's own id, which prunes the months before the task."""
         return self.so_far().filter(task_id=task_id, pk__gte=ids.first_of(ids.time_of(task_id) - CLOCK_SLACK))
+
+    def of_agent(self, agent_id: UUID) -> Self:
+        """What an agent may read: what it proposed or was given to execute, and all of the tasks that it works on."""
+        works_on = Q(task__status="running", task__agent_id=agent_id)
+        return self.filter(Q(agent_id=agent_id) | Q(executed_by=agent_id) | works_on)
 
     def open(self) -> Self:
         return self.filter(status__in=ACTION_OPEN)

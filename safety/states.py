@@ -52,16 +52,18 @@ class EarlyStatus(StrEnum):
     USED = "used"
     REFUSED = "refused"
     REPLACED = "replaced"
+    EXPIRED = "expired"
 
 
 EARLY = Machine(
     "early_decision",
     start=EarlyStatus.WAITING,
-    ends=[EarlyStatus.USED, EarlyStatus.REFUSED, EarlyStatus.REPLACED],
+    ends=[EarlyStatus.USED, EarlyStatus.REFUSED, EarlyStatus.REPLACED, EarlyStatus.EXPIRED],
     edges=[
         edge(EarlyStatus.WAITING, EarlyStatus.USED, HUMAN, why="its question came: the card was born with it"),
         edge(EarlyStatus.WAITING, EarlyStatus.REFUSED, HUMAN, why="its question came, and it may not decide that"),
         edge(EarlyStatus.WAITING, EarlyStatus.REPLACED, HUMAN, why="the same person decided anew"),
+        edge(EarlyStatus.WAITING, EarlyStatus.EXPIRED, SYSTEM, why="its question did not come in time"),
     ],
 )
 

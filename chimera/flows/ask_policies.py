@@ -38,6 +38,7 @@ class Judged:
     judgement: Judgement
     others: Sequence[Otherwise] = ()
     due: Due | None = None  # how long a card about it may wait
+    denied: bool = False  # by a policy, whatever comes of it
 
     def keep(self, *, result_id: UUID, task: Task, agent_id: UUID) -> None:
         _keep(Kind.RESULT, result_id, task.pk, agent_id, DECIDED_AS[self.judgement.verdict], self.others)
@@ -69,7 +70,7 @@ def judge(
     for shadow in ruling.shadows:
         would_be = becomes(shadow.ruling)
         others.append(Otherwise(shadow.policy, DECIDED_AS[would_be.verdict], would_be.reasons))
-    return Judged(becomes(ruling), others, ruling.due)
+    return Judged(becomes(ruling), others, ruling.due, denied=ruling.then is Then.DENY)
 
 
 def rule_on_spend(*, task: Task, agent_id: UUID, purchase: Purchase, acting: Sequence[Acting] | None = None) -> Ruling:

@@ -19,6 +19,7 @@ from chimera.kernel.actors import Actor
 from chimera.kernel.errors import conflict, invalid
 from chimera.kernel.http.problem import as_refusal
 from chimera.kernel.relay.slow_lane import is_outage
+from chimera.kernel.spelling import visible
 from safety.models import ReviewCard
 from safety.states import Decision
 
@@ -50,7 +51,7 @@ def decide_many(
     *, tenant_id: UUID, chosen: Sequence[Chosen], decision: Decision, note: str, by: Actor
 ) -> list[Outcome]:
     """In the order given, each card once. Outside of any transaction. 422 without a reason. Raises when PostgreSQL is away."""
-    if not note.strip():
+    if not visible(note).strip():
         raise invalid("Say why: one reason for all of them.", field_name="note", code="note_required")
     ends = time.monotonic() + SECONDS_MAX
     outcomes: dict[UUID, Outcome] = {}

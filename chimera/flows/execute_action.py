@@ -85,9 +85,10 @@ def execute_action(
 
 def check_held(*, action_id: UUID, lease_token: UUID, agent_id: UUID) -> None:
     """Whether a token that was given may be shown again. Raises 404 and 409 `stale_lease` as the execution itself: who lost the lease
-    by a stop, a cancel or a lapse begins nothing."""
-    action: Action = Action.objects.get_or_refuse(action_id)
-    tasks.check_lease(tasks.lock(action.task_id), lease_token, agent_id=agent_id)
+    by a stop, a cancel or a lapse begins nothing; and 409 `already_executed` once somebody has said what came of it."""
+    seen: Action = Action.objects.get_or_refuse(action_id)
+    tasks.check_lease(tasks.lock(seen.task_id), lease_token, agent_id=agent_id)
+    proposals.check_under_way(Action.objects.get_or_refuse(action_id))
 
 
 def _changed(

@@ -152,7 +152,7 @@ def _verdict(task: Task, lease_token: UUID, new: NewResult, locked: dict[UUID, T
 def _ask_judge(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Finished:
     result = results.record(task=task, lease_token=lease_token, new=new, outcome="blocked", applied=False)
     reasons = [{"code": "awaits_judge", "detail": "Its judge has not scored it yet."}]
-    card = _open_card(task, result, CardKind.JUDGE, reasons, by, correlation_key=new.correlation_key)
+    card = _open_card(task, result, CardKind.JUDGE, reasons, by, new=new)
     if card.status == CardStatus.PENDING:  # else a person was quicker
         judge_results.ask(subject=task, result=result, by=by)
     return _finished(task, "blocked", card.pk)
@@ -181,8 +181,7 @@ def _succeeded(task: Task, lease_token: UUID, new: NewResult, by: Actor) -> Fini
         case Verdict.REVIEW:
             result = results.record(task=task, lease_token=lease_token, new=new, outcome="blocked", applied=False)
             reasons = [r.shape() for r in judgement.reasons]
-            key = new.correlation_key
-            card_id = _open_card(task, result, CardKind.RESULT, reasons, by, due=judged.due, correlation_key=key).pk
+            card_id = _open_card(task, result, CardKind.RESULT, reasons, by, new=new, due=judged.due).pk
             outcome = "blocked"
     judged.keep(result_id=result.id, task=task, agent_id=result.agent_id)
     return _finished(task, outcome, card_id)
@@ -202,8 +201,7 @@ def _over_budget(task: Task, lease_token: UUID, new: NewResult, metered: Metered
     stands = new.status != "failed" and not tasks.is_stale(task)
     if stands and (judged := _judged(task, new)).judgement.verdict not in (Verdict.RETRY, Verdict.DENY):
         reasons = [reason, *(r.shape() for r in judged.judgement.reasons)]
-        key = new.correlation_key
-        card_id = _open_card(task, result, CardKind.RESULT, reasons, by, due=judged.due, correlation_key=key).pk
+        card_id = _open_card(task, result, CardKind.RESULT, reasons, by, new=new, due=judged.due, nameable=False).pk
     else:
         card_id = ask_about_money(task, reason, metered, by)
         results.attach_review(result=result, review_id=card_id)
@@ -232,10 +230,12 @@ def _open_card(
     reasons: list[dict[str, Any]],
     by: Actor,
     *,
+    new: NewResult,
     due: Due | None = None,
-    correlation_key: str = "",
+    nameable: bool = True,
 ) -> ReviewCard:
-    """It may be decided already when it comes back."""
+    """It may be decided already when it comes back. One that is not `nameable` nobody approves by what it says alone: who approves it has
+    to look at the card."""
     card_id = safety.new_id()
     tasks.block(task=task, reason="; ".join(r["detail"] for r in reasons), by=by)
     card = safety.open_card(
@@ -248,8 +248,8 @@ def _open_card(
         card_id=card_id,
         **headlines.of_result(task),
         due=due,
-        correlation_key=correlation_key,
-        asked=asked_by_result(result.output_payload),
+        correlation_key=new.correlation_key,
+        asked=asked_by_result(new.output_payload, new.artifacts) if nameable else "",
         by=by,
     )
     commerce.keep_by_card(task_id=task.pk, card_id=card_id, by=by)

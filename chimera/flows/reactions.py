@@ -15,6 +15,7 @@ from chimera.flows import (
     end_actions,
     end_increases,
     expire_cards,
+    expire_early,
     expire_holds,
     flush_progress,
     lapse_leases,
@@ -122,6 +123,7 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     safety.EarlyDecisionKept: [],
     safety.EarlyDecisionUsed: [],  # the resumed task follows its own fact
     safety.EarlyDecisionRefused: [],
+    safety.EarlyDecisionExpired: [],
     safety.ActionProposed: [],
     safety.ActionApproved: [],  # the resumed task follows its own fact
     safety.ActionDenied: [],
@@ -186,6 +188,7 @@ CLOCK: list[tuple[str, float, Callable[[], Any]]] = [
     ("remind_cards", 5.0, remind_cards.remind_cards),
     ("expire_cards", 5.0, expire_cards.expire_cards),
     ("expire_holds", 5.0, expire_holds.expire_holds),
+    ("expire_early", 30.0, expire_early.expire_early),
     ("end_actions", 5.0, end_actions.end_actions),
     ("wake_due", 2.0, notify.wake_due),
     ("restock", 5.0, dispatch.restock),

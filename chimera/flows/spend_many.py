@@ -2,7 +2,8 @@
 
 Locks: the keys by name; then all tasks by id, and only then what each spend, capture or void locks: budgets whose windows
 are missing, all windows by id, each one's transaction. What is refused is undone alone (a savepoint); after a deadlock, a
-lock that does not come or a fault of the database each goes alone, as over HTTP.
+lock that does not come or a fault of the database each goes alone, as over HTTP. So does what has a correlation key, which comes
+before the windows.
 Dies before the commit: nothing is held, and nothing kept for a key. Dies after it: all is held, captured, voided and kept;
 who repeats with its key is answered the same, a capture or void also without one, and a hold nobody knows of ends with its lease.
 """
@@ -47,6 +48,7 @@ class Spend:
     category: str = ""
     purpose: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    correlation_key: str = ""  # under which a decision may be there already
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +91,14 @@ def spend_many(tenant_id: UUID, asked: Sequence[Asked]) -> list[Answered | Excep
     done: dict[int, Answered | Exception] = {}
     for begin in range(0, len(asked), AT_ONCE_MAX):
         places = range(begin, min(begin + AT_ONCE_MAX, len(asked)))
-        done |= _together(tenant_id, {place: asked[place] for place in places})
+        if together := {place: asked[place] for place in places if not has_key(asked[place])}:
+            done |= _together(tenant_id, together)
     return [done[place] if place in done else _alone(tenant_id, one) for place, one in enumerate(asked)]
+
+
+def has_key(one: Asked) -> bool:
+    """Whether a decision may be there already: then it goes alone."""
+    return isinstance(one.what, Spend) and bool(one.what.correlation_key)
 
 
 def _together(tenant_id: UUID, asked: Mapping[int, Asked]) -> dict[int, Answered | Exception]:
@@ -151,15 +159,17 @@ def _before(asked: Mapping[int, Asked]) -> dict[int, Answered | Exception]:
 
 
 def _lock(asked: Sequence[Asked]) -> None:
-    """All tasks by id, then all windows by id. What each locks again afterwards is ours already."""
+    """All tasks by id, then all windows by id. What each locks again afterwards is ours already. Windows wait for a correlation key."""
     if not asked:
         return
     named = [one.what.transaction_id for one in asked if not isinstance(one.what, Spend)]
     settling = list(Transaction.objects.filter(pk__in=named)) if named else []
-    spending = [(one.what.task_id, one.agent_id) for one in asked if isinstance(one.what, Spend)]
-    locked = {t.pk: t for t in tasks.lock_all({task_id for task_id, _ in spending} | {row.task_id for row in settling})}
+    spends = [one for one in asked if isinstance(one.what, Spend)]
+    spending = {one.what.task_id for one in spends}  # type: ignore[union-attr]
+    locked = {t.pk: t for t in tasks.lock_all(spending | {row.task_id for row in settling})}
     houses.read(list(locked.values()))
-    places = places_of([(locked[task_id], agent_id) for task_id, agent_id in spending if task_id in locked])
+    plain = [(one.what.task_id, one.agent_id) for one in spends if not has_key(one)]  # type: ignore[union-attr]
+    places = places_of([(locked[task_id], agent_id) for task_id, agent_id in plain if task_id in locked])
     commerce.lock_ahead(places, settling=settling, time_zone=tenant_time_zone())
 
 
@@ -187,6 +197,7 @@ def _do(one: Asked) -> Done:
                     category=spend.category,
                     purpose=spend.purpose,
                     metadata=dict(spend.metadata),
+                    correlation_key=spend.correlation_key,
                 ),
                 by=one.by,
             )

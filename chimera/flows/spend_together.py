@@ -17,7 +17,7 @@ from rest_framework.renderers import JSONRenderer
 from chimera.flows.ask_policies import spend_subject
 from chimera.flows.placing import above_of
 from chimera.flows.show_transactions import show_denial
-from chimera.flows.spend_many import Answered, Asked, Capture, Done, Spend, Void
+from chimera.flows.spend_many import Answered, Asked, Capture, Done, Spend, Void, has_key
 from chimera.kernel import clock, idempotency, prepared, redis, tenancy
 from chimera.kernel.http import problem
 from chimera.kernel.prepared import Asked as Statement
@@ -109,8 +109,10 @@ class _Batch:
         return str(zone)
 
     def _is_plain(self, number: int, acting: Sequence[Acting]) -> bool:
-        """No policy might have a word, whatever the task is."""
+        """No policy might have a word, whatever the task is, and no decision be there already."""
         what = self._asked[number].what
+        if has_key(self._asked[number]):
+            return False
         return not (acting and isinstance(what, Spend) and may_stop(spend_subject(_purchase(what)), acting))
 
     def _find(self, found: Sequence[Sequence[Any]]) -> None:

@@ -13,6 +13,7 @@ from chimera.kernel.actors import Actor, ActorKind
 from chimera.kernel.errors import Refused, conflict, forbidden, invalid
 from chimera.kernel.eventlog import tell
 from chimera.kernel.identity import Role
+from chimera.kernel.spelling import visible
 from safety import digests
 from safety.actions import proposals
 from safety.actions.proposals import ARGUMENTS_BYTES_MAX
@@ -119,7 +120,7 @@ def _edited(card: ReviewCard) -> dict[str, Any]:
 
 
 def check_note(decision: Decision, note: str) -> None:
-    if decision is not Decision.APPROVE and not note.strip():
+    if decision is not Decision.APPROVE and not visible(note).strip():
         raise invalid(
             "Say why: a rejection or a request for changes needs a note.", field_name="note", code="note_required"
         )

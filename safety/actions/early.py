@@ -10,11 +10,11 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 
 from chimera.kernel import advisory, clock, tenancy
-from chimera.kernel.actors import Actor
+from chimera.kernel.actors import SYSTEM, Actor
 from chimera.kernel.errors import Refused, conflict, invalid
 from chimera.kernel.eventlog import tell
 from safety.actions.deciding import check_note, check_pending, user_id
-from safety.events import EarlyDecisionKept, EarlyDecisionRefused, EarlyDecisionUsed
+from safety.events import EarlyDecisionExpired, EarlyDecisionKept, EarlyDecisionRefused, EarlyDecisionUsed
 from safety.models import EarlyDecision, ReviewCard
 from safety.states import EARLY, CardStatus, Decision, EarlyStatus
 
@@ -121,6 +121,15 @@ def refuse(*, early: EarlyDecision, card: ReviewCard, why: Refused, by: Actor) -
     tell(
         EarlyDecisionRefused.about(early, review=card.pk, code=why.code, reason=why.detail[:500], **_place(card)), by=by
     )
+
+
+def expire(correlation_key: str) -> None:
+    """What waits in vain under this key is over, and told."""
+    hold(correlation_key)
+    at = clock.now()
+    for one in EarlyDecision.objects.over(at).filter(correlation_key=correlation_key).select_related("person"):
+        EARLY.advance(one, to=EarlyStatus.EXPIRED, ended_at=at)
+        tell(EarlyDecisionExpired.about(one), by=SYSTEM)
 
 
 def _place(card: ReviewCard) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from django.db.models import F
 
 from chimera.kernel import clock, ids
 from chimera.kernel.actors import SYSTEM, Actor
-from chimera.kernel.errors import Stale, conflict, forbidden
+from chimera.kernel.errors import Refused, Stale, conflict, forbidden
 from chimera.kernel.eventlog import tell
 from safety import digests
 from safety.events import (
@@ -182,9 +182,23 @@ def check_executable(action: Action, lease_token: UUID) -> None:
                 "This action was not executed in time, or not as it was allowed; propose it anew.",
             )
         case _:
-            code = "already_executed"
-            sentence = "The execution token of this action was given already, and is given once; propose it anew to do it again."
+            raise _executed(action)
     raise conflict(sentence, code=code, action=str(action.pk), status_now=str(action.status))
+
+
+def check_under_way(action: Action) -> None:
+    """409 `already_executed` where its token would begin the effect once more: what came of it is known, or its time is over."""
+    if action.status != ActionStatus.EXECUTING:
+        raise _executed(action)
+
+
+def _executed(action: Action) -> Refused:
+    return conflict(
+        "The execution token of this action was given already, and is given once; propose it anew to do it again.",
+        code="already_executed",
+        action=str(action.pk),
+        status_now=str(action.status),
+    )
 
 
 def begin(*, action: Action, agent_id: UUID, by: Actor) -> str:

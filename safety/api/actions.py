@@ -65,7 +65,7 @@ class Action(Door):
 
     @extend_schema(operation_id="actions_read", responses=ActionShape)
     def get(self, request: Call, action_id: UUID) -> Response:
-        return Response(show_action(ActionRow.objects.get_or_refuse(action_id)))
+        return Response(show_action(_readable(request).get_or_refuse(action_id)))
 
 
 class ActionExecution(Door):
@@ -114,8 +114,14 @@ class ActionOutcome(Door):
         return Response(show_action(action))
 
 
-def _filtered(request: Call) -> Any:
+def _readable(request: Call) -> Any:
+    """People read all; an agent reads its own, and those of tasks that it works on: arguments are what others would do with their tools."""
     rows = ActionRow.objects.so_far()
+    return rows.of_agent(request.user.agent_id) if request.user.is_agent else rows
+
+
+def _filtered(request: Call) -> Any:
+    rows = _readable(request)
     asked = request.query_params
     if task := asked.get("task"):
         rows = rows.filter(task_id=uuid_or_refuse(task, "task"))

@@ -11,7 +11,13 @@ from safety.events.actions import (
     ActionRebound,
     ActionSettled,
 )
-from safety.events.early import EarlyDecisionFact, EarlyDecisionKept, EarlyDecisionRefused, EarlyDecisionUsed
+from safety.events.early import (
+    EarlyDecisionExpired,
+    EarlyDecisionFact,
+    EarlyDecisionKept,
+    EarlyDecisionRefused,
+    EarlyDecisionUsed,
+)
 from safety.events.notifications import (
     DeliveryFact,
     NotificationFailed,
@@ -48,6 +54,7 @@ __all__ = [
     "ActionSettled",
     "CardFact",
     "DeliveryFact",
+    "EarlyDecisionExpired",
     "EarlyDecisionFact",
     "EarlyDecisionKept",
     "EarlyDecisionRefused",

@@ -41,6 +41,12 @@ class EarlyDecisionUsed(EarlyDecisionFact):
     review: UUID
 
 
+class EarlyDecisionExpired(EarlyDecisionFact):
+    """Its question did not come in time; it decides nothing any more."""
+
+    type: ClassVar[str] = "safety.early_decision.expired"
+
+
 class EarlyDecisionRefused(EarlyDecisionFact):
     """Its question has come, and this decision does not count, for the reason `code`; people decide the card `review`."""
 

@@ -51,7 +51,9 @@ class EarlyDecision(Versioned, TenantOwned):
             models.CheckConstraint(
                 name="early_ended_together",
                 condition=Q(
-                    status__in=[EarlyStatus.WAITING, EarlyStatus.REPLACED], card__isnull=True, refusal__isnull=True
+                    status__in=[EarlyStatus.WAITING, EarlyStatus.REPLACED, EarlyStatus.EXPIRED],
+                    card__isnull=True,
+                    refusal__isnull=True,
                 )
                 | Q(status=EarlyStatus.USED, card__isnull=False, refusal__isnull=True)
                 | Q(status=EarlyStatus.REFUSED, card__isnull=False, refusal__isnull=False),
@@ -64,6 +66,7 @@ class EarlyDecision(Versioned, TenantOwned):
         ]
         indexes = [
             models.Index(fields=["tenant_id", "-id"], name="early_newest"),
+            models.Index(fields=["expires_at"], name="early_expires", condition=Q(status=EarlyStatus.WAITING)),
         ]
 
     def __str__(self) -> str:

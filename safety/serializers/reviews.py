@@ -1,5 +1,6 @@
 """HTTP shapes of reviews (/api/docs/)."""
 
+import re
 from typing import Any
 
 from rest_framework import serializers
@@ -7,16 +8,27 @@ from rest_framework import serializers
 from chimera.kernel.http.parsing import JSONField, MomentField, StrictSerializer, TextField
 from safety.states import CardStatus, Decision, EarlyStatus
 
-DIGEST_LENGTH = 64
+
+class DigestField(TextField):
+    """A SHA-256 as this API writes it. Another spelling would name nothing, and be found out only when it is too late."""
+
+    default_error_messages = {"no_digest": "Must be a SHA-256 as 64 hexadecimal digits, in lower case."}
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        if not _DIGEST.fullmatch(text):
+            self.fail("no_digest")
+        return text
+
+
+_DIGEST = re.compile("[0-9a-f]{64}", re.ASCII)
 
 
 class NewDecision(StrictSerializer):
     decision = serializers.ChoiceField(choices=[d.value for d in Decision])
     note = TextField(max_length=4000, required=False, allow_blank=True, default="")
     edited_payload = JSONField(required=False, allow_null=True, default=None)
-    digest = TextField(
-        min_length=DIGEST_LENGTH,
-        max_length=DIGEST_LENGTH,
+    digest = DigestField(
         required=False,
         allow_null=True,
         default=None,
@@ -84,7 +96,8 @@ class ReviewShape(serializers.Serializer[Any]):
         allow_null=True,
         help_text="Of what an approval lets happen, as it stands, edits included: SHA-256, in hexadecimal, over the canonical JSON "
         "(RFC 8785) of an action's [tool, arguments, amount_usd, asset_symbol, payee, category], a spend's [amount_usd, "
-        "asset_symbol, payee, category], a result's output. An action that costs nothing: null and an empty asset.",
+        "asset_symbol, payee, category], a result's output, or [output, artifacts] where it has any. An action that costs nothing: null "
+        "and an empty asset. null: nobody approves it but by looking at the card.",
     )
     decided_by = serializers.CharField(allow_null=True)
     decided_at = serializers.DateTimeField(allow_null=True)
@@ -104,9 +117,7 @@ class ReviewClaimShape(serializers.Serializer[Any]):
 class NewEarlyDecision(StrictSerializer):
     correlation_key = TextField(max_length=200, help_text="Under which an agent asks, or will ask.")
     decision = serializers.ChoiceField(choices=[d.value for d in Decision])
-    digest = TextField(
-        min_length=DIGEST_LENGTH,
-        max_length=DIGEST_LENGTH,
+    digest = DigestField(
         required=False,
         default="",
         help_text="What exactly you approve, as a review's `digest`. An approval needs it.",

@@ -96,6 +96,14 @@ def of_task(task_id: UUID, result_id: UUID | None) -> TaskResult | None:
     return TaskResult.objects.filter(task_id=task_id, id=result_id).first() if result_id else None
 
 
+def artifacts_of(result: TaskResult) -> list[dict[str, Any]]:
+    """As they were handed in: [{type, content | uri}]."""
+    rows = TaskArtifact.objects.filter(task_id=result.task_id, result_id=result.id).order_by("id")
+    return [
+        {"type": a.type, "uri": a.uri} if a.content is None else {"type": a.type, "content": a.content} for a in rows
+    ]
+
+
 def contents(result: TaskResult) -> list[Any]:
     """What it would tell the world: output and artifacts."""
     artifacts = TaskArtifact.objects.filter(task_id=result.task_id, result_id=result.id).order_by("id")

@@ -135,6 +135,7 @@ class Spend(Keyed):
     category: Annotated[Text, Field(max_length=80)] = ""
     purpose: Annotated[Text, Field(max_length=200)] = ""
     metadata: Metadata = {}
+    correlation_key: Annotated[Text, Field(max_length=200)] = ""  # under which a decision may be there already
 
 
 class Capture(Keyed):

@@ -39,6 +39,7 @@ def _what(said: Said) -> Spend | Capture | Void:
                 category=said.category,
                 purpose=said.purpose,
                 metadata=said.metadata,
+                correlation_key=said.correlation_key,
             )
         case frames.Capture():
             return Capture(transaction_id=said.transaction, amount_usd=said.amount_usd)

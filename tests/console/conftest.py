@@ -71,9 +71,11 @@ def rows(acme: Stage, scene: Scene) -> dict[str, str]:
     acme.ada.spend(claim, "0.02").ok(201)
     raised = {"window": "month", "amount_usd": "1", "reason": "high water", "expires_at": tomorrow()}
     increase = acme.fay.post(f"budgets/{budget}/increases", raised).ok(201)
+    foretold = acme.rita.post("reviews/decisions", FORETOLD).ok(202)
     with acme.bound():
         found = {
             "card": scene.card,
+            "early": foretold["id"],
             "session": scene.session,
             "task": scene.failed,
             "dead": scene.failed,
@@ -97,6 +99,7 @@ def rows(acme: Stage, scene: Scene) -> dict[str, str]:
     return {noun: str(pk) for noun, pk in found.items()}
 
 
+FORETOLD = {"correlation_key": "order 17", "decision": "reject", "note": "not this year"}
 HOOK = {"name": "house", "kind": "webhook", "address": "https://hooks.example.com/services/house"}
 
 

@@ -18,7 +18,7 @@ from memory import actions as memory
 from memory.actions.records import NewMemory
 from safety import actions as safety
 from safety.actions import policies
-from safety.models import NotificationTarget
+from safety.models import EarlyDecision, NotificationTarget
 from safety.states import PolicyStatus
 from swarm.actions import agents, campaigns, creating, limits, locks, schedules, sessions, tasks, tenants
 from swarm.actions.creating import NewTask
@@ -63,6 +63,9 @@ def _one(number: int) -> None:
         by=SYSTEM,
     )
     user = get_user_model().objects.create_user(f"person-{number}")
+    EarlyDecision.objects.create(
+        correlation_key=f"order {number}", person=user, decision="reject", note="no", expires_at=card.due_at
+    )
     tenants.add_member(user=user, roles={Role.REVIEWER})
     type(card).objects.filter(pk=card.pk).update(claimed_by=user, claim_expires_at=card.due_at)
     memory.add(

@@ -55,6 +55,7 @@ def _plain_card() -> Noun:
 
 NOUNS = {
     "card": _plain_card(),
+    "early": _noun("safety/earlydecision"),
     "session": _noun("swarm/swarmsession"),
     "task": _noun("swarm/task"),
     "dead": _noun("swarm/deadletter"),

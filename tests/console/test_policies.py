@@ -17,6 +17,7 @@ Settle = Callable[[], None]
 EVERYTHING = {
     "name": "everything",
     "then": "review",
+    "due": {"minutes": 240, "remind_minutes": [60, 15], "escalate_minutes": 30, "escalate_to": "finance"},
     "when": {
         "subjects": ["result", "spend"],
         "task_types": ["pub*", "mail"],
@@ -111,6 +112,9 @@ def test_what_is_no_rule_is_refused_at_its_field(boss: Desk, policy: dict[str, A
         ("hours_from", "9", "Must be a time of the day"),
         ("tools", "a*b*c*d*e*f*g", "more than 5 stars"),
         ("trust_from", "2", "Must be a number from 0 to 1."),
+        ("due_minutes", "soon", "integer"),
+        ("due_remind_minutes", "60, x", "integer"),
+        ("due_escalate_minutes", "0", "greater"),
     ):
         page = boss.post(path, **filled({"name": "x", "then": "deny", field: value}), preview="1")
         assert page.status == 422

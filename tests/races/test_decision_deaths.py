@@ -12,14 +12,17 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connections
+from django.db import connections, transaction
 
+from chimera.flows import decide_review
 from chimera.kernel import ids
+from chimera.kernel.actors import Actor
 from chimera.kernel.eventlog import Event
 from chimera.kernel.relay.pace import Pace
 from chimera.kernel.relay.redis_lane import RedisLane
 from commerce.models import Transaction
 from safety.models import ReviewCard
+from swarm.actions import tasks
 from swarm.models import AgentProfile, Task
 from tests.cast import Stage
 from tests.commerce.books import check_books, check_reconciled
@@ -48,13 +51,13 @@ def stage(acme: Stage, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     connections["default"].close_pool()  # threads that died keep what they had of it
 
 
-def claims(acme: Stage, kind: Kind) -> Iterator[dict[str, Any]]:
+def claims(acme: Stage, kind: Kind, scenes: int = SCENES) -> Iterator[dict[str, Any]]:
     """New tasks, in the hands of Ada; those that were resumed before are of other types."""
     body = {"session": acme.session()["id"], "type": kind.name, "input_payload": {}}
-    acme.pia.post("tasks/batch", {"tasks": [body] * SCENES}).ok(201)
+    acme.pia.post("tasks/batch", {"tasks": [body] * scenes}).ok(201)
     settle()
-    found = acme.ada.claim(SCENES, types=[kind.name])
-    assert len(found) == SCENES
+    found = acme.ada.claim(scenes, types=[kind.name])
+    assert len(found) == scenes
     return iter(found)
 
 
@@ -151,3 +154,28 @@ def test_a_thousand_deaths_between_the_click_and_the_end_of_what_it_resumed(stag
     check_reconciled()
     assert sum(trials.deaths.values()) >= TRIALS, trials.deaths
     assert min(trials.deaths[where] for where in ("decide", "dispatch", "claim", "go on")) > 50, trials.deaths
+
+
+def test_control_where_card_and_task_are_two_transactions_deaths_between_them_lose_the_resume(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = decide_review._approve
+
+    def afterwards(card: ReviewCard, task: Task, by: Actor) -> None:
+        def go() -> None:
+            with stage.bound():
+                whole(card, tasks.lock(task.pk), by)
+
+        transaction.on_commit(go)
+
+    monkeypatch.setattr(decide_review, "_approve", afterwards)
+    approved = KINDS[0]
+    trials = Trials(stage)
+    trials.decide(approved, claims(stage, approved, SLOTS))
+    with stage.bound():
+        cards = ReviewCard.objects.filter(task_id__in=[scene.task for scene in trials.scenes])
+        assert {card.status for card in cards} == {"approved"}
+        lost = [scene for scene in trials.scenes if not told(scene)["swarm.task.resumed"]]
+    assert len(lost) > 5
+    with stage.bound(), pytest.raises(AssertionError, match=approved.name):
+        judge(lost[0])

@@ -14,6 +14,7 @@ from chimera.kernel import clock
 from safety.models import Action
 from tests.cast import Stage
 from tests.commerce.books import at_work, check_books, claimed_again, spent
+from tests.lanes import settle
 from tests.safety.acts import POST, decide, execute, money, outcome, propose, read
 
 # ------------------------------------------------------------------ allowed at once
@@ -244,3 +245,31 @@ def test_a_repeated_execution_is_shown_its_token_only_while_its_lease_holds(acme
         acme.pia.post(f"tasks/{claim['task']['id']}/cancel", {"reason": "not wanted"}).ok()
     acme.ada.post(*call, Idempotency_Key="once").refused(409, "stale_lease")
     outcome(acme, first).ok()  # what was under way is heard
+
+
+def test_a_repeated_execution_begins_nothing_once_it_is_known_what_came_of_it(acme: Stage) -> None:
+    """An agent that was restarted with the keys of before would do it twice."""
+    claim = at_work(acme)
+    action = propose(acme, claim).ok(201)
+    call = (f"actions/{action['id']}/execution", {"lease_token": claim["lease_token"], "digest": action["digest"]})
+    outcome(acme, acme.ada.post(*call, Idempotency_Key="once").ok()).ok()
+    acme.ada.post(*call, Idempotency_Key="once").refused(409, "already_executed")
+
+
+def test_an_agent_reads_its_own_actions_and_those_of_tasks_that_it_works_on(acme: Stage) -> None:
+    action = propose(acme, claim := at_work(acme)).ok(201)
+
+    def read_by(*who: str) -> list[int]:
+        found = [getattr(acme, name) for name in who]
+        assert [len(one.get("actions").ok()["results"]) for one in found] == [
+            int(one.get(f"actions/{action['id']}").status == 200) for one in found
+        ]
+        return [one.get(f"actions/{action['id']}").status for one in found]
+
+    assert read_by("ada", "bob", "jude", "pia", "rita", "anna") == [200, 404, 404, 404, 200, 200]
+    with clock.held(clock.now() + settings.LEASE + timedelta(seconds=1)):
+        lapse_leases()
+        settle()
+        (again,) = acme.bob.claim()
+        assert again["task"]["id"] == claim["task"]["id"]
+        assert read_by("ada", "bob") == [200, 200]

@@ -51,10 +51,17 @@ def test_a_replay_says_what_would_have_been_different_and_by_which_rule(spent: S
     assert "never them" in words
 
 
+def test_a_policy_is_named_by_its_id_too(spent: Stage) -> None:
+    policy = json.loads(run("--json", "list"))["id"]
+    assert run("show", "--policy", policy) == run("show", "--policy", "money")
+    assert run("replay", "--policy", policy).startswith("money, version 1: 3 ")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (("show", "--policy", "moon"), "policy"),
+        (("show", "--policy", "0199c2a4-0000-7000-8000-000000000000"), "policy"),
         (("show", "--policy", "money", "--version", "9"), "version"),
     ],
 )

@@ -1,5 +1,6 @@
 """Spends, captures and voids over the socket: the same rules, rows and keys as over HTTP."""
 
+import asyncio
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -19,6 +20,7 @@ from tests.cast import Stage
 from tests.commerce.books import check_books
 from tests.kernel.log import running
 from tests.live.watching import run
+from tests.safety.test_early_decisions import KEY, digest, early, say
 from tests.swarm.at_socket import AtSocket
 
 
@@ -309,3 +311,28 @@ def test_another_tenants_transaction_does_not_exist(acme: Stage, zenith: Stage) 
                 assert (await bob.ask("void", **about))["code"] == "stale_lease"
 
     run(main)
+
+
+def test_a_spend_with_a_key_meets_what_was_decided_before(acme: Stage) -> None:
+    """Beside one without, in one frame: the one with a key goes alone."""
+    acme.budget(day_usd="10", approval_threshold_usd="2")
+    say(acme.rita, digest=digest("3.00", "USD", "render.example", "")).ok(202)
+
+    async def main() -> None:
+        async with AtSocket(acme.ada) as ada:
+            (claim,) = await at_work(acme, ada)
+            small, large = await asyncio.gather(
+                ada.spend(claim, "1"), ada.spend(claim, "3", correlation_key=KEY, key="once")
+            )
+            assert (small["kind"], large["status"]) == ("ack", "review")
+            await ada.ready(1)
+            (again,) = (await ada.tasks(2))[1:]
+            assert again["resume"]["decision"] == "approved"
+            bought = await ada.spend(again, "3")
+            assert (bought["status"], bought["transaction"]["id"]) == ("held", large["transaction"]["id"])
+            repeated = await ada.spend(claim, "3", correlation_key=KEY, key="once")
+            assert repeated["transaction"] == large["transaction"]
+
+    run(main)
+    assert early(acme) == [("used", "")]
+    check_books(acme)

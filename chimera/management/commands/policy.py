@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 refused, 2 not understood.
 import json
 from argparse import ArgumentParser
 from typing import Any
+from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError
 
@@ -31,7 +32,9 @@ class Command(BaseCommand):
         verbs.add_parser("list", help="names, status, and what those in shadow would have stopped")
         for verb, words in (("show", "its rules"), ("replay", "what would have been different")):
             one = verbs.add_parser(verb, help=words)
-            one.add_argument("--policy", required=True, metavar="NAME")
+            one.add_argument(
+                "--policy", required=True, metavar="NAME", help="or its id, as `list --json` and the API show it"
+            )
             one.add_argument("--version", type=int, dest="rules_version", metavar="N", help="the newest unless told")
             if verb == "replay":
                 one.add_argument(
@@ -48,9 +51,7 @@ class Command(BaseCommand):
     def _do(self, options: dict[str, Any]) -> None:
         if options["verb"] == "list":
             return self._list(as_json=options["json"])
-        policy = Policy.objects.filter(name=options["policy"]).first()
-        if policy is None:
-            raise not_found("policy")
+        policy = _named(options["policy"])
         row = actions.version_of(policy, options["rules_version"])
         if options["verb"] == "show":
             said = {"name": policy.name, "status": policy.status, "version": row.version, "rules": row.rules}
@@ -71,6 +72,19 @@ class Command(BaseCommand):
             else:
                 said = f", would have stopped {stopped} in 7 days" if policy.status == "shadow" else ""
                 self.stdout.write(f"{policy.name}: {policy.status}, version {policy.rules_version}{said}")
+
+
+def _named(said: str) -> Policy:
+    """A name comes first, also one that looks like an id. Refuses what is neither."""
+    found: Policy | None = Policy.objects.filter(name=said).first()
+    if found is None:
+        try:
+            found = Policy.objects.filter(pk=UUID(said)).first()
+        except ValueError:
+            found = None
+    if found is None:
+        raise not_found("policy")
+    return found
 
 
 def _lines(replay: Replay, name: str, version: int) -> list[str]:

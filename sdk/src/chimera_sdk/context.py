@@ -213,8 +213,10 @@ class Context:
         reasoning: str = "",
         evidence: Sequence[Any] = (),
         metrics: Mapping[str, Any] | None = None,
+        correlation_key: str = "",
     ) -> Result:
-        """A success, to be returned. `confidence` is from 0 to 1; without one a person may have to look at it."""
+        """A success, to be returned. `confidence` is from 0 to 1; without one a person may have to look at it. Under
+        `correlation_key` people may have decided already."""
         return outcome.succeeded(
             output,
             confidence=confidence,
@@ -222,6 +224,7 @@ class Context:
             evidence=evidence,
             artifacts=self.artifacts,
             metrics=metrics,
+            correlation_key=correlation_key,
         )
 
     def failed(

@@ -46,6 +46,7 @@ def succeeded(
     evidence: Sequence[Any] = (),
     artifacts: Sequence[Json] = (),
     metrics: Mapping[str, Any] | None = None,
+    correlation_key: str = "",
 ) -> Result:
     fields: Json = {"status": "succeeded", "output_payload": output or {}}
     if confidence is not None:
@@ -58,6 +59,8 @@ def succeeded(
         fields["artifacts"] = list(artifacts)
     if metrics:
         fields["metrics"] = metrics
+    if correlation_key:
+        fields["correlation_key"] = correlation_key
     return Result(fields)
 
 
