@@ -43,20 +43,22 @@ class Scene:
 
     def execute(self, action: str) -> Said:
         body = self.lease | {"arguments": ARGUMENTS}
-        return self.acme.ada.post(f"actions/{action}/execution", body, Idempotency_Key=f"execution {self.key}").ok()
+        return self.acme.ada.post(f"actions/{action}/execution", body, Idempotency_Key=f"execution {self.key}")
 
-    def act(self) -> str:
-        """Executed and told; answers the token."""
+    def act(self) -> None:
+        """Executed and told. Where it is known already what came of it, nothing is left to do."""
         (action,) = self.acme.anna.get("actions", task=self.claim["task"]["id"]).ok()["results"]
         execution = self.execute(action["id"])
+        if execution.status == 409:
+            assert execution.refused(409, "already_executed")["status_now"] == "succeeded"
+            return
         body = {"execution_token": execution["execution_token"], "status": "succeeded", "cost_usd": "1.25"}
         self.acme.ada.post(f"actions/{action['id']}/outcome", body).ok()
-        return str(execution["execution_token"])
 
     def judge(self) -> None:
         """Whoever died where: it is done again to its end, and was done once."""
         check_books(self.acme)
-        assert self.act() == self.act()
+        self.act()
         with self.acme.bound():
             (action,) = Action.objects.filter(task_id=self.claim["task"]["id"])
             (money,) = Transaction.objects.filter(task_id=self.claim["task"]["id"])
