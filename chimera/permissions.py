@@ -27,8 +27,7 @@ ROLES = {
 # `page | verbs | roles`; "see" is the list and each row. An admin may whatever any person may.
 _CONSOLE = """
 safety/reviewcard       | see                                                       | reviewer operator finance auditor
-safety/reviewcard       | claim                                                     | reviewer
-safety/reviewcard       | approve approve_edited request_changes reject release     | reviewer finance operator
+safety/reviewcard       | approve approve_edited request_changes reject claim release | reviewer finance operator
 safety/earlydecision    | see                                                       | reviewer operator finance auditor
 swarm/swarmsession      | see                                                       | operator auditor
 swarm/swarmsession      | pause resume complete stop                                | operator
@@ -162,12 +161,14 @@ GET actions/{id}                    | anyone
 POST actions/{id}/execution         | worker
 POST actions/{id}/outcome           | worker
 GET reviews                         | people
+GET reviews/counts                  | people
 GET reviews/{id}                    | people
 POST reviews/next                   | reviewer finance operator
 POST reviews/batch                  | reviewer finance operator
 GET reviews/decisions               | people
 POST reviews/decisions              | reviewer finance operator
-POST reviews/{id}/claim             | reviewer
+POST reviews/{id}/seen              | reviewer finance operator
+POST reviews/{id}/claim             | reviewer finance operator
 POST reviews/{id}/release           | reviewer finance operator
 POST reviews/{id}/decision          | reviewer finance operator
 GET notification-targets            | operator auditor

@@ -50,6 +50,13 @@ class CardQuerySet(QuerySet[Any]):
         """Waiting ones that this person has not opened."""
         return self.waiting().exclude(seen__person_id=person_id)
 
+    def about(self, words: str) -> Self:
+        """Those whose headline or session's name has these words."""
+        return self.filter(Q(headline__icontains=words) | Q(session__name__icontains=words))
+
+    def because_of(self, code: str) -> Self:
+        return self.filter(reasons__contains=[{"code": code}])
+
     def after(self, card: Any) -> Self:
         """Those behind it in the order of the queue."""
         return self.filter(Q(due_at__gt=card.due_at) | Q(due_at=card.due_at, pk__gt=card.pk))

@@ -22,7 +22,7 @@ from safety.api.policies import (
     PolicyStatusChange,
     PolicyVersions,
 )
-from safety.api.queue import ReviewDecisions, ReviewNext, ReviewRelease
+from safety.api.queue import ReviewCounts, ReviewDecisions, ReviewNext, ReviewRelease, ReviewSeen
 from safety.api.reviews import Review, ReviewClaim, ReviewDecision, Reviews
 
 urlpatterns = [
@@ -32,10 +32,12 @@ urlpatterns = [
     path("actions/<uuid:action_id>/execution", ActionExecution.as_view()),
     path("actions/<uuid:action_id>/outcome", ActionOutcome.as_view()),
     path("reviews", Reviews.as_view()),
+    path("reviews/counts", ReviewCounts.as_view()),
     path("reviews/next", ReviewNext.as_view()),
     path("reviews/batch", ReviewDecisions.as_view()),
     path("reviews/decisions", EarlyDecisions.as_view()),
     path("reviews/<uuid:review_id>", Review.as_view()),
+    path("reviews/<uuid:review_id>/seen", ReviewSeen.as_view()),
     path("reviews/<uuid:review_id>/claim", ReviewClaim.as_view()),
     path("reviews/<uuid:review_id>/release", ReviewRelease.as_view()),
     path("reviews/<uuid:review_id>/decision", ReviewDecision.as_view()),

@@ -26,7 +26,6 @@ from commerce import actions as commerce
 from safety import actions as safety
 from safety.actions import early
 from safety.models import CardKind, ReviewCard
-from safety.quorum import deciders
 from safety.states import CardStatus, Decision
 from swarm.actions import results, tasks
 from swarm.models import Membership, Task
@@ -126,9 +125,7 @@ def _check_may(card: ReviewCard, by: Actor) -> frozenset[Role]:
     """The roles that the person has now; 403 unless reviewers' or of those whom the card asks."""
     found = Membership.objects.filter(user_id=int(by.id), disabled_at=None).values_list("roles", flat=True).first()
     roles = frozenset(Role(name) for name in found or [])
-    wanted = deciders(card.quorum)
-    if not roles & wanted:
-        raise forbidden(f"This card is decided by: {', '.join(sorted(wanted))}.", code="role")
+    safety.check_asked(card, roles)
     return roles
 
 

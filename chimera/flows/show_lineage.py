@@ -20,7 +20,7 @@ _LINEAGE = """
         ) next WHERE line.up < %(above)s::int
     )
     SELECT <columns>, coalesce(agent.name, ''), coalesce(person.username, maker.name, t.created_by)
-    FROM line JOIN swarm_task t ON t.id = line.id
+    FROM line CROSS JOIN LATERAL (SELECT * FROM swarm_task WHERE id = line.id OFFSET 0) t
     LEFT JOIN swarm_agentprofile agent ON agent.id = t.agent_id
     LEFT JOIN auth_user person ON person.id = CASE WHEN t.created_by ~ '^person:[0-9]+$' THEN substr(t.created_by, 8)::int END
     LEFT JOIN swarm_agentprofile maker ON maker.id = CASE WHEN starts_with(t.created_by, 'agent:') THEN substr(t.created_by, 7)::uuid END

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,7 +21,7 @@ from safety.actions.proposals import ARGUMENTS_BYTES_MAX
 from safety.diffs import Change
 from safety.events import ReviewDecided, ReviewVoted
 from safety.models import CardKind, ReviewCard, ReviewVote
-from safety.quorum import is_met, missing, standing
+from safety.quorum import deciders, is_met, missing, standing
 from safety.states import CARD, DECIDED_AS, CardStatus, Decision
 
 EDITED = (CardKind.RESULT, CardKind.ACTION)  # the output of the one, the arguments of the other
@@ -52,6 +53,13 @@ def check_pending(card: ReviewCard) -> None:
             "decided_at": clock.written(card.decided_at) if card.decided_at else None,
         },
     )
+
+
+def check_asked(card: ReviewCard, roles: Collection[Role]) -> None:
+    """403 `role` unless reviewers' or of those whom the card asks."""
+    wanted = deciders(card.quorum)
+    if not wanted.intersection(roles):
+        raise forbidden(f"This card is decided by: {', '.join(sorted(wanted))}.", code="role")
 
 
 def approve(

@@ -25,6 +25,15 @@ def check_room(by: Actor) -> None:
         )
 
 
+def take(*, card: ReviewCard, by: Actor) -> None:
+    """This person is at it from now on; again, for as long again. The caller holds its row, and has checked whom it asks."""
+    check_pending(card)
+    if not _is_at(card, by):
+        check_room(by)
+    claim(card=card, by=by)
+    see(card_id=card.pk, by=by)
+
+
 def take_first(cards: Sequence[ReviewCard], *, by: Actor) -> ReviewCard | None:
     """Claim the first of these that nobody is at, nor is just taking; None when there is none by now."""
     free = ReviewCard.objects.free(clock.now()).filter(pk__in=[card.pk for card in cards])
@@ -38,12 +47,16 @@ def take_first(cards: Sequence[ReviewCard], *, by: Actor) -> ReviewCard | None:
 def release(*, card: ReviewCard, by: Actor) -> None:
     """Put it back, for whoever comes next. 409 `not_claimed` unless this person is at it. The caller holds its row."""
     check_pending(card)
-    held = card.claim_expires_at is not None and card.claim_expires_at > clock.now()
-    if not held or card.claimed_by_id != user_id(by):
+    if not _is_at(card, by):
         raise conflict("You are not at this card, or not any more.", code="not_claimed")
     ReviewCard.objects.filter(pk=card.pk, status=CardStatus.PENDING).update(claimed_by=None, claim_expires_at=None)
     card.refresh_from_db()
     tell(ReviewReleased.about(card, by_name=by.name), by=by)
+
+
+def _is_at(card: ReviewCard, by: Actor) -> bool:
+    holds = card.claim_expires_at is not None and card.claim_expires_at > clock.now()
+    return holds and card.claimed_by_id == user_id(by)
 
 
 def see(*, card_id: UUID, by: Actor) -> None:

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from chimera.flows.decide_many import CARDS_MAX, Chosen, Outcome, decide_many
-from chimera.kernel import clock
+from chimera.kernel import clock, tenancy
 from chimera.kernel.console import show
 from chimera.kernel.console.caller import may, principal
 from chimera.kernel.console.verbs import Verb, VerbForm
@@ -109,8 +109,6 @@ def _say(request: HttpRequest, verb: Verb, outcomes: Sequence[Outcome]) -> None:
 
 
 def _names(request: HttpRequest, card_ids: Sequence[UUID]) -> dict[UUID, str]:
-    from chimera.kernel import tenancy
-
     if not card_ids:
         return {}
     with tenancy.bound(principal(request).tenant_id):

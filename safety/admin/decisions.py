@@ -14,14 +14,12 @@ from chimera.kernel.console import show
 from chimera.kernel.console.verbs import Verb, VerbForm
 from chimera.kernel.errors import Refused
 from chimera.kernel.http.parsing import check_json, read_object
-from chimera.kernel.identity import Role
 from safety import actions
 from safety.actions import taking
 from safety.models import CardKind, ReviewCard
 from safety.quorum import ANY_APPROVER
 from safety.states import CardStatus, Decision
 
-REVIEWERS = frozenset({Role.REVIEWER, Role.ADMIN})  # who looks, and decides what no quorum asks others about
 APPROVALS = frozenset({"approve", "approve_edited"})  # of the verbs below, those that permit
 NOTE_CHARACTERS_MAX = 4_000  # as over the API
 
@@ -94,8 +92,7 @@ def _claimed(card: ReviewCard) -> bool:
 
 
 def _claim(card: ReviewCard, said: dict[str, Any], by: Actor) -> None:
-    actions.claim(card=actions.lock(card.pk), by=by)
-    taking.see(card_id=card.pk, by=by)
+    taking.take(card=actions.lock(card.pk), by=by)
 
 
 def _release(card: ReviewCard, said: dict[str, Any], by: Actor) -> None:
@@ -165,7 +162,7 @@ VERBS = (
         name="claim",
         label="I am looking at it",
         past="is looking at",
-        roles=REVIEWERS,
+        roles=ANY_APPROVER,
         run=_claim,
         offered=_pending,
         hint="Colleagues see your name for ten minutes, and are not given this card.",

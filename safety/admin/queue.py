@@ -6,13 +6,11 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from chimera.kernel import clock, prepared
+from chimera.kernel import clock
 from chimera.kernel.console.caller import principal
+from safety.counts import COUNTED_MAX, counts_for
 from safety.models import CardKind, ReviewCard
-from safety.queries import DUE_SOON
 from safety.states import CardStatus
-
-COUNTED_MAX = 99  # more than a person looks at; counting on would cost
 
 
 class StandingFilter(admin.SimpleListFilter):
@@ -59,26 +57,10 @@ class StandingFilter(admin.SimpleListFilter):
         return rows
 
 
-_WAITING = "SELECT 1 FROM safety_reviewcard c WHERE status = 'pending' AND kind <> 'judge'"
-# In the index's order: whoever looks for what is due in any other would look at everything where nothing is.
-_COUNTS = f"""
-    SELECT
-        (SELECT count(*) FROM ({_WAITING} AND claimed_by_id = %(me)s::int AND claim_expires_at > %(at)s::timestamptz
-            LIMIT %(most)s::int) subquery),
-        (SELECT count(*) FROM ({_WAITING} AND due_at <= %(soon)s::timestamptz ORDER BY due_at, id
-            LIMIT %(most)s::int) subquery),
-        (SELECT count(*) FROM ({_WAITING} AND NOT EXISTS (
-            SELECT 1 FROM safety_reviewseen s WHERE s.card_id = c.id AND s.person_id = %(me)s::int
-        ) LIMIT %(most)s::int) subquery)
-"""
-
-
 def counts(request: HttpRequest) -> dict[str, str]:
     """How many cards this person is at, are due soon, and are new to this person, as the views' links show it; "" for none."""
-    at = clock.now()
-    asked = {"me": int(principal(request).id), "at": at, "soon": at + DUE_SOON, "most": COUNTED_MAX + 1}
-    ((mine, due, new),) = prepared.ask(_COUNTS, asked)
-    return {"mine": in_words(mine), "due": in_words(due), "new": in_words(new)}
+    found = counts_for(int(principal(request).id))
+    return {"mine": in_words(found.mine), "due": in_words(found.due_soon), "new": in_words(found.unseen)}
 
 
 def in_words(number: int) -> str:
@@ -86,5 +68,5 @@ def in_words(number: int) -> str:
 
 
 def waiting_badge(request: HttpRequest) -> str:
-    """For the sidebar."""
-    return in_words(ReviewCard.objects.waiting().order_by()[: COUNTED_MAX + 1].count())
+    """For the sidebar. In the index's order, as all that is counted here."""
+    return in_words(ReviewCard.objects.waiting()[: COUNTED_MAX + 1].count())

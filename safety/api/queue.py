@@ -9,10 +9,13 @@ from rest_framework.response import Response
 from chimera.flows import claim_next, decide_many
 from chimera.flows.show_reviews import show_reviews
 from chimera.kernel.http.door import Call, Door
+from chimera.kernel.http.permissions import PEOPLE
 from safety import actions
 from safety.actions import taking
+from safety.counts import counts_for
+from safety.models import ReviewCard
 from safety.quorum import ANY_APPROVER
-from safety.serializers.queue import DecisionsShape, NewDecisions, NextReview, NextReviewShape
+from safety.serializers.queue import CountsShape, DecisionsShape, NewDecisions, NextReview, NextReviewShape
 from safety.serializers.reviews import ReviewShape
 from safety.states import Decision
 
@@ -20,6 +23,26 @@ DECISIONS = (
     "Each card is decided as if it were the only one: what one is refused for is in its `error`, and the others go on. A card at which"
     " somebody else is (`claimed`) is left alone. A repeat is harmless, so an Idempotency-Key is accepted and ignored."
 )
+
+
+class ReviewCounts(Door):
+    allow: ClassVar = {"GET": PEOPLE}
+
+    @extend_schema(operation_id="reviews_count", responses=CountsShape)
+    def get(self, request: Call) -> Response:
+        """How many wait, are yours, are due soon and are new to you: what a badge shows."""
+        return Response(CountsShape(counts_for(int(request.user.id))).data)
+
+
+class ReviewSeen(Door):
+    allow: ClassVar = {"POST": ANY_APPROVER}
+
+    @extend_schema(operation_id="reviews_see", request=None, responses={204: None})
+    def post(self, request: Call, review_id: UUID) -> Response:
+        """You have opened it, so it is no longer new to you. Reading it says nothing."""
+        card = ReviewCard.objects.get_or_refuse(review_id)
+        taking.see(card_id=card.pk, by=request.user.actor)
+        return Response(status=204)
 
 
 class ReviewNext(Door):

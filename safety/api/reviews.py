@@ -10,54 +10,57 @@ from chimera.flows.decide_review import decide_review
 from chimera.flows.show_reviews import show_reviews
 from chimera.kernel import clock
 from chimera.kernel.http.door import Call, Door
-from chimera.kernel.http.pages import choice_or_refuse, page, uuid_or_refuse
+from chimera.kernel.http.pages import page, page_in_turn
 from chimera.kernel.http.permissions import PEOPLE
-from chimera.kernel.http.schema import page_of, paged
-from chimera.kernel.identity import Role
+from chimera.kernel.http.schema import page_of
 from safety import actions
 from safety.actions import taking
-from safety.models import ReviewCard
+from safety.models import CardKind, ReviewCard
 from safety.quorum import ANY_APPROVER
 from safety.serializers import NewDecision, ReviewClaimShape, ReviewShape
+from safety.serializers.queue import Queue, ReviewsQuery
 from safety.states import CardStatus, Decision
 
-REVIEWERS = frozenset({Role.REVIEWER, Role.ADMIN})
-QUEUES = ("mine", "unclaimed", "due_soon", "unseen")
 DECIDERS = ANY_APPROVER  # at the door; whom this card asks is said by its quorum
 
 
 class Reviews(Door):
     allow: ClassVar = {"GET": PEOPLE}
-    knows: ClassVar = paged("status", "session", "task", "queue")
+    knows: ClassVar = (ReviewsQuery,)
 
     @extend_schema(operation_id="reviews_list", responses=page_of(ReviewShape))
     def get(self, request: Call) -> Response:
-        rows = ReviewCard.objects.select_related("claimed_by", "decided_by")
-        asked = request.query_params
-        if status := asked.get("status"):
-            choice_or_refuse(status, "status", [s.value for s in CardStatus])
-            rows = rows.filter(status=status)
-            rows = rows.exclude(kind="judge") if status == CardStatus.PENDING else rows
+        """Newest first; those of a `queue` as they are due."""
+        asked = ReviewsQuery.read(request.query_params.dict())
+        rows = _narrowed(ReviewCard.objects.select_related("claimed_by", "decided_by"), asked)
         if queue := asked.get("queue"):
-            rows = _queue(rows, choice_or_refuse(queue, "queue", list(QUEUES)), int(request.user.id))
-        if session := asked.get("session"):
-            rows = rows.filter(session_id=uuid_or_refuse(session, "session"))
-        if task := asked.get("task"):
-            rows = rows.filter(task_id=uuid_or_refuse(task, "task"))
+            rows = _queue(rows, Queue(queue), int(request.user.id))
+            return page_in_turn(rows, request, show_reviews_data, moment="due_at")
         return page(rows, request, show_reviews_data)
 
 
-def _queue(rows: Any, queue: str, person_id: int) -> Any:
-    """Of what waits: what this person is at, what nobody is at, what is due soon, what this person has not opened."""
+def _narrowed(rows: Any, asked: dict[str, Any]) -> Any:
+    columns = {"status": "status", "kind": "kind", "session": "session_id", "task": "task_id"}
+    rows = rows.filter(**{column: asked[name] for name, column in columns.items() if name in asked})
+    if asked.get("status") == CardStatus.PENDING:
+        rows = rows.exclude(kind=CardKind.JUDGE)
+    if "reason" in asked:
+        rows = rows.because_of(asked["reason"])
+    return rows.about(asked["search"]) if "search" in asked else rows
+
+
+def _queue(rows: Any, queue: Queue, person_id: int) -> Any:
     at = clock.now()
     match queue:
-        case "mine":
+        case Queue.WAITING:
+            return rows.waiting()
+        case Queue.MINE:
             return rows.held_by(person_id, at)
-        case "unclaimed":
+        case Queue.UNCLAIMED:
             return rows.free(at)
-        case "due_soon":
+        case Queue.DUE_SOON:
             return rows.due_soon(at)
-        case _:
+        case Queue.UNSEEN:
             return rows.unseen_by(person_id)
 
 
@@ -75,13 +78,13 @@ class Review(Door):
 
 
 class ReviewClaim(Door):
-    allow: ClassVar = {"POST": REVIEWERS}
+    allow: ClassVar = {"POST": DECIDERS}
 
     @extend_schema(operation_id="reviews_claim", request=None, responses=ReviewClaimShape)
     def post(self, request: Call, review_id: UUID) -> Response:
         card = actions.lock(review_id)
-        actions.claim(card=card, by=request.user.actor)
-        taking.see(card_id=card.pk, by=request.user.actor)
+        actions.check_asked(card, request.user.roles)
+        taking.take(card=card, by=request.user.actor)
         return Response({"claim_expires_at": card.claim_expires_at})
 
 
@@ -98,6 +101,7 @@ class ReviewDecision(Door):
             note=said.validated_data["note"],
             edited_payload=said.validated_data["edited_payload"],
             digest=said.validated_data["digest"],
+            seen_version=said.validated_data["version"],
             by=request.user.actor,
         )
         return Response(show_reviews_data([card])[0])

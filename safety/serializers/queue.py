@@ -1,16 +1,51 @@
 """HTTP shapes of the queue: taking the next card, and decisions about several."""
 
+from enum import StrEnum
 from typing import Any
 
+from django.conf import settings
 from rest_framework import serializers
 
 from chimera.kernel.http.parsing import IdField, StrictIntegerField, StrictSerializer, TextField
+from safety.counts import COUNTED_MAX
 from safety.models import CardKind
-from safety.serializers.reviews import ReviewShape
+from safety.serializers.reviews import VERSION_MAX, ReviewShape
 from safety.states import CardStatus, Decision
 
 BATCH_MAX = 100  # as chimera.flows.decide_many takes at once
 KINDS = [kind.value for kind in CardKind if kind is not CardKind.JUDGE]
+
+
+class Queue(StrEnum):
+    """The views of what waits, as the console has them: all of it, what one is at, what nobody is at, what is due within the hour, what
+    one has not opened."""
+
+    WAITING = "waiting"
+    MINE = "mine"
+    UNCLAIMED = "unclaimed"
+    DUE_SOON = "due_soon"
+    UNSEEN = "unseen"
+
+
+class ReviewsQuery(StrictSerializer):
+    status = serializers.ChoiceField(choices=[s.value for s in CardStatus], required=False)
+    kind = serializers.ChoiceField(choices=[kind.value for kind in CardKind], required=False)
+    reason = TextField(max_length=60, required=False, help_text="The `code` of one of its reasons.")
+    session = IdField(required=False)
+    task = IdField(required=False)
+    queue = serializers.ChoiceField(
+        choices=[queue.value for queue in Queue], required=False, help_text="Of what waits for people; as it is due."
+    )
+    search = TextField(max_length=200, required=False, help_text="Words of its headline, or of its session's name.")
+    cursor = serializers.CharField(required=False, help_text="`next` of the page before.")
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=settings.PAGE_MAX)
+
+
+class CountsShape(serializers.Serializer[Any]):
+    waiting = serializers.IntegerField(help_text=f"Each at most {COUNTED_MAX + 1}, which says that there are more.")
+    mine = serializers.IntegerField()
+    due_soon = serializers.IntegerField()
+    unseen = serializers.IntegerField()
 
 
 class NextReview(StrictSerializer):
@@ -26,7 +61,7 @@ class ChosenReview(StrictSerializer):
     id = IdField()
     version = StrictIntegerField(
         min_value=1,
-        max_value=2_000_000_000,
+        max_value=VERSION_MAX,
         required=False,
         help_text="As you read it; it is left alone (`stale`) when it is another by now.",
     )

@@ -5,9 +5,10 @@ from typing import Any
 
 from rest_framework import serializers
 
-from chimera.kernel.http.parsing import JSONField, MomentField, StrictSerializer, TextField
+from chimera.kernel.http.parsing import JSONField, MomentField, StrictIntegerField, StrictSerializer, TextField
 from safety.states import CardStatus, Decision, EarlyStatus
 
+VERSION_MAX = 2_000_000_000
 
 class DigestField(TextField):
     """A SHA-256 as this API writes it. Another spelling would name nothing, and be found out only when it is too late."""
@@ -33,6 +34,14 @@ class NewDecision(StrictSerializer):
         allow_null=True,
         default=None,
         help_text="The card's `digest` that you looked at: if something else stands there by now, you approve nothing.",
+    )
+    version = StrictIntegerField(
+        min_value=1,
+        max_value=VERSION_MAX,
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="The card's `version` that you looked at: 409 `stale` where it is another by now.",
     )
 
 

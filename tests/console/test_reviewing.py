@@ -3,16 +3,22 @@
 from datetime import timedelta
 from uuid import UUID
 
+from django.db import connections
+
 from chimera.kernel import clock
+from safety.counts import counts_for
 from safety.models import ReviewCard
 from tests.cast import Stage
 from tests.console.desk import Desk, Page
 from tests.console.places import NOUNS
-from tests.safety.piles import pile
+from tests.plans import watched
+from tests.safety.piles import pile, rows
 from tests.scene import Scene
 
 CARD = NOUNS["card"]
 NEXT = f"{CARD.list}next/"
+DECIDED = 500
+ROWS_MAX = 450  # of one statement: four counts, each up to a hundred
 
 
 def shown(page: Page, cards: list[str]) -> list[str]:
@@ -107,3 +113,19 @@ def test_a_batch_that_is_no_batch_is_refused(rita: Desk, acme: Stage) -> None:
     assert ask(rita, "delete_selected", [card]).status == 422
     assert ask(rita, "approve", [card], confirmed="1", read="nonsense", note="x").status == 422
     assert ask(rita, "approve", ["nonsense"]).status == 422
+
+
+def test_what_a_card_and_the_counts_read_does_not_grow_with_the_cards(rita: Desk, acme: Stage) -> None:
+    """Neither with those that wait nor with those that were decided, which lie before them in the table."""
+    with acme.bound():
+        decided = {"status": "approved", "decided_by_id": int(acme.boss.id), "decided_at": clock.now()}
+        ReviewCard.objects.filter(pk__in=rows(acme, DECIDED)).update(**decided)
+    (card, *_) = pile(acme, 30)
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("ANALYZE swarm_task, safety_reviewcard")
+    with watched() as read:
+        rita.get(CARD.one(card)).ok()
+        with acme.bound():
+            counts_for(int(acme.rita.id))
+    assert len(read) > 10
+    assert {sql: number for sql, number in read.items() if number > ROWS_MAX} == {}

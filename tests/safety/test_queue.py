@@ -95,6 +95,48 @@ def test_one_person_is_at_so_many_cards_and_no_more(acme: Stage, monkeypatch: py
     assert take(acme.rita)
 
 
+def test_a_claim_of_a_chosen_card_is_of_those_so_many(acme: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taking, "CLAIMS_MAX", 1)
+    first, second = pile(acme, 2)
+    for _ in range(2):  # once more is for as long again, and not one more
+        acme.rita.post(f"reviews/{first}/claim").ok()
+    acme.rita.post(f"reviews/{second}/claim").refused(409, "too_many_claims")
+    acme.rita.post(f"reviews/{first}/release").ok()
+    acme.rita.post(f"reviews/{second}/claim").ok()
+
+
+def test_whoever_a_card_asks_may_claim_it_and_nobody_else(acme: Stage) -> None:
+    """The same people for whom it can be the next one."""
+    budget = acme.budget(day_usd="20")
+    tiers = {"approvals": [{"above_usd": "1", "approvers": 1, "roles": ["finance"]}]}
+    acme.fay.put(f"budgets/{budget['id']}/rules", {"rules": tiers}).ok()
+    bought = propose(acme, at_work(acme), amount_usd="3").ok(201)["review"]
+    (plain,) = pile(acme, 1)
+    acme.fay.post(f"reviews/{bought}/claim").ok()
+    for who, card in (
+        (acme.fay, plain),
+        (acme.otto, plain),
+        (acme.otto, bought),
+        (acme.anna, plain),
+        (acme.ada, plain),
+    ):
+        who.post(f"reviews/{card}/claim").refused(403, "role")
+    acme.fay.post(f"reviews/{bought}/release").ok()
+    acme.rita.post(f"reviews/{bought}/claim").ok()
+
+
+def test_a_decision_says_which_version_it_is_about(acme: Stage) -> None:
+    (card,) = pile(acme, 1)
+    with acme.bound():
+        ReviewCard.objects.filter(pk=card).update(version=7)
+    said = {"decision": "reject", "note": "no paint"}
+    for odd in (0, "7", 7.0, True, 2_000_000_001):
+        acme.rita.post(f"reviews/{card}/decision", said | {"version": odd}).refused(422, "invalid")
+    acme.rita.post(f"reviews/{card}/decision", said | {"version": 6}).refused(409, "stale")
+    assert acme.rita.get(f"reviews/{card}").ok()["status"] == "pending"
+    assert acme.rita.post(f"reviews/{card}/decision", said | {"version": 7}).ok()["status"] == "rejected"
+
+
 def test_several_are_decided_with_one_reason_and_what_does_not_go_is_told(acme: Stage) -> None:
     free, claimed, decided, changed, twice = pile(acme, 5)
     acme.boss.post(f"reviews/{claimed}/claim").ok()
@@ -142,6 +184,55 @@ def test_the_queue_is_looked_at_by_who_is_at_what_and_what_is_due(acme: Stage) -
     assert found(acme.boss, "due_soon") == {third}
     assert (found(acme.rita, "unseen"), found(acme.boss, "unseen")) == ({second, third}, {first, second, third})
     acme.rita.get("reviews", queue="all").refused(422, "invalid")
+    counts = {"waiting": 3, "mine": 1, "due_soon": 1, "unseen": 2}
+    assert acme.rita.get("reviews/counts").ok().body == counts
+    assert acme.boss.get("reviews/counts").ok().body == counts | {"mine": 0, "unseen": 3}
+
+
+def test_a_queue_is_paged_in_the_order_in_which_it_is_due(acme: Stage) -> None:
+    """Whatever is newest: two fall due at the same moment, and the last one made first of all."""
+    a, b, c, d = pile(acme, 4)
+    with acme.bound():
+        at = clock.now() + timedelta(minutes=20)
+        ReviewCard.objects.filter(pk=d).update(due_at=at - timedelta(microseconds=1))
+        ReviewCard.objects.filter(pk__in=[a, b]).update(due_at=at)
+    found, cursor = [], {}
+    while True:
+        page = acme.rita.get("reviews", queue="waiting", limit=1, **cursor).ok()
+        found += [row["id"] for row in page["results"]]
+        if page["next"] is None:
+            break
+        cursor = {"cursor": page["next"]}
+    assert found == [d, a, b, c]
+    for odd in ("x", "AAAA", acme.rita.get("reviews", limit=1).ok()["next"]):
+        acme.rita.get("reviews", queue="waiting", cursor=odd).refused(422, "invalid_cursor")
+
+
+def test_a_queue_is_narrowed_and_searched_as_in_the_console(acme: Stage) -> None:
+    first, second = pile(acme, 2, session=acme.session(name="huts of the quay")["id"])
+    action = reviewed(acme)[1]["review"]
+
+    def found(**asked: str) -> list[str]:
+        return [row["id"] for row in acme.rita.get("reviews", queue="waiting", **asked).ok()["results"]]
+
+    assert found() == [first, second, action]
+    assert found(kind="action") == found(reason="spend_above_threshold") == [action]
+    assert found(search="hut 2") == [second]
+    assert found(search="THE QUAY") == [first, second]
+    assert found(search="%") == []
+    acme.rita.get("reviews", kind="nonsense").refused(422, "invalid")
+    for odd in ({"search": "x" * 201}, {"search": "a\x00"}, {"reason": "a\x00"}):
+        acme.rita.get("reviews", **odd).refused(422, "invalid")
+
+
+def test_a_card_is_new_to_a_person_until_it_is_said_to_be_seen(acme: Stage, zenith: Stage) -> None:
+    (card,) = pile(acme, 1)
+    for _ in range(2):
+        assert acme.rita.post(f"reviews/{card}/seen").ok(204).body == b""
+    assert acme.rita.get("reviews/counts").ok()["unseen"] == 0
+    assert acme.boss.get("reviews/counts").ok()["unseen"] == 1
+    acme.anna.post(f"reviews/{card}/seen").refused(403, "role")
+    zenith.rita.post(f"reviews/{card}/seen").refused(404, "not_found")
 
 
 def test_only_people_who_decide_take_cards_and_decide_several(acme: Stage) -> None:

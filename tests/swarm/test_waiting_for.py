@@ -12,6 +12,7 @@ from swarm.models import Task
 from tests.cast import Stage
 from tests.console.desk import Desk
 from tests.console.places import NOUNS
+from tests.plans import PLANNED, rows_read
 from tests.swarm.letters import failed, many
 from tests.swarm.trees import children, depend
 
@@ -86,19 +87,9 @@ def test_the_last_of_thousands_is_found_by_index(acme: Stage) -> None:
     assert found == {"task": str(letter), "status": "failed"}
     with acme.bound(), connection.cursor() as cursor:
         said = {"met": "completed", "first": "failed", "look": queries.UNMET_LOOKED_AT_MAX, "most": 5}
-        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {queries._UNMET}", said | {"tasks": [join]})
+        cursor.execute(PLANNED + queries._UNMET, said | {"tasks": [join]})
         ((plan,),) = cursor.fetchall()
-    assert _read(plan[0]["Plan"]) <= 2 * NUMBER + 20  # the edge and the task, each once
-
-
-def _read(node: dict[str, Any]) -> int:
-    """Rows that it read of tables, those that it threw away included.
-
-    Whether an index is walked by itself or through a bitmap is the statistics' choice: a row of a bitmap counts once.
-    """
-    rows = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
-    own = int(rows * node["Actual Loops"]) if "Relation Name" in node else 0
-    return own + sum(_read(child) for child in node.get("Plans", ()))
+    assert rows_read(plan[0]["Plan"]) <= 2 * NUMBER + 20  # the edge and the task, each once
 
 
 def test_the_console_says_that_a_task_waits_in_vain(acme: Stage) -> None:
