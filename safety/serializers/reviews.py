@@ -10,6 +10,7 @@ from safety.states import CardStatus, Decision, EarlyStatus
 
 VERSION_MAX = 2_000_000_000
 
+
 class DigestField(TextField):
     """A SHA-256 as this API writes it. Another spelling would name nothing, and be found out only when it is too late."""
 
