@@ -225,6 +225,7 @@ SPECTACULAR_SETTINGS = {
 }
 REQUEST_BYTES_MAX = 4 * 1024 * 1024  # a batch of 500 small tasks; one payload has its own, smaller limit
 DATA_UPLOAD_MAX_MEMORY_SIZE = REQUEST_BYTES_MAX
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 6_000  # a policy's form: a hundred rules with all their boxes ticked
 
 # --- Limits with names (docs/architecture.md)
 LEASE = timedelta(

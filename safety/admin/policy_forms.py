@@ -1,5 +1,9 @@
-"""Rules of a policy as a person fills them in: a form for each, lists of names with commas, boxes for what is a closed set."""
+"""Rules of a policy as a person fills them in: a form for each, lists of names with commas, boxes for what is a closed set.
 
+A name that has a comma of its own stands in quotation marks, as in CSV: "Acme, Inc.", *.example.com
+"""
+
+import csv
 from collections.abc import Callable, Sequence
 from typing import Any, get_args
 
@@ -11,7 +15,8 @@ from chimera.kernel.sensitive import IN_WORDS
 from safety.policies import Kind, Rule, Then, parse, stored
 from safety.policies.due import Widened
 from safety.policies.hours import WEEKDAYS
-from safety.policies.rules import RULES_MAX
+from safety.policies.rules import ENTRIES_MAX, RULES_MAX
+from safety.policies.values import NAME_MAX
 from safety.topics import TOPICS
 
 BOXES: dict[str, Sequence[tuple[str, str]]] = {
@@ -24,7 +29,7 @@ BOXES: dict[str, Sequence[tuple[str, str]]] = {
 GLOBS = ("task_types", "tools", "payees")
 BOUNDS = {"confidence": ("from", "below"), "amount_usd": ("above", "up_to"), "trust": ("from", "below")}
 DUE = ("minutes", "remind_minutes", "escalate_minutes", "escalate_to")
-CHARACTERS_MAX = 20_000  # a list of many names
+CHARACTERS_MAX = ENTRIES_MAX * (2 * NAME_MAX + 4)  # the longest list, each of its names in quotation marks
 
 
 def _boxes(name: str, label: str) -> forms.MultipleChoiceField:
@@ -44,7 +49,11 @@ class RuleForm(forms.Form):
     name = forms.CharField(label="Name", max_length=200)
     then = forms.ChoiceField(label="Then", choices=[(str(t), str(t)) for t in Then], initial=str(Then.REVIEW))
     subjects = _boxes("subjects", "About")
-    task_types = _text("Types of task", "With commas; * stands for any letters.", "publish.*, mail")
+    task_types = _text(
+        "Types of task",
+        "With commas; * stands for any letters; what has a comma, in quotation marks.",
+        "publish.*, mail",
+    )
     roles = _boxes("roles", "Role of the task")
     risk_tiers = _boxes("risk_tiers", "Risk tier")
     confidence_from = _text("Score from", placeholder="0.70")
@@ -54,7 +63,7 @@ class RuleForm(forms.Form):
     tools = _text("Tools", "Once rules allow tools or ask about them, all others are denied.", "search, mail.*")
     amount_usd_above = _text("Dollars above", placeholder="100")
     amount_usd_up_to = _text("Dollars up to", placeholder="500")
-    payees = _text("Payees", placeholder="*.example.com")
+    payees = _text("Payees", "What has a comma, in quotation marks.", '*.example.com, "Acme, Inc."')
     trust_from = _text("Agent's trust from", "0 to 1: how surely people approve its work.", "0.80")
     trust_below = _text("Agent's trust below", placeholder="0.50")
     time_zone = _text("Hours in the time zone", "With it, the rule holds at some hours only.", "Europe/Lisbon")
@@ -78,7 +87,7 @@ class RuleForm(forms.Form):
         if "risk_tiers" in when:
             when["risk_tiers"] = [int(tier) for tier in when["risk_tiers"]]
         for name in GLOBS:
-            if entries := [entry.strip() for entry in fields[name].split(",") if entry.strip()]:
+            if entries := _entries(fields[name]):
                 when[name] = entries
         for name, bounds in BOUNDS.items():
             read: Callable[[str], Any] = str if name == "amount_usd" else _number
@@ -109,6 +118,16 @@ class RuleForm(forms.Form):
         if fields["outside"]:
             given["outside"] = True
         return given
+
+
+def _entries(said: str) -> list[str]:
+    rows = csv.reader(said.splitlines(), skipinitialspace=True)
+    return [entry.strip() for row in rows for entry in row if entry.strip()]
+
+
+def _in_a_line(entries: Sequence[str]) -> str:
+    quoted = ('"' + entry.replace('"', '""') + '"' if {",", '"'} & set(entry) else entry for entry in entries)
+    return ", ".join(quoted)
 
 
 def _number(said: str) -> float | str:
@@ -166,7 +185,7 @@ def initial_of(rules: Sequence[Rule]) -> list[dict[str, Any]]:
 def _initial(said: dict[str, Any]) -> dict[str, Any]:
     when, shown = said["when"], {"name": said["name"], "then": said["then"]}
     shown |= {name: [str(entry) for entry in when.get(name, [])] for name in BOXES}
-    shown |= {name: ", ".join(when.get(name, [])) for name in GLOBS}
+    shown |= {name: _in_a_line(when.get(name, [])) for name in GLOBS}
     for name, bounds in BOUNDS.items():
         shown |= {f"{name}_{bound}": when.get(name, {}).get(bound, "") for bound in bounds}
     due = said.get("due", {})

@@ -2,8 +2,9 @@
 
 from safety.policies.due import Due, shortest
 from safety.policies.engine import Acting, Ruling, Shadow, built_in, evaluate, may_stop
-from safety.policies.rules import Kind, Rule, Then, parse, stored
+from safety.policies.rules import Kind, Rule, Then, stored
 from safety.policies.subject import Subject
+from safety.policies.writing import parse
 
 __all__ = [
     "Acting",

@@ -1,8 +1,8 @@
 """What policies say of a subject: the first rule that denies, else those that want a person, else the first that allows.
 
-Pure. Policies come in the order of their names, rules in theirs. What is built in stands below the rules: topics always go
-to a person, unless the rule that allows names them. Where nothing matched, `then` is None for a result, which its confidence
-then decides, and ALLOW for what else there is.
+Pure. Policies come in the order of their names, rules in theirs. What is built in stands below the rules: topics, and actions of risk
+tier 1, always go to a person, unless the rule that allows names them. Where nothing matched, `then` is None for a result, which
+its confidence then decides, and ALLOW for what else there is.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -111,9 +111,16 @@ def _ruled(subject: Subject, policies: Sequence[Acting]) -> Ruling:
     then = Then.ALLOW if allows or subject.kind is not Kind.RESULT else None
     rule = allows.rule if allows else None
     ruling = Ruling(then, (), versions, rule, waived, rule.due if rule else None)
-    if subject.kind is Kind.ACTION and (reasons := built_in(subject, waived)):
+    if subject.kind is Kind.ACTION and (reasons := (*critical(subject, ruling), *built_in(subject, waived))):
         return replace(ruling, then=Then.REVIEW, reasons=reasons)
     return ruling
+
+
+def critical(subject: Subject, ruling: Ruling) -> tuple[Reason, ...]:
+    """Tier 1 goes to a person, unless the rule that allows names tiers."""
+    if subject.risk_tier != 1 or ruling.names("risk_tiers"):
+        return ()
+    return (Reason("risk_tier_critical", "Risk tier 1: a person always decides."),)
 
 
 def built_in(subject: Subject, waived: frozenset[Topic]) -> tuple[Reason, ...]:

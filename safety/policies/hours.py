@@ -50,6 +50,10 @@ class Hours(BaseModel):
             raise PydanticCustomError("twice", "Names a weekday twice.")
         return self
 
+    @property
+    def is_empty(self) -> bool:
+        return self.outside and self.from_ == self.to and len(self.weekdays) == len(WEEKDAYS)
+
     def hold(self, at: datetime) -> bool:
         return self._within(at) is not self.outside
 

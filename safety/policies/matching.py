@@ -11,7 +11,7 @@ from chimera.kernel.http.parsing import money_text
 from chimera.kernel.sensitive import IN_WORDS, spot
 from safety.policies.rules import Rule, Shares, Then, When
 from safety.policies.subject import APPLY, Subject
-from safety.policies.values import means
+from safety.policies.values import means, resembles
 from safety.topics import TOPICS
 
 
@@ -50,6 +50,13 @@ def _one_of(wanted: Iterable[str] | None, name: str | None, unknown: bool) -> bo
     return unknown if name is None else any(means(glob, name) for glob in wanted or ())
 
 
+def _named(wanted: Iterable[str] | None, name: str | None, unknown: bool) -> bool:
+    """Of tools and payees, whose names agents choose: what only looks like one that is named counts against it, too."""
+    if name is None or not unknown:
+        return _one_of(wanted, name, unknown)
+    return any(resembles(glob, name) for glob in wanted or ())
+
+
 def _shares(wanted: Shares | None, value: Decimal | None, unknown: bool) -> bool:
     return unknown if value is None else wanted is not None and wanted.hold(value)
 
@@ -67,9 +74,9 @@ _CONDITIONS: dict[str, Callable[[When, Subject, bool], bool]] = {
         unknown if it.risk_tier is None else it.risk_tier in (when.risk_tiers or ())
     ),
     "confidence": lambda when, it, unknown: _shares(when.confidence, it.confidence, unknown),
-    "tools": lambda when, it, unknown: _one_of(when.tools, it.tool, unknown),
+    "tools": lambda when, it, unknown: _named(when.tools, it.tool, unknown),
     "amount_usd": lambda when, it, _: when.amount_usd is not None and when.amount_usd.hold(it.amount_usd),
-    "payees": lambda when, it, unknown: _one_of(when.payees, _payee(it), unknown),
+    "payees": lambda when, it, unknown: _named(when.payees, _payee(it), unknown),
     "trust": lambda when, it, unknown: _shares(when.trust, it.trust, unknown),
     "hours": lambda when, it, _: when.hours is not None and when.hours.hold(it.at),
 }

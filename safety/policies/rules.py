@@ -8,10 +8,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
-from chimera.kernel.errors import Refused
 from chimera.kernel.sensitive import Pattern
 from safety.policies.due import Due
 from safety.policies.hours import Hours
@@ -61,6 +60,10 @@ class Shares(Strict):
     from_: Share | None = Field(default=None, alias="from")
     below: Share | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        return self.from_ is not None and self.below is not None and self.from_ >= self.below
+
     def hold(self, value: Decimal) -> bool:
         return (self.from_ is None or value >= self.from_) and (self.below is None or value < self.below)
 
@@ -70,6 +73,10 @@ class Amounts(Strict):
 
     above: Amount | None = None
     up_to: Amount | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return self.above is not None and self.up_to is not None and self.above >= self.up_to
 
     def hold(self, value: Decimal) -> bool:
         return (self.above is None or value > self.above) and (self.up_to is None or value <= self.up_to)
@@ -139,24 +146,3 @@ def read(kept: Any) -> tuple[Rule, ...]:
 def stored(rules: Sequence[Rule]) -> list[dict[str, Any]]:
     """As JSON, without what is not given."""
     return [rule.model_dump(mode="json", by_alias=True, exclude_none=True) for rule in rules]
-
-
-def parse(said: Any) -> tuple[Rule, ...]:
-    """422 `invalid_rules`, with an error for each field, for what are no rules."""
-    try:
-        return _rules.validate_python(said)
-    except ValidationError as error:
-        faults = [
-            {"field": _place(fault["loc"]), "code": fault["type"], "message": fault["msg"]}
-            for fault in error.errors(include_url=False, include_input=False, include_context=False)
-        ]
-    raise Refused(
-        f"These are no rules: {faults[0]['field']}: {faults[0]['message']}",
-        code="invalid_rules",
-        status=422,
-        errors=faults[:20],
-    )
-
-
-def _place(parts: tuple[int | str, ...]) -> str:
-    return ".".join(str(part)[:60] for part in ("rules", *parts)).replace("\x00", "")

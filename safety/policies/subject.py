@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from chimera.kernel.spelling import visible
+from chimera.kernel.unwrapping import unwrapped
 from safety.policies.rules import Kind
 from safety.policies.spelling import spelled
 from safety.topics import Touched, surely
@@ -79,8 +80,9 @@ class Subject:
 
     @cached_property
     def seen_in_all(self) -> str:
-        """The same of all that is kept of it, names beside values."""
-        return self.seen if self.kept is None else visible(self._spelled[:TEXT_MAX])
+        """The same of all that is kept of it, names beside values; and what of it is wrapped, such as ann%40example.com."""
+        kept = self.seen if self.kept is None else visible(self._spelled[:TEXT_MAX])
+        return "\n".join([kept, *map(visible, unwrapped(kept))])
 
     @cached_property
     def _spelled(self) -> str:

@@ -9,10 +9,11 @@ from pydantic_core import PydanticCustomError
 from rest_framework import serializers
 
 from chimera.kernel.http.parsing import MoneyField, TextField, money_text
-from chimera.kernel.spelling import plain
+from chimera.kernel.spelling import alike, plain
 
 NAME_MAX = 200
 STARS_MAX = 5  # in one glob
+_EDGES = "./\\`'\"()[]{}<>$:;,!-_"  # what may stand around a name and leave it the same to who runs it: ./shell
 PLACES = Decimal("0.0001")
 _text, _money = TextField(max_length=NAME_MAX), MoneyField()
 
@@ -62,8 +63,18 @@ Amount = Annotated[
 @lru_cache(maxsize=4096)
 def means(glob: str, name: str) -> bool:
     """Whether `*` of the glob, each standing for any letters or none, can make it this name; without regard to spelling."""
+    return _makes(glob, plain(name))
+
+
+@lru_cache(maxsize=4096)
+def resembles(glob: str, name: str) -> bool:
+    """Whether it can make it this name, or one that is taken for it: for rules that would rather stop one too many."""
+    asked, shown = alike(glob), alike(name)
+    return means(glob, name) or _makes(asked, shown) or _makes(asked, shown.strip(_EDGES))
+
+
+def _makes(glob: str, asked: str) -> bool:
     first, *rest = glob.split("*")
-    asked = plain(name)
     if not rest:
         return asked == first
     *inner, last = rest

@@ -8,31 +8,37 @@ import pytest
 
 from safety.admin.policy_forms import BOXES, initial_of
 from safety.policies import parse
+from safety.policies.rules import RULES_MAX, When
 from tests.cast import Stage
 from tests.console.desk import Desk, Page
 from tests.console.places import NOUNS
 
 POLICY = NOUNS["policy"]
 Settle = Callable[[], None]
-EVERYTHING = {
-    "name": "everything",
-    "then": "review",
-    "due": {"minutes": 240, "remind_minutes": [60, 15], "escalate_minutes": 30, "escalate_to": "finance"},
-    "when": {
-        "subjects": ["result", "spend"],
-        "task_types": ["pub*", "mail"],
-        "roles": ["worker"],
-        "risk_tiers": [2, 3],
-        "confidence": {"from": 0.5, "below": 0.9},
-        "topics": ["politics"],
-        "patterns": ["pii.email", "secret.key"],
-        "tools": ["search"],
-        "amount_usd": {"above": "1.50", "up_to": "9.00"},
-        "payees": ["*.example"],
-        "trust": {"below": 0.8},
-        "hours": {"time_zone": "UTC", "weekdays": ["mon", "fri"], "from": "09:00", "to": "17:00", "outside": True},
-    },
+ALL: dict[str, Any] = {
+    "task_types": ["pub*", "mail"],
+    "roles": ["worker"],
+    "risk_tiers": [2, 3],
+    "topics": ["politics"],
+    "patterns": ["pii.email", "secret.key"],
+    "trust": {"below": 0.8},
+    "hours": {"time_zone": "UTC", "weekdays": ["mon", "fri"], "from": "09:00", "to": "17:00", "outside": True},
 }
+EVERYTHING: list[dict[str, Any]] = [  # that may be asked about a result, and about an action
+    {"name": "a", "then": "review", "when": ALL | {"subjects": ["result"], "confidence": {"from": 0.5, "below": 0.9}}},
+    {
+        "name": "b",
+        "then": "review",
+        "due": {"minutes": 240, "remind_minutes": [60, 15], "escalate_minutes": 30, "escalate_to": "finance"},
+        "when": ALL
+        | {
+            "subjects": ["action", "spend"],
+            "tools": ["search"],
+            "amount_usd": {"above": "1.50", "up_to": "9.00"},
+            "payees": ["*.example"],
+        },
+    },
+]
 
 
 def filled(*rules: dict[str, Any], version: int = 1, note: str = "") -> dict[str, Any]:
@@ -93,14 +99,39 @@ def test_every_condition_can_be_filled_in_and_comes_back_as_it_was(
     acme: Stage, boss: Desk, policy: dict[str, Any]
 ) -> None:
     path = f"{POLICY.one(policy['id'])}rules/"
-    said = filled(*shown(EVERYTHING))
+    said = filled(*shown(*EVERYTHING))
     seen = boss.post(path, **said, preview="1").ok()
     boss.post(path, **said, previewed=previewed(seen), save="1").ok()
-    (kept,) = acme.boss.get(f"policies/{policy['id']}").ok()["rules"]
-    assert kept == EVERYTHING
-    assert set(EVERYTHING["when"]) >= set(BOXES)  # type: ignore[arg-type]
+    assert acme.boss.get(f"policies/{policy['id']}").ok()["rules"] == EVERYTHING
+    assert {name for rule in EVERYTHING for name in rule["when"]} == set(When.model_fields) >= set(BOXES)
     page = boss.get(path).ok()
     assert 'value="pub*, mail"' in page.html
+
+
+@pytest.mark.parametrize(
+    "payees",
+    [["acme, inc", "*.example"], ['"acme"', 'say "hi", twice'], [f"{n:03},{'x' * 196}" for n in range(200)]],
+    ids=["a comma", "quotation marks", "the longest list"],
+)
+def test_names_are_saved_as_they_were_whatever_signs_they_have(
+    acme: Stage, boss: Desk, policy: dict[str, Any], payees: list[str]
+) -> None:
+    rule = {"name": "never them", "when": {"payees": payees}, "then": "deny"}
+    acme.boss.put(f"policies/{policy['id']}/rules", {"rules": [rule]}).ok()
+    path = f"{POLICY.one(policy['id'])}rules/"
+    said = filled(*shown(rule), {"name": "dear", "then": "review", "amount_usd_above": "5"}, version=2)
+    seen = boss.post(path, **said, preview="1").ok()
+    boss.post(path, **said, previewed=previewed(seen), save="1").ok()
+    kept = acme.boss.get(f"policies/{policy['id']}").ok()
+    assert (kept["rules_version"], kept["rules"][0]) == (3, rule)
+
+
+def test_as_many_rules_as_there_may_be_are_saved_in_the_form(boss: Desk, policy: dict[str, Any]) -> None:
+    rules = [{"name": f"r{n}", "when": EVERYTHING[1]["when"], "then": "deny"} for n in range(RULES_MAX)]
+    said = filled(*shown(*rules)) | {f"rules-{n}-ORDER": "" for n in range(RULES_MAX + 1)}
+    sent = sum(len(value) if isinstance(value, list) else 1 for value in said.values())
+    assert sent > 2_000  # twice what Django lets through unasked
+    boss.post(f"{POLICY.one(policy['id'])}rules/", **said, more="1").ok()
 
 
 def test_what_is_no_rule_is_refused_at_its_field(boss: Desk, policy: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Rules as data: what is refused when they are written, and what they say of a subject. No database."""
+"""Rules as data: what they say of a subject. No database."""
 
 import json
 from datetime import UTC, datetime
@@ -9,9 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from chimera.kernel.errors import Refused
 from safety import triggers
-from safety.policies import Acting, Kind, Ruling, Subject, Then, evaluate, may_stop, parse, stored
+from safety.policies import Acting, Kind, Ruling, Subject, Then, evaluate, may_stop, parse
 from safety.policies.values import means
 from safety.triggers import Bands, Verdict
 
@@ -44,88 +43,6 @@ def action(tool: str, text: str = "", **more: Any) -> Subject:
 
 def said(subject: Subject, *policies: Acting) -> Then | None:
     return evaluate(subject, policies).then
-
-
-@pytest.mark.parametrize(
-    ("when", "field"),
-    [
-        ({}, "rules.0.when"),
-        ({"colour": "red"}, "rules.0.when.colour"),
-        ({"topics": ["poltics"]}, "rules.0.when.topics.0"),
-        ({"topics": []}, "rules.0.when.topics"),
-        ({"topics": ["politics", "politics"]}, "rules.0.when.topics"),
-        ({"patterns": ["pii.emial"]}, "rules.0.when.patterns.0"),
-        ({"subjects": ["memory"]}, "rules.0.when.subjects.0"),
-        ({"roles": ["reviewer"]}, "rules.0.when.roles.0"),
-        ({"risk_tiers": [4]}, "rules.0.when.risk_tiers.0"),
-        ({"risk_tiers": [True]}, "rules.0.when.risk_tiers.0"),
-        ({"task_types": [""]}, "rules.0.when.task_types.0"),
-        ({"task_types": "post"}, "rules.0.when.task_types"),
-        ({"tools": ["a*b*c*d*e*f*g"]}, "rules.0.when.tools.0"),
-        ({"confidence": {}}, "rules.0.when"),
-        ({"confidence": {"below": 1.5}}, "rules.0.when.confidence.below"),
-        ({"confidence": {"below": "0.5"}}, "rules.0.when.confidence.below"),
-        ({"confidence": {"below": 0.55555}}, "rules.0.when.confidence.below"),
-        ({"confidence": {"from_": 0.5}}, "rules.0.when.confidence.from_"),
-        ({"amount_usd": {"above": 5}}, "rules.0.when.amount_usd.above"),
-        ({"amount_usd": {"above": "-1"}}, "rules.0.when.amount_usd.above"),
-        ({"hours": {"from": "09:00"}}, "rules.0.when.hours.time_zone"),
-        ({"hours": {"time_zone": "Mars/Olympus"}}, "rules.0.when.hours.time_zone"),
-        ({"hours": {"time_zone": "UTC", "from": "9"}}, "rules.0.when.hours.from"),
-        ({"hours": {"time_zone": "UTC", "weekdays": ["mon", "mon"]}}, "rules.0.when.hours"),
-    ],
-)
-def test_what_is_no_rule_is_refused_by_its_place(when: dict[str, Any], field: str) -> None:
-    with pytest.raises(Refused) as refused:
-        parse([{"name": "x", "when": when, "then": "deny"}])
-    assert (refused.value.status, refused.value.code) == (422, "invalid_rules")
-    assert field in {error["field"] for error in refused.value.errors}, refused.value.errors
-    assert all(error["message"] for error in refused.value.errors)
-
-
-@pytest.mark.parametrize(
-    "rules",
-    [
-        {"rules": []},
-        "deny",
-        None,
-        [{"name": "x", "when": {"subjects": ["spend"]}}],
-        [{"name": "x", "when": {"subjects": ["spend"]}, "then": "ask"}],
-        [{"name": " ", "when": {"subjects": ["spend"]}, "then": "deny"}],
-        [{"name": "x", "when": {"subjects": ["spend"]}, "then": "deny", "else": "allow"}],
-        [{"name": "x", "when": {"subjects": ["spend"]}, "then": "deny"}] * 2,
-        [{"name": f"r{n}", "when": {"subjects": ["spend"]}, "then": "deny"} for n in range(101)],
-    ],
-)
-def test_what_is_no_list_of_rules_is_refused(rules: Any) -> None:
-    with pytest.raises(Refused, match="invalid_rules"):
-        parse(rules)
-
-
-def test_rules_are_kept_as_they_were_read() -> None:
-    rules = parse(
-        [
-            rule(
-                "deny",
-                "night",
-                subjects=["spend"],
-                hours={"time_zone": "Europe/Lisbon", "from": "09:00", "to": "17:00", "outside": True},
-            ),
-            rule(
-                "review",
-                "doubt",
-                confidence={"from": 0.5, "below": 0.7},
-                task_types=["pub*"],
-                amount_usd={"above": "1.5"},
-            ),
-        ]
-    )
-    assert parse(stored(rules)) == rules
-    assert stored(rules)[1]["when"] == {
-        "task_types": ["pub*"],
-        "confidence": {"from": 0.5, "below": 0.7},
-        "amount_usd": {"above": "1.50"},
-    }
 
 
 ALL = {"subjects": ["result", "action", "spend"]}
@@ -178,6 +95,7 @@ def test_a_decision_names_rule_policy_and_version() -> None:
         ({"amount_usd": {"above": "5"}}, spend("5.000001"), True),
         ({"amount_usd": {"up_to": "5"}}, spend("5"), True),
         ({"payees": ["render.*"]}, spend(payee="Render.Example."), True),
+        ({"payees": ["*evil*"]}, spend(payee="pay.\u0435v1l.example"), True),
         ({"payees": ["*"]}, spend(payee=""), True),
         ({"payees": ["*.example"]}, result(), False),
         ({"tools": ["shell.*"]}, action("shell.run"), True),
@@ -305,6 +223,14 @@ def test_rules_bands_and_topics_together(
     rules: list[dict[str, Any]], subject: Subject, left: int, verdict: str, codes: list[str]
 ) -> None:
     assert judged(subject, evaluate(subject, [policy(*rules)]), left) == (verdict, codes)
+
+
+def test_an_action_of_risk_tier_one_goes_to_a_person_unless_a_rule_names_the_tier() -> None:
+    ruling = evaluate(action("publish", risk_tier=1), [])
+    assert (ruling.then, [reason.code for reason in ruling.reasons]) == (Then.REVIEW, ["risk_tier_critical"])
+    assert said(action("publish", risk_tier=1), policy(rule("allow", tools=["publish"]))) is Then.REVIEW
+    assert said(action("publish", risk_tier=1), policy(rule("allow", risk_tiers=[1], tools=["publish"]))) is Then.ALLOW
+    assert said(action("publish", risk_tier=1), policy(rule("deny", tools=["publish"]))) is Then.DENY
 
 
 def test_an_action_that_touches_a_topic_goes_to_a_person_unless_a_rule_names_the_topic() -> None:

@@ -13,7 +13,7 @@ LOOKED_AT_MAX = (
 Candidate = tuple[int, int, bool]  # where it begins and ends, and whether it is one
 _DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"))
 
-_EMAILS = re.compile(r"(?<![\w.+-])[A-Za-z0-9][\w.+-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}\b")
+_EMAILS = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[^\W_][\w-]{0,62}\.){1,8}[^\W\d_]{2,24}")  # of any alphabet
 _PHONES = re.compile(
     r"(?<![\w+])(?:\+|00(?=\d{0,3}[ ./()-]))[1-9](?:[ ./()-]{0,2}\d){7,14}(?!\w)"
     r"|(?<![\w-])(?:\([2-9]\d\d\) ?|[2-9]\d\d[ .-])\d{3}[ .-]\d{4}(?![\w-])"

@@ -28,7 +28,8 @@ _SCHEMES: tuple[tuple[str, str, frozenset[int]], ...] = (
     ("60", "60", frozenset({16})),  # RuPay
     ("508", "508", frozenset({16})),
 )
-RUNS = re.compile(r"(?<![\d.])(?<!\d-)\d+(?:[ -]{1,3}\d+)*(?!\d)")
+RUNS = re.compile(r"(?<![\d.])(?<!\d-)\d+(?:[ \t-]{1,3}\d+)*(?!\d)")
+IN_FOURS = re.compile(r"(?<![\d./])\d{4}([./])\d{4}\1\d{4}\1\d{4}(?![./]?\d)")
 _GROUP = re.compile(r"\d+")
 CARD_DIGITS = range(13, 20)
 GROUPED_BY_MIN = 3  # digits of a group in which cards are written; shorter ones are a list of numbers
@@ -40,7 +41,9 @@ def card_candidates(text: str) -> list[Found]:
     for run in RUNS.finditer(text):
         if run.end() - run.start() >= CARD_DIGITS.start:
             found += _cards_in(text, [group.span() for group in _GROUP.finditer(text, *run.span())])
-    return found
+    for fours in IN_FOURS.finditer(text):
+        found += _cards_in(text, [group.span() for group in _GROUP.finditer(text, *fours.span())])
+    return sorted(found, key=lambda one: one[0])
 
 
 def _cards_in(text: str, groups: list[Found]) -> list[Found]:

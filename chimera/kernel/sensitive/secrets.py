@@ -54,7 +54,7 @@ TOKENS = re.compile(
     r"\beyJ[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{10,8000}\.[A-Za-z0-9_-]{10,2000}|\beyJ[A-Za-z0-9_-]{10,4000}\.eyJ[A-Za-z0-9_-]{10,8000}\.?"
 )
 PASSWORDS = re.compile(
-    r"(?i:(?:\b|_)(?:password|passwd|passphrase|passcode|pwd|passwort|kennwort|contraseña|mot de passe|wachtwoord|senha|пароль)s?)"
+    r"(?i:(?:password|passwd|passphrase|passcode|pwd|passwort|kennwort|contraseña|mot de passe|wachtwoord|senha|пароль)s?)"
     r"[\"'`*]{0,3}\s{0,3}(?:(?P<sign>[:=]{1,2}|→)|(?i:\b(?:is|was|to|ist|es|est)\b))\s{0,3}[\"'`*\[]{0,4}(?P<value>[^\s\"'`,;]{6,100})"
     r"|\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@]{1,64}:(?P<inside>[^\s:/@]{3,100})@"
 )
