@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from chimera.flows import judge_results, requesters
+from chimera.flows import judge_results, requesters, voters
 from chimera.flows.asked import edit_of
 from chimera.kernel import clock
 from chimera.kernel.actors import Actor
@@ -85,12 +85,12 @@ def settle(*, card: ReviewCard, task: Task, judges: Sequence[Task], said: Said, 
     if said.decision is Decision.APPROVE:
         if card.kind == CardKind.JUDGE:
             judge_results.check_not_denied(card=card, subject=task)
-        barred = _check_not_own(card, by)
+        barred = _check_not_own(card, by) | voters.gone(card)
         edit = edit_of(card, said.edited_payload) if said.edited_payload is not None else None
         if not safety.approve(card=card, roles=roles, barred=barred, note=said.note, edit=edit, by=by):
             return card
     safety.decide(card=card, decision=said.decision, note=said.note, said_at=said.said_at, by=by)
-    judge_results.dismiss(judges, by)
+    judge_results.dismiss(judges, "a person decided first", by)
     match said.decision:
         case Decision.APPROVE:
             _approve(card, task, by)

@@ -1,10 +1,12 @@
 """Cards nobody decided in time fail closed: the task fails, the money is released. A judge's card goes to people first.
 
-One transaction per card; dies anywhere: the clock comes by again.
+One transaction per card. Locks: the task with its judge's, if one is at it still, by id; then the card, windows, transactions.
+Dies anywhere: the clock comes by again.
 """
 
 from uuid import UUID
 
+from chimera.flows import judge_results
 from chimera.kernel import clock, tenancy
 from chimera.kernel.actors import SYSTEM
 from chimera.kernel.sweep import one_by_one
@@ -29,7 +31,8 @@ def expire_cards() -> int:
 
 
 def expire_card(task_id: UUID, card_id: UUID) -> None:
-    task = tasks.lock(task_id)
+    locked = {t.pk: t for t in tasks.lock_all([task_id, *judge_results.open_judges(task_id)])}
+    task = locked.pop(task_id)
     card = safety.lock(card_id)
     if card.status != CardStatus.PENDING or card.due_at > clock.now():
         return
@@ -38,6 +41,7 @@ def expire_card(task_id: UUID, card_id: UUID) -> None:
         safety.pass_to_people(card=card, reasons=[reason], by=SYSTEM)
         return
     safety.expire(card=card)
+    judge_results.dismiss(list(locked.values()), "nobody decided in time", SYSTEM)
     commerce.deny_review(task_id=task.pk, card_id=card.pk, reason="nobody decided in time", by=SYSTEM)
     if task.status == TaskStatus.BLOCKED:
         tasks.fail(

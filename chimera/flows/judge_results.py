@@ -162,11 +162,11 @@ def open_judges(task_id: UUID) -> list[UUID]:
     return list(mine.values_list("pk", flat=True))
 
 
-def dismiss(judge_tasks: Sequence[Task], by: Actor) -> None:
-    """A person was quicker: nobody need judge any more. The caller has locked them with the judged task."""
+def dismiss(judge_tasks: Sequence[Task], reason: str, by: Actor) -> None:
+    """Nobody need judge any more. The caller has locked them with the judged task."""
     for judge_task in judge_tasks:
         if judge_task.status in TASK_OPEN:
-            tasks.cancel(task=judge_task, reason="a person decided first", by=by)
+            tasks.cancel(task=judge_task, reason=reason, by=by)
 
 
 def _with_words(shape: dict[str, Any], verdict: TaskResult) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from django.db.models import OuterRef, QuerySet
 from django.db.models.functions import JSONObject
 
 from chimera.flows import requesters
+from chimera.flows.voters import with_places
 from memory import queries as memory
 from safety.actions import digest_of
 from safety.models import ReviewCard, ReviewVote
@@ -26,7 +27,7 @@ class Standing:
     """How far a card's approvals have come."""
 
     votes: list[ReviewVote]  # oldest first
-    counting: list[ReviewVote]  # those of what the card says now, by people who did not ask for it
+    counting: list[ReviewVote]  # those of what the card says now, by people who are still here and did not ask for it
     demands: list[Demand]  # whom it asks, and how many of them have approved
 
 
@@ -51,18 +52,20 @@ def show_reviews(cards: Sequence[ReviewCard]) -> list[dict[str, Any]]:
 def standings_of(cards: Sequence[ReviewCard]) -> dict[UUID, Standing]:
     """Of each card, in three queries at most."""
     votes: dict[UUID, list[ReviewVote]] = defaultdict(list)
-    for vote in ReviewVote.objects.filter(card__in=cards).select_related("person").order_by("pk"):
+    for vote in with_places(ReviewVote.objects.filter(card__in=cards)).select_related("person").order_by("pk"):
         votes[vote.card_id].append(vote)
     barred = requesters.barred([c for c in cards if c.status == CardStatus.PENDING and votes[c.pk]])
     return {card.pk: _standing(card, votes[card.pk], barred.get(card.pk, ())) for card in cards}
 
 
-_SAID = JSONObject(person="person_id", name="person__username", roles="roles", payload="payload", note="note", at="at")
+_SAID = JSONObject(
+    person="person_id", name="person__username", roles="roles", payload="payload", note="note", at="at", stays="stays"
+)
 
 
 def with_votes(cards: QuerySet[ReviewCard]) -> QuerySet[ReviewCard]:
     """Cards that bring their votes along, for `standing_of`."""
-    votes = ReviewVote.objects.filter(card=OuterRef("pk")).order_by("pk").values(said=_SAID)
+    votes = with_places(ReviewVote.objects.filter(card=OuterRef("pk"))).order_by("pk").values(said=_SAID)
     return cards.annotate(votes_said=ArraySubquery(votes))
 
 
@@ -74,7 +77,7 @@ def standing_of(card: ReviewCard, barred: Collection[int]) -> Standing:
 def _vote_of(card: ReviewCard, said: dict[str, Any]) -> ReviewVote:
     person = get_user_model()(pk=said["person"], username=said["name"])
     at = datetime.fromisoformat(said["at"])
-    return ReviewVote(
+    vote = ReviewVote(
         card_id=card.pk,
         tenant_id=card.tenant_id,
         person=person,
@@ -83,11 +86,18 @@ def _vote_of(card: ReviewCard, said: dict[str, Any]) -> ReviewVote:
         note=said["note"],
         at=at,
     )
+    vote.stays = said["stays"]  # type: ignore[attr-defined]
+    return vote
 
 
 def _standing(card: ReviewCard, votes: list[ReviewVote], barred: Collection[int]) -> Standing:
-    payload = digest_of(card.edited_payload)
-    counting = [vote for vote in votes if vote.payload == payload and vote.person_id not in barred]
+    """Once it is decided, what counted then counts for good."""
+    payload, waits = digest_of(card.edited_payload), card.status == CardStatus.PENDING
+    counting = [
+        vote
+        for vote in votes
+        if vote.payload == payload and vote.person_id not in barred and not (waits and not vote.stays)  # type: ignore[attr-defined]
+    ]
     return Standing(votes, counting, standing(card.quorum, [vote.roles for vote in counting]))
 
 

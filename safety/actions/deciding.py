@@ -73,8 +73,9 @@ def approve(
 ) -> bool:
     """Keep one person's approval; True when nobody else is needed, and the caller then decides.
 
-    With another payload than the card's, the approvals before it count no more, nor do those of people who are `barred` by
-    now (their ids). Refuses: 403 `role` where no open demand takes the person's `roles`, 409 `already_voted`.
+    With another payload than the card's, the approvals before it count no more, nor do those of people who are `barred` by now (their
+    ids), because they asked for it or are gone. Refuses: 403 `role` where no open demand takes the person's `roles`, 409
+    `already_voted`.
     """
     check_pending(card)
     if edit is not None:

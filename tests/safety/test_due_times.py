@@ -231,3 +231,6 @@ def test_a_judges_card_reminds_nobody_until_people_are_asked(acme: Stage) -> Non
         assert card["kind"] == "result"
     with at(card.body, 15):
         assert remind_cards() == 1
+    with at(card.body, 0):
+        assert expire_cards() == 1
+        assert [task["status"] for task in acme.rita.get("tasks", type="judge").ok()["results"]] == ["cancelled"]

@@ -14,6 +14,7 @@ from safety.models import ReviewCard, ReviewVote
 from swarm.models import AgentProfile, Membership, Task
 from tests.cast import Caller, Said, Stage
 from tests.commerce.books import at_work, check_books, claimed_again, spent, task_row
+from tests.console.desk import Desk
 from tests.lanes import settle
 
 
@@ -48,6 +49,21 @@ def test_the_last_approval_that_is_needed_resumes_the_task_with_its_money(acme: 
     assert acme.ada.spend(again, "8").ok(201)["id"] == spend["id"]
     assert spent(acme, budget)[0] == "8.00"
     check_books(acme)
+
+
+def test_the_approval_of_somebody_who_is_gone_counts_no_more(acme: Stage) -> None:
+    asking(acme, {"approvers": 2})
+    waiting = acme.ada.spend(at_work(acme), "8").ok(202)["review"]
+    decided = acme.ada.spend(at_work(acme), "8").ok(202)["review"]
+    for who, card in ((acme.rita, waiting), (acme.rita, decided), (acme.boss, decided)):
+        decide(who, card).ok()
+    with acme.bound():
+        Membership.objects.filter(user_id=acme.rita.id).update(disabled_at=clock.now())
+    assert decide(acme.boss, waiting).ok()["status"] == "pending"
+    shown = [acme.anna.get(f"reviews/{card}").ok() for card in (waiting, decided)]
+    assert [(card["status"], card["approvals_needed"]) for card in shown] == [("pending", 1), ("approved", 0)]
+    assert [[vote["counts"] for vote in card["votes"]] for card in shown] == [[False, True], [True, True]]
+    assert "1 of reviewer" in Desk(acme.boss).get(f"/admin/safety/reviewcard/{waiting}/").ok().text
 
 
 def test_nobody_approves_twice(acme: Stage) -> None:
