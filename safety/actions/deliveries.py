@@ -15,13 +15,15 @@ from chimera.kernel.actors import SYSTEM, Actor
 from chimera.kernel.errors import conflict
 from chimera.kernel.eventlog import tell
 from safety.events import NotificationFailed, NotificationReplayed
-from safety.models import Delivery, DeliveryAttempt, NotificationTarget, Occasion, ReviewCard
+from safety.models import Delivery, DeliveryAttempt, NotificationTarget, Occasion, ReviewCard, TargetKind
 from safety.senders.outcome import Outcome
 from safety.states import DELIVERY, CardStatus, DeliveryStatus, TargetStatus
 
 ATTEMPTS_MAX = 10  # some eight hours; a card has mostly failed closed by then
 PAUSE_FACTOR, PAUSE_SECONDS_MAX = 3, 4 * 3600
-ON_ITS_WAY = timedelta(seconds=60)  # a try that nobody has settled by then is lost with its sender, and is due again
+# A try that nobody has settled by then is lost with its sender, and is due again. A post has ten seconds for all of it; a dialogue with
+# a mail server has a dozen steps, each of which may take as long (EMAIL_TIMEOUT).
+ON_ITS_WAY = {TargetKind.WEBHOOK: timedelta(minutes=1), TargetKind.EMAIL: timedelta(minutes=3)}
 OF_ONE_TARGET_MAX = 4  # taken at once, so that a slow receiver leaves room for others
 HELD_BACK_MAX = 1_000  # with one failure; the next one holds back what is left
 KEPT = timedelta(days=90)  # as long as tasks
@@ -83,9 +85,9 @@ def take(most: int) -> list[Delivery]:
     _drop(decided, "Its card is decided.")
     _drop(removed, "Its target was removed.")
     taken = [row for row in rows if row not in decided and row not in removed]
-    Delivery.objects.filter(pk__in=[row.pk for row in taken]).update(
-        attempts=F("attempts") + 1, next_attempt_at=at + ON_ITS_WAY
-    )
+    for kind, longest in ON_ITS_WAY.items():
+        by_it = [row.pk for row in taken if row.target.kind == kind]
+        Delivery.objects.filter(pk__in=by_it).update(attempts=F("attempts") + 1, next_attempt_at=at + longest)
     for row in taken:
         row.attempts += 1
     return taken

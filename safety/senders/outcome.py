@@ -22,4 +22,6 @@ class Outcome:
 
 
 def refused(detail: str, **more: object) -> Outcome:
-    return Outcome(False, " ".join(detail.split())[:DETAIL_LENGTH_MAX], **more)  # type: ignore[arg-type]
+    """On one line, without what no text may have: servers answer what they like."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in detail)
+    return Outcome(False, " ".join(plain.split())[:DETAIL_LENGTH_MAX], **more)  # type: ignore[arg-type]

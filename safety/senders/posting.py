@@ -81,11 +81,14 @@ class _Guarded(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Any = None,
     ) -> httpcore.NetworkStream:
+        """Each of its addresses in turn, none of which may use up the time of those after it."""
         fault: Exception = httpcore.ConnectError(f"{host} leads nowhere")
-        for address in addresses.resolve(host, port, secure=self._secure):
+        found = addresses.resolve(host, port, secure=self._secure)
+        for number, address in enumerate(found):
+            share = _left(self._deadline) / (len(found) - number)
             try:
-                stream = httpcore.SyncBackend().connect_tcp(str(address), port, timeout=_left(self._deadline))
-            except httpcore.ConnectError as refusal:
+                stream = httpcore.SyncBackend().connect_tcp(str(address), port, timeout=share)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as refusal:
                 fault = refusal
             else:
                 return _Bounded(stream, self._deadline)

@@ -11,7 +11,7 @@ from chimera.flows import notify
 from chimera.kernel import clock, tenancy
 from chimera.kernel.eventlog import Event
 from safety.actions import deliveries, sending
-from safety.models import Delivery, DeliveryAttempt
+from safety.models import Delivery, DeliveryAttempt, TargetKind
 from tests.cast import Stage
 from tests.safety import telling
 from tests.safety.receiver import LOOPBACK, Receiver, listening, mail_by, post_office
@@ -217,6 +217,29 @@ def test_a_try_that_died_with_its_sender_is_made_again_with_the_same_id(acme: St
     assert len(receiver.calls) == 2
     assert len(set(receiver.ids)) == 1
     assert [each["number"] for each in telling.shown(acme)["tries"]] == [2]
+
+
+def test_a_mail_server_may_be_slow_in_each_step_and_gets_it_once(acme: Stage, settings: Any) -> None:
+    """Connecting, greeting, TLS, greeting, login, sender, receiver, data and farewell, some of them in two steps."""
+    settings.EMAIL_HOST = "127.0.0.1"
+    made = telling.target(acme, "desk@acme.example", kind="email")
+    acme.boss.post(f"notification-targets/{made['id']}/test").ok(202)
+    with tenancy.system():
+        assert len(deliveries.take(8)) == 1
+    with telling.later(timedelta(seconds=12 * settings.EMAIL_TIMEOUT)), tenancy.system():
+        assert deliveries.take(8) == []
+    with telling.later(deliveries.ON_ITS_WAY[TargetKind.EMAIL]), tenancy.system():
+        assert len(deliveries.take(8)) == 1
+
+
+def test_what_no_text_may_have_is_not_kept_of_an_answer(acme: Stage, settings: Any) -> None:
+    with post_office() as box:
+        mail_by(settings, box)
+        box.refuses = "550 no\x00 such\x1b[1m person"
+        made = telling.target(acme, "desk@acme.example", kind="email")
+        acme.boss.post(f"notification-targets/{made['id']}/test").ok(202)
+        sending.send_due()
+    assert telling.shown(acme)["error"] == "The server refused the address: no such [1m person"
 
 
 def test_what_ended_long_ago_is_forgotten(acme: Stage, receiver: Receiver) -> None:

@@ -74,6 +74,22 @@ def test_the_connection_goes_to_the_address_that_was_looked_at(monkeypatch: pyte
     assert (outcome.taken, outcome.final, asked, connected) == (False, False, ["turncoat.example"], ["8.8.8.8"])
 
 
+def test_an_address_that_swallows_all_leaves_time_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as an IPv6 one, where IPv6 leads nowhere."""
+    both = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)) for address in ("8.8.8.8", "8.8.4.4")]
+    connected: list[tuple[str, float]] = []
+
+    def connects(address: tuple[str, int], timeout: float, **more: Any) -> Any:
+        connected.append((address[0], timeout))
+        raise TimeoutError if len(connected) == 1 else OSError("nobody here")
+
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **more: both)
+    monkeypatch.setattr(socket, "create_connection", connects)
+    assert posting.post("https://both.example/hook", body=b"{}", headers={}).is_down
+    assert [host for host, _ in connected] == ["8.8.8.8", "8.8.4.4"]
+    assert connected[0][1] <= posting.TIMEOUT_SECONDS / 2 < connected[1][1] <= posting.TIMEOUT_SECONDS
+
+
 @pytest.mark.parametrize(
     "url",
     [
