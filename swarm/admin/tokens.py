@@ -116,7 +116,7 @@ class TokenAdmin(RowsAdmin):
         except Refused as refusal:
             form.add_error(None, refusal.detail)
             return self._new_page(request, form, status=refusal.status)
-        message = f"{who.name} made the token {made} at {clock.now():%H:%M} UTC. It is not shown again."
+        message = f"{who.name} made the token {made} at {clock.now():%H:%M} UTC."
         return self.detail_page(request, made, secret=("The token", secret, message))
 
     def _new_page(self, request: HttpRequest, form: New, status: int) -> HttpResponse:
