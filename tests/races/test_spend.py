@@ -175,7 +175,7 @@ def test_control_check_then_add_overshoots_and_the_watch_sees_it(
 
 @contextmanager
 def without_the_databases_rule() -> Iterator[None]:
-    """PostgreSQL would refuse the overshoot too (tests/commerce/test_ledger_rules)."""
+    """PostgreSQL would refuse the overshoot too (tests/commerce/apart/test_ledger_rules)."""
     with connections["owner"].cursor() as cursor:
         cursor.execute("ALTER TABLE commerce_spendwindow DISABLE TRIGGER within_limit")
         try:

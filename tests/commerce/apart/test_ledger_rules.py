@@ -1,30 +1,15 @@
 """The database keeps the ledger: raw SQL cannot bend it, in the application's role and in the owner's."""
 
-from collections.abc import Callable
-from typing import Any
-from uuid import UUID
-
 import pytest
-from django.db import Error, connections, transaction
 
-from chimera.kernel import clock, tenancy
+from chimera.kernel import clock
 from chimera.kernel.ids import uuid7
-from commerce.models import BudgetConfig, SpendWindow, Transaction, Transition
+from commerce.models import SpendWindow, Transaction, Transition
 from commerce.states import MONEY, MONEY_OPEN, MoneyStatus
 from tests.cast import Stage
-from tests.commerce.books import at_work, claimed_again, history
+from tests.commerce.books import history
+from tests.commerce.ledger import FITTING, Attempt, as_application, as_owner, every
 
-# What else a row needs in each state, so that nothing but the edge stands in the way.
-FITTING = {
-    "held": "keeper = 'card', review = gen_random_uuid(), lease_token = NULL, resume_deadline = NULL, settled_at = NULL,"
-    " captured_usd = NULL, denied_code = '', denied_reason = ''",
-    "review": "keeper = 'card', review = gen_random_uuid(), lease_token = NULL, resume_deadline = NULL, settled_at = NULL,"
-    " captured_usd = NULL, denied_code = '', denied_reason = ''",
-    "denied": "keeper = NULL, lease_token = NULL, settled_at = now(), captured_usd = NULL, denied_code = 'x', denied_reason = 'x'",
-    "captured": "keeper = NULL, lease_token = NULL, settled_at = now(), captured_usd = amount_usd, denied_code = '', denied_reason = ''",
-    "voided": "keeper = NULL, lease_token = NULL, settled_at = now(), captured_usd = NULL, denied_code = '', denied_reason = ''",
-    "expired": "keeper = NULL, lease_token = NULL, settled_at = now(), captured_usd = NULL, denied_code = '', denied_reason = ''",
-}
 ASKED = [
     "amount_usd = amount_usd + 1",
     "amount_usd = amount_usd - 1",
@@ -42,59 +27,6 @@ ASKED = [
     "approval_key = 'another'",
 ]
 SAME_TENANT = {f"commerce_transaction_{clock.now():%Y_%m}_same_tenant"}  # it names the partition
-Attempt = Callable[..., str]
-
-
-def as_application(acme: Stage, sql: str, *params: Any) -> str:
-    """The name of the constraint that refused, '' when nothing did; `denied` when the role may not even ask."""
-    with acme.bound():
-        return _tried("default", sql, params)
-
-
-def across(acme: Stage, sql: str, *params: Any) -> str:
-    with tenancy.system():
-        return _tried("default", sql, params)
-
-
-def as_owner(acme: Stage, sql: str, *params: Any) -> str:
-    with transaction.atomic(using="owner"):
-        return _tried("owner", sql, params)
-
-
-def _tried(alias: str, sql: str, params: Any) -> str:
-    try:
-        with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
-            cursor.execute(sql, params)
-            assert cursor.rowcount != 0, "it met no row"
-    except Error as error:
-        if "permission denied" in str(error):
-            return "denied"
-        return error.__cause__.diag.constraint_name or str(error)  # type: ignore[union-attr]
-    transaction.set_rollback(True, using=alias)
-    return ""
-
-
-every = pytest.mark.parametrize("attempt", [as_application, across, as_owner])
-
-
-@pytest.fixture
-def ledger(acme: Stage) -> dict[str, str]:
-    """One transaction in each status, by its name."""
-    acme.budget(day_usd="100", approval_threshold_usd="50")
-    one, two = at_work(acme), at_work(acme)
-    made = {name: acme.ada.spend(one, "3").ok(201)["id"] for name in ("held", "captured", "voided", "expired")}
-    lease = {"lease_token": one["lease_token"]}
-    acme.ada.post(f"transactions/{made['captured']}/capture", lease | {"amount_usd": "2"}).ok()
-    acme.ada.post(f"transactions/{made['voided']}/void", lease).ok()
-    made["denied"] = acme.ada.spend(one, "1000").refused(402, "budget_exceeded")["transaction"]["id"]
-    made["review"] = acme.ada.spend(two, "60").ok(202)["id"]
-    change = (
-        f"UPDATE commerce_transaction SET status = 'expired', version = version + 1, {FITTING['expired']} WHERE id = %s"
-    )
-    with acme.bound(), connections["default"].cursor() as cursor:
-        cursor.execute(change, [made["expired"]])
-        cursor.execute("UPDATE commerce_spendwindow SET held_usd = held_usd - 3")
-    return made
 
 
 @every
@@ -124,29 +56,6 @@ def test_what_was_asked_for_stands_for_the_owner_too(acme: Stage, ledger: dict[s
         # An amount may be written, because a metered hold grows; the trigger stands before that of any other.
         refused = "transaction_stands" if change.startswith("amount_usd") else "denied"
         assert as_application(acme, sql, ledger["held"]) == refused, change
-
-
-@every
-def test_a_metered_hold_only_grows_and_its_meter_with_it(acme: Stage, attempt: Attempt) -> None:
-    acme.budget(day_usd="100")
-    claim = at_work(acme)
-    acme.ada.post(f"tasks/{claim['task']['id']}/heartbeat", {"lease_token": claim["lease_token"], "cost_usd": "2"}).ok()
-    with acme.bound():
-        pk = Transaction.objects.get().pk
-    for change, refused in {
-        "amount_usd = 5": "",
-        "amount_usd = 3": "transaction_stands",
-        "metered_usd = 3": "",
-        "metered_usd = 1": "transaction_stands",
-        "metered_usd = 4.000001": "transaction_metered_within_hold",
-        f"amount_usd = 5, status = 'captured', {FITTING['captured']}": "transaction_stands",
-    }.items():
-        sql = f"UPDATE commerce_transaction SET version = version + 1, {change} WHERE id = %s"
-        assert attempt(acme, sql, pk) == refused, change
-    unmetered = (
-        "UPDATE commerce_transaction SET version = version + 1, metered_usd = NULL, metered_lease = NULL WHERE id = %s"
-    )
-    assert as_owner(acme, unmetered, pk) == "transaction_stands"
 
 
 @every
@@ -208,19 +117,6 @@ def test_a_window_never_counts_more_than_its_limit(acme: Stage, ledger: dict[str
     for change in ("held_usd = held_usd - 64", "captured_usd = captured_usd - 3"):
         assert attempt(acme, f"UPDATE commerce_spendwindow SET {change} WHERE kind = 'day'") == "window_amounts", change
     assert attempt(acme, "UPDATE commerce_spendwindow SET held_usd = held_usd + 1000 WHERE kind = 'total'") == ""
-
-
-@every
-def test_a_limit_may_be_lowered_below_what_was_spent_and_then_only_falls(
-    acme: Stage, ledger: dict[str, str], attempt: Attempt
-) -> None:
-    with acme.bound():
-        BudgetConfig.objects.update(day_usd=1)
-        SpendWindow.objects.filter(kind="day").update(limit_usd=1)
-    day = "UPDATE commerce_spendwindow SET {} WHERE kind = 'day'"
-    assert attempt(acme, day.format("held_usd = held_usd + 0.000001")) == "window_within_limit"
-    assert attempt(acme, day.format("held_usd = held_usd - 1, captured_usd = captured_usd + 1")) == ""
-    assert attempt(acme, day.format("held_usd = held_usd - 10")) == ""
 
 
 @every
@@ -299,35 +195,6 @@ def test_transitions_are_written_by_nobody(acme: Stage, ledger: dict[str, str], 
         assert attempt(acme, f"UPDATE commerce_transition SET {column} = {column}") == refused
     assert attempt(acme, "DELETE FROM commerce_transition") == refused
     assert attempt(acme, "TRUNCATE commerce_transition") == refused
-
-
-def test_every_change_of_a_transaction_is_told_with_who_made_it(acme: Stage) -> None:
-    """Lease, card, approval, claim, capture: one row each, with what is counted from then on."""
-    acme.budget(day_usd="100", approval_threshold_usd="5")
-    claim = at_work(acme)
-    spend = acme.ada.spend(claim, "8").ok(202)
-    acme.rita.post(f"reviews/{spend['review']}/decision", {"decision": "approve"}).ok()
-    again = claimed_again(acme, claim)
-    acme.ada.post(f"transactions/{spend['id']}/capture", {"lease_token": again["lease_token"], "amount_usd": "6"}).ok()
-    ada, rita = f"agent:{acme.ada.id}", f"person:{acme.rita.id}"
-    assert history(acme, spend["id"]) == [
-        (1, None, "review", 8, 0, "card", ada),
-        (2, "review", "held", 8, 0, "resume", rita),
-        (3, "held", "held", 8, 0, "lease", ada),
-        (4, "held", "captured", 0, 6, None, ada),
-    ]
-
-
-def test_a_change_by_hand_is_told_with_the_role_that_made_it(acme: Stage, ledger: dict[str, str]) -> None:
-    """Whomever its `changed_by` still names."""
-    with connections["owner"].cursor() as cursor:
-        cursor.execute(
-            f"UPDATE commerce_transaction SET version = 2, status = 'voided', {FITTING['voided']} WHERE id = %s",
-            [ledger["held"]],
-        )
-    with acme.bound():
-        logins = list(Transition.objects.of(UUID(ledger["held"])).values_list("login", flat=True))
-    assert logins == ["chimera_app", "chimera_owner"]
 
 
 def test_what_was_rolled_back_was_no_transition(acme: Stage, ledger: dict[str, str]) -> None:
