@@ -51,3 +51,12 @@ def settle(db: None) -> Callable[[], None]:
     from tests.lanes import settle as run
 
     return run
+
+
+@pytest.fixture(scope="module")
+def running(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A house, web and relay, that the tests of one file share (tests.processes.harness.House)."""
+    from tests.processes.harness import shared
+
+    with django_db_blocker.unblock(), shared(tmp_path_factory.mktemp("house")) as house:
+        yield house

@@ -1,5 +1,6 @@
 """Statements: some days of the ledger added up, as a chart, a table, and files to take along."""
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -47,6 +48,9 @@ class StatementAdmin(RowsAdmin):
 
     def get_urls(self) -> list[Any]:
         return [path("", self.admin_site.admin_view(self.statement_view), name="commerce_statement_changelist")]
+
+    def panels(self, request: HttpRequest, row: Any) -> Sequence[Panel]:
+        return ()  # sums have no page for each row
 
     def statement_view(self, request: HttpRequest) -> HttpResponse:
         self.check_view(request)

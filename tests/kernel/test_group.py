@@ -54,6 +54,13 @@ async def answers(*asked: "asyncio.Task[Any]") -> list[Any]:
     return await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), PATIENCE_SECONDS)
 
 
+async def queued(group: Group[Any, Any, Any], number: int) -> None:
+    """The loop turns until so many wait for the next batch, and no further."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while len(group._waiting.get("a", ())) != number:
+            await asyncio.sleep(0)
+
+
 def test_what_comes_meanwhile_goes_together() -> None:
     book = Book()
 
@@ -62,7 +69,7 @@ def test_what_comes_meanwhile_goes_together() -> None:
         first = ask(group, 1)
         await until(lambda: book.gate.arrived == 1)
         others = ask(group, *range(2, 30))
-        await asyncio.sleep(0)
+        await queued(group, 28)
         book.gate.open()
         assert await answers(*first, *others) == [n * 10 for n in range(1, 30)]
         assert book.batches == [("a", [1]), ("a", list(range(2, 30)))]
@@ -81,7 +88,7 @@ def test_a_batch_has_a_bound_and_keys_do_not_wait_for_one_another() -> None:
         await until(lambda: book.gate.arrived == 1)
         assert await answers(*ask(group, 5, key="b")) == [50]
         others = ask(group, *range(25))
-        await asyncio.sleep(0)
+        await queued(group, 25)
         book.gate.open()
         await answers(*first, *others)
         assert [len(items) for key, items in book.batches if key == "a"] == [1, 10, 10, 5]
@@ -96,7 +103,7 @@ def test_what_has_time_gathers_though_nobody_writes() -> None:
     async def main() -> None:
         group: Group[str, int, int] = Group(book.write, most=100, gather_seconds=0.05)
         first = ask(group, 1)
-        await asyncio.sleep(0)
+        await queued(group, 1)
         assert await answers(*first, *ask(group, 2, 3)) == [10, 20, 30]
         assert book.batches == [("a", [1, 2, 3])]
 
@@ -163,7 +170,7 @@ def test_who_stops_waiting_does_not_take_it_back_and_holds_nobody_up() -> None:
         first = ask(group, 1)
         await until(lambda: book.gate.arrived == 1)
         gone, stays = ask(group, 2, 3)
-        await asyncio.sleep(0)
+        await queued(group, 2)
         gone.cancel()
         first[0].cancel()
         book.gate.open()

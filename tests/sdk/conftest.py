@@ -5,21 +5,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
-from typing import Any
 
 import pytest
 
 from chimera_sdk import Agent
 from tests.cast import Caller, Stage, found
-from tests.processes.harness import House, shared
+from tests.processes.harness import House
 
 _numbers = count(1)
-
-
-@pytest.fixture(scope="module")
-def running(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with django_db_blocker.unblock(), shared(tmp_path_factory.mktemp("house")) as house:
-        yield house
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The base of every noun's admin: a list and a detail page that only read, and verbs that people may walk."""
 
+from abc import ABC, ABCMeta, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlencode
@@ -10,6 +11,7 @@ from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.exceptions import DisallowedModelAdminLookup
 from django.db.models import Model, QuerySet
+from django.forms import MediaDefiningClass
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -28,7 +30,11 @@ from chimera.kernel.http.problem import as_refusal
 from chimera.kernel.identity import Role
 
 
-class RowsAdmin(ModelAdmin):
+class _AbstractAdmin(ABCMeta, MediaDefiningClass):
+    """The admin's own metaclass, and abstract methods: a page without one is refused when it is registered."""
+
+
+class RowsAdmin(ModelAdmin, ABC, metaclass=_AbstractAdmin):
     """`viewers` see its rows; `verbs` are what may be done with one. Nothing is added, edited or deleted by form."""
 
     nouns = ""  # above its pages: "Sessions"
@@ -153,9 +159,9 @@ class RowsAdmin(ModelAdmin):
 
     # ------------------------------------------------------------------ one row
 
+    @abstractmethod
     def panels(self, request: HttpRequest, row: Any) -> Sequence[Panel]:
         """What the detail page shows, in order."""
-        raise NotImplementedError
 
     def banner(self, request: HttpRequest, row: Any) -> Any:
         """A line above the panels, as (tone, text), when something must be known before anything is done."""

@@ -4,6 +4,7 @@ Thin on purpose: arguments are the fields of /api/docs/, answers the dicts it sh
 with `get`, `post`, `patch` and `all` of the client itself.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Generic, TypeVar
 
 from chimera_sdk.encoding import Id, segment
@@ -14,7 +15,7 @@ R = TypeVar("R")
 P = TypeVar("P")
 
 
-class Resources(Generic[R, P]):
+class Resources(ABC, Generic[R, P]):
     """What both clients have in common; they say how a call is sent and how pages are read."""
 
     def __init__(self) -> None:
@@ -24,11 +25,11 @@ class Resources(Generic[R, P]):
         self.budgets, self.transactions = Budgets(self), Transactions(self)
         self.actions, self.reviews = Actions(self), Reviews(self)
 
-    def send(self, call: Call) -> R:
-        raise NotImplementedError
+    @abstractmethod
+    def send(self, call: Call) -> R: ...
 
-    def pages(self, path: str, params: Json, *, cursor: str = "cursor") -> P:
-        raise NotImplementedError
+    @abstractmethod
+    def pages(self, path: str, params: Json, *, cursor: str = "cursor") -> P: ...
 
     def get(self, path: str, **params: Any) -> R:
         return self.send(Call("GET", path, params=_given(params)))
