@@ -15,6 +15,7 @@ from chimera.kernel.http.trace import begin_trace, current_trace
 from tests.live.watching import run, until
 
 PATIENCE_SECONDS = 20
+TURNS_MAX = 10  # of the loop, until what was begun has run
 
 
 class Gate:
@@ -55,10 +56,12 @@ async def answers(*asked: "asyncio.Task[Any]") -> list[Any]:
 
 
 async def queued(group: Group[Any, Any, Any], number: int) -> None:
-    """The loop turns until so many wait for the next batch, and no further."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while len(group._waiting.get("a", ())) != number:
-            await asyncio.sleep(0)
+    """The loop turns until so many wait for the next batch, and no further: nothing is written meanwhile."""
+    for _ in range(TURNS_MAX):
+        if len(group._waiting.get("a", ())) == number:
+            return
+        await asyncio.sleep(0)
+    raise AssertionError(f"after {TURNS_MAX} turns of the loop not {number} wait")
 
 
 def test_what_comes_meanwhile_goes_together() -> None:
