@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from chimera.kernel import clock
 from tests.cast import Stage
 from tests.safety.test_policy_doors import DEAR, NEVER, claimed, made
 
@@ -55,6 +57,19 @@ def test_a_policy_is_named_by_its_id_too(spent: Stage) -> None:
     policy = json.loads(run("--json", "list"))["id"]
     assert run("show", "--policy", policy) == run("show", "--policy", "money")
     assert run("replay", "--policy", policy).startswith("money, version 1: 3 ")
+
+
+def test_a_replay_looks_at_what_was_handed_in_lately_however_old_its_task_is(acme: Stage, settle: Settle) -> None:
+    made(acme, {"name": "all", "when": {"subjects": ["result"]}, "then": "review"}, status="off")
+    acme.task(acme.session())
+    settle()
+    with clock.held(clock.now() + timedelta(days=31)):
+        (claim,) = acme.ada.claim()
+        acme.ada.finish(claim, 0.99).ok()
+        (seen,) = json.loads(run("--json", "replay", "--policy", "house", "--days", "7"))["outcomes"]
+    assert (seen["was"], seen["would_be"], seen["count"]) == ("allow", "review", 1)
+    with clock.held(clock.now() + timedelta(days=39)):
+        assert json.loads(run("--json", "replay", "--policy", "house", "--days", "7"))["looked_at"] == 0
 
 
 @pytest.mark.parametrize(
