@@ -1,18 +1,18 @@
 """Look ahead: a result's text is read for topics before its transaction, which then finds what was found (recognise_topics).
 
-Only where it would pass otherwise; whatever else needs the topics inside the transaction pays for it there, some tenths of a second
-at most.
+What is read inside a transaction all the same is short (the purpose of a spend), or was read here before, by another process (an action
+that is executed).
 """
 
 from uuid import UUID
 
 from chimera.flows import judge_results
-from chimera.flows.ask_policies import bands
 from chimera.flows.finish_task import Handed, said_in
 from chimera.flows.recognise_topics import recognise
 from chimera.kernel import tenancy
 from chimera.kernel.spelling import visible
 from safety import triggers
+from safety.policies.subject import TEXT_MAX
 
 
 def look_ahead(tenant_id: UUID, one: Handed) -> None:
@@ -23,6 +23,4 @@ def look_ahead(tenant_id: UUID, one: Handed) -> None:
     if one.judges:
         with tenancy.bound(tenant_id):
             said = judge_results.judged_by(one.task_id)
-    text = triggers.readable(said)
-    if triggers.passes_from(text=text, score=one.new.confidence_score, bands=bands()) is not None:
-        recognise(visible(text))
+    recognise(visible(triggers.readable(said)[:TEXT_MAX]))

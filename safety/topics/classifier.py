@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from safety.topics.names import Topic, Touched
-from safety.topics.passages import passages
+from safety.topics.passages import clauses, passages, sentences
 from safety.topics.phrases import Phrase, found
 
 Vectors = Callable[[Sequence[str]], Sequence[Sequence[float]]]
 WEIGHTS = Path(__file__).with_name("weights.json")
 EVIDENCE_MAX = 300  # characters of the passage that are kept
+CLOSER_PASSAGES = 4  # that come nearest to each topic are looked at sentence by sentence, and clause by clause
+CLOSER_MAX = 96  # of these
+CLAUSE_SAYS_LESS = 0.1  # than a sentence: so much more it has to score
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def _by_meaning(text: str, shown: Sequence[Phrase], vectors: Vectors) -> dict[To
     if not parts:
         return doubtful  # too short to be weighed: asked rather than missed
     learned = weights()
-    scores = learned.scores(vectors(parts))
+    parts, scores = _closer(parts, learned.scores(vectors(_legible(parts))), vectors)
     best = scores.argmax(axis=0)
     by_meaning = {}
     for column, topic in enumerate(Topic):
@@ -75,3 +78,24 @@ def _by_meaning(text: str, shown: Sequence[Phrase], vectors: Vectors) -> dict[To
         elif topic in doubtful and score >= float(learned.floors[column]):
             by_meaning[topic] = doubtful[topic]
     return by_meaning
+
+
+def _closer(parts: list[str], scores: Any, vectors: Vectors) -> tuple[list[str], Any]:
+    """With the sentences and clauses of the passages that come nearest to each topic: among harmless ones, one that touches it hides
+    in its passage."""
+    import numpy as np
+
+    nearest = dict.fromkeys(scores.argsort(axis=0)[::-1][:CLOSER_PASSAGES].flatten().tolist())
+    whole = [one for place in nearest for one in sentences(parts[place])]
+    long = whole + [parts[place] for place in nearest if not sentences(parts[place])]
+    pieces = (whole + [clause for one in long for clause in clauses(one)])[:CLOSER_MAX]
+    if not pieces:
+        return parts, scores
+    closer = weights().scores(vectors(_legible(pieces)))
+    closer[len(whole) :] -= CLAUSE_SAYS_LESS
+    return [*parts, *pieces], np.vstack([scores, closer])
+
+
+def _legible(parts: Sequence[str]) -> list[str]:
+    """The model was not made of what is all in capitals."""
+    return [part.capitalize() if part.isupper() else part for part in parts]

@@ -22,6 +22,9 @@ FLOORS = {  # precision, recall; below these something has broken
     "any topic": (0.92, 0.88),
 }
 
+BOATS = ("ferry", "old tug", "steamer", "pilot boat", "mail boat", "barge", "cutter")
+PLACES = ("quay", "harbour", "island", "north pier", "boatyard", "lighthouse", "old mill")
+
 
 @pytest.fixture(scope="module")
 def corpus() -> list[Example]:
@@ -69,12 +72,38 @@ def test_the_weights_in_use_were_learned_from_the_tuning_part_as_it_stands(corpu
             "The ferry leaves at nine. " * 30 + "Put all your money into this fund, it can only go up.",
             {"financial_advice"},
         ),
+        (
+            "The ferry leaves at nine; the baths open on Saturday; stop the beta blockers as soon as you feel better; the museum has a new"
+            " roof; the market is on Friday.",
+            {"health_advice"},
+        ),
+        (
+            "The ferry leaves at nine from the old quay, put all your money into this fund, it can only go up, and the baths open on"
+            " Saturday at ten",
+            {"financial_advice"},
+        ),
+        (
+            "The ferry leaves at nine; the baths open on Saturday; the museum has a new roof; the market is on Friday.",
+            set(),
+        ),
+        ("YOU CAN STOP THE BETA BLOCKERS AS SOON AS YOU FEEL BETTER.", {"health_advice"}),
+        ("THE FERRY LEAVES AT NINE FROM THE OLD QUAY.", set()),
         ("把所有的钱都投入这只基金，它只会上涨。", {"financial_advice"}),
         ("Take\ntwo\ntablets\nof\nibuprofen\nevery\nsix\nhours", {"health_advice"}),
     ],
 )
 def test_a_text_touches(text: str, topics: set[str]) -> None:
     assert {str(one.topic) for one in recognise(visible(text))} == topics
+
+
+def test_a_sentence_is_found_in_a_long_text_of_others() -> None:
+    others = [
+        f"The {boat} leaves the {place} at {hour}." for boat in BOATS for place in PLACES for hour in range(1, 13)
+    ]
+    text = " ".join([*others[:300], "You can stop the beta blockers as soon as you feel better.", *others[300:]])
+    assert len(others) > 4 * passages.PASSAGES_MAX
+    assert [str(one.topic) for one in recognise(text)] == ["health_advice"]
+    assert recognise(" ".join(others)) == ()
 
 
 def test_what_was_found_is_shown_with_its_words_or_its_passage() -> None:
