@@ -167,6 +167,7 @@ POST reviews/next                   | reviewer finance operator
 POST reviews/batch                  | reviewer finance operator
 GET reviews/decisions               | people
 POST reviews/decisions              | reviewer finance operator
+POST reviews/decisions/{id}/withdraw | reviewer finance operator
 POST reviews/{id}/seen              | reviewer finance operator
 POST reviews/{id}/claim             | reviewer finance operator
 POST reviews/{id}/release           | reviewer finance operator
@@ -204,6 +205,7 @@ NOTES = {
     "swarm/personaltoken": "One's own alone.",
     "swarm/tenant": "Everything is stopped and resumed by superusers alone, who run the installation, and have a role here besides.",
     "POST reviews/{id}/decision": "The card says which of these it asks; nobody approves what they asked for.",
+    "POST reviews/decisions/{id}/withdraw": "Only whose decision it is.",
     "GET actions": "An agent sees its own, and those of tasks that it works on.",
     "GET actions/{id}": "An agent sees its own, and those of tasks that it works on.",
     "swarm/membership": "Nobody gives roles to themselves, and the last admin stays one.",

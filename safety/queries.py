@@ -85,6 +85,12 @@ class CardQuerySet(QuerySet[Any]):
 
 
 class EarlyQuerySet(QuerySet[Any]):
+    def get_or_refuse(self, early_id: UUID) -> Any:
+        found = self.filter(pk=early_id).first()
+        if found is None:
+            raise not_found("early decision")
+        return found
+
     def waiting(self, at: datetime) -> Self:
         """What may still be used."""
         return self.filter(status=EarlyStatus.WAITING, expires_at__gt=at)

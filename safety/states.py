@@ -53,17 +53,25 @@ class EarlyStatus(StrEnum):
     REFUSED = "refused"
     REPLACED = "replaced"
     EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
 
 
 EARLY = Machine(
     "early_decision",
     start=EarlyStatus.WAITING,
-    ends=[EarlyStatus.USED, EarlyStatus.REFUSED, EarlyStatus.REPLACED, EarlyStatus.EXPIRED],
+    ends=[
+        EarlyStatus.USED,
+        EarlyStatus.REFUSED,
+        EarlyStatus.REPLACED,
+        EarlyStatus.EXPIRED,
+        EarlyStatus.WITHDRAWN,
+    ],
     edges=[
         edge(EarlyStatus.WAITING, EarlyStatus.USED, HUMAN, why="its question came: the card was born with it"),
         edge(EarlyStatus.WAITING, EarlyStatus.REFUSED, HUMAN, why="its question came, and it may not decide that"),
         edge(EarlyStatus.WAITING, EarlyStatus.REPLACED, HUMAN, why="the same person decided anew"),
         edge(EarlyStatus.WAITING, EarlyStatus.EXPIRED, SYSTEM, why="its question did not come in time"),
+        edge(EarlyStatus.WAITING, EarlyStatus.WITHDRAWN, HUMAN, why="its person took it back"),
     ],
 )
 

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from safety.api.actions import Action, ActionExecution, ActionOutcome, Actions, TaskActions
-from safety.api.early import EarlyDecisions
+from safety.api.early import EarlyDecisions, EarlyDecisionWithdrawal
 from safety.api.notifications import (
     Deliveries,
     Delivery,
@@ -36,6 +36,7 @@ urlpatterns = [
     path("reviews/next", ReviewNext.as_view()),
     path("reviews/batch", ReviewDecisions.as_view()),
     path("reviews/decisions", EarlyDecisions.as_view()),
+    path("reviews/decisions/<uuid:early_decision_id>/withdraw", EarlyDecisionWithdrawal.as_view()),
     path("reviews/<uuid:review_id>", Review.as_view()),
     path("reviews/<uuid:review_id>/seen", ReviewSeen.as_view()),
     path("reviews/<uuid:review_id>/claim", ReviewClaim.as_view()),

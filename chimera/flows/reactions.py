@@ -124,6 +124,7 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     safety.EarlyDecisionUsed: [],  # the resumed task follows its own fact
     safety.EarlyDecisionRefused: [],
     safety.EarlyDecisionExpired: [],
+    safety.EarlyDecisionWithdrawn: [],
     safety.ActionProposed: [],
     safety.ActionApproved: [],  # the resumed task follows its own fact
     safety.ActionDenied: [],

@@ -5,16 +5,23 @@ Whoever keeps one and whoever opens a card under the same key hold the key by na
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 
 from chimera.kernel import advisory, clock, tenancy
 from chimera.kernel.actors import SYSTEM, Actor
-from chimera.kernel.errors import Refused, conflict, invalid
+from chimera.kernel.errors import Refused, conflict, forbidden, invalid
 from chimera.kernel.eventlog import tell
 from safety.actions.deciding import check_note, check_pending, user_id
-from safety.events import EarlyDecisionExpired, EarlyDecisionKept, EarlyDecisionRefused, EarlyDecisionUsed
+from safety.events import (
+    EarlyDecisionExpired,
+    EarlyDecisionKept,
+    EarlyDecisionRefused,
+    EarlyDecisionUsed,
+    EarlyDecisionWithdrawn,
+)
 from safety.models import EarlyDecision, ReviewCard
 from safety.states import EARLY, CardStatus, Decision, EarlyStatus
 
@@ -121,6 +128,27 @@ def refuse(*, early: EarlyDecision, card: ReviewCard, why: Refused, by: Actor) -
     tell(
         EarlyDecisionRefused.about(early, review=card.pk, code=why.code, reason=why.detail[:500], **_place(card)), by=by
     )
+
+
+def withdraw(*, early_id: UUID, by: Actor) -> EarlyDecision:
+    """Take back what waits. 403 `not_yours` for what somebody else decided, 409 `early_ended` for what waits no more; for one's own that
+    was taken back already it is answered as it is."""
+    seen: EarlyDecision = EarlyDecision.objects.get_or_refuse(early_id)
+    hold(seen.correlation_key)
+    early: EarlyDecision = EarlyDecision.objects.select_related("person").get(pk=early_id)
+    if early.person_id != user_id(by):
+        raise forbidden(
+            "Somebody else decided this, and takes it back; decide yourself what you think of it.", code="not_yours"
+        )
+    if early.status == EarlyStatus.WITHDRAWN:
+        return early
+    if early.status != EarlyStatus.WAITING:
+        raise conflict(
+            f"This decision waits no more: it is {early.status}.", code="early_ended", status_now=str(early.status)
+        )
+    EARLY.advance(early, to=EarlyStatus.WITHDRAWN, ended_at=clock.now())
+    tell(EarlyDecisionWithdrawn.about(early), by=by)
+    return early
 
 
 def expire(correlation_key: str) -> None:

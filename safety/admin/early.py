@@ -21,6 +21,7 @@ TONES = {
     EarlyStatus.REFUSED: "bad",
     EarlyStatus.REPLACED: "plain",
     EarlyStatus.EXPIRED: "warn",
+    EarlyStatus.WITHDRAWN: "plain",
 }
 
 

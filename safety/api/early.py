@@ -1,6 +1,7 @@
 """Decisions by the key of their question: of the card that is open under it, or early, of the one to come. People only."""
 
 from typing import Any, ClassVar
+from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
@@ -10,6 +11,7 @@ from chimera.kernel.http.door import Call, Door
 from chimera.kernel.http.pages import choice_or_refuse, page
 from chimera.kernel.http.permissions import PEOPLE
 from chimera.kernel.http.schema import page_of, paged
+from safety.actions import early
 from safety.api.reviews import DECIDERS, show_reviews_data
 from safety.models import EarlyDecision, ReviewCard
 from safety.serializers import EarlyDecisionShape, NewEarlyDecision, ReviewShape
@@ -41,6 +43,16 @@ class EarlyDecisions(Door):
         if isinstance(decided, ReviewCard):
             return Response(show_reviews_data([decided])[0])
         return Response(EarlyDecisionShape(decided).data, status=202)
+
+
+class EarlyDecisionWithdrawal(Door):
+    """Whose it is takes it back; nobody's rejection is needed for that."""
+
+    allow: ClassVar = {"POST": DECIDERS}
+
+    @extend_schema(operation_id="early_decisions_withdraw", request=None, responses=EarlyDecisionShape)
+    def post(self, request: Call, early_decision_id: UUID) -> Response:
+        return Response(EarlyDecisionShape(early.withdraw(early_id=early_decision_id, by=request.user.actor)).data)
 
 
 def _shown(rows: list[EarlyDecision]) -> list[Any]:

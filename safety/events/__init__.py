@@ -17,6 +17,7 @@ from safety.events.early import (
     EarlyDecisionKept,
     EarlyDecisionRefused,
     EarlyDecisionUsed,
+    EarlyDecisionWithdrawn,
 )
 from safety.events.notifications import (
     DeliveryFact,
@@ -59,6 +60,7 @@ __all__ = [
     "EarlyDecisionKept",
     "EarlyDecisionRefused",
     "EarlyDecisionUsed",
+    "EarlyDecisionWithdrawn",
     "NotificationFailed",
     "NotificationReplayed",
     "NotificationSecretRotated",

@@ -47,6 +47,12 @@ class EarlyDecisionExpired(EarlyDecisionFact):
     type: ClassVar[str] = "safety.early_decision.expired"
 
 
+class EarlyDecisionWithdrawn(EarlyDecisionFact):
+    """Its person took it back, before its question came."""
+
+    type: ClassVar[str] = "safety.early_decision.withdrawn"
+
+
 class EarlyDecisionRefused(EarlyDecisionFact):
     """Its question has come, and this decision does not count, for the reason `code`; people decide the card `review`."""
 

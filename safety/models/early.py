@@ -51,7 +51,12 @@ class EarlyDecision(Versioned, TenantOwned):
             models.CheckConstraint(
                 name="early_ended_together",
                 condition=Q(
-                    status__in=[EarlyStatus.WAITING, EarlyStatus.REPLACED, EarlyStatus.EXPIRED],
+                    status__in=[
+                        EarlyStatus.WAITING,
+                        EarlyStatus.REPLACED,
+                        EarlyStatus.EXPIRED,
+                        EarlyStatus.WITHDRAWN,
+                    ],
                     card__isnull=True,
                     refusal__isnull=True,
                 )

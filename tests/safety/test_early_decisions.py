@@ -171,6 +171,21 @@ def test_who_decides_anew_replaces_what_waited(acme: Stage) -> None:
     assert sorted(early(acme)) == [("replaced", ""), ("used", "")]
 
 
+def test_who_takes_it_back_leaves_the_card_to_people(acme: Stage) -> None:
+    budget(acme)
+    taken, left = (f"reviews/decisions/{say(who).ok(202)['id']}/withdraw" for who in (acme.rita, acme.boss))
+    acme.boss.post(taken).refused(403, "not_yours")
+    for _ in range(2):  # a repeat is told the same
+        assert acme.rita.post(taken).ok()["status"] == "withdrawn"
+    assert acme.boss.post(left).ok()["status"] == "withdrawn"
+    assert say(acme.rita).ok(202)["status"] == "waiting"
+    spend = acme.ada.spend(at_work(acme), "8", correlation_key=KEY).ok(202)
+    assert card_of(acme, spend)["decided_by"] == acme.rita.name
+    (used,) = acme.rita.get("reviews/decisions", status="used").ok()["results"]
+    said = acme.rita.post(f"reviews/decisions/{used['id']}/withdraw").refused(409, "early_ended")
+    assert said["status_now"] == "used"
+
+
 # ------------------------------------------------------------------ what does not count
 
 
