@@ -68,6 +68,8 @@ def made_by(acme: Stage, settle: Callable[[], None]) -> World:
     review = _waiting(acme, settle, session)["review"]
     early = {"correlation_key": "ghost", "decision": "reject", "note": "not the harbour"}
     early_id = acme.rita.post("reviews/decisions", early).ok(202)["id"]
+    taken_back = acme.rita.post("reviews/decisions", early | {"correlation_key": "wraith"}).ok(202)["id"]
+    acme.rita.post(f"reviews/decisions/{taken_back}/withdraw").ok()
     acme.otto.post(f"schedules/{schedule['id']}/run").ok(201)
     acme.otto.post("tenant/pause", {"reason": "the tide is out"}).ok()
     acme.otto.post("tenant/resume", {"reason": "the tide is back"}).ok()
