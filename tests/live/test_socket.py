@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +14,8 @@ from django.test import Client
 from chimera.asgi import application
 from chimera.kernel import redis
 from chimera.kernel.bridge import in_thread
+from chimera.kernel.errors import Refused
+from chimera.kernel.http import sockets
 from chimera.kernel.stream.hub import hub
 from tests.cast import Caller, Stage
 from tests.kernel.log import running
@@ -136,6 +139,15 @@ def test_a_page_of_ours_comes_in_with_its_cookie_and_no_other_page_does(acme: St
         assert await closed_with(rebound) == 4403
 
     run(main)
+
+
+def test_where_a_proxy_ends_tls_a_page_that_came_without_it_is_not_ours(acme: Stage, settings: Any) -> None:
+    settings.TLS, settings.CSRF_TRUSTED_ORIGINS = True, [HERE.replace("http", "https")]
+    cookie = logged_in(acme.otto)
+    for origin, ours in ((HERE, False), (HERE.replace("http", "https"), True)):
+        scope = socket("/ws/sessions/x/", cookie=cookie, origin=origin).scope
+        with nullcontext() if ours else pytest.raises(Refused, match="a page of this site"):
+            sockets.principal_of_scope(scope)
 
 
 def test_a_bearer_needs_no_origin_and_is_asked_for_none(acme: Stage) -> None:

@@ -213,6 +213,23 @@ def test_a_host_that_is_not_ours_is_refused(acme: Stage, wire: Wire) -> None:
     run(main)
 
 
+def test_what_comes_without_tls_is_redirected_by_the_door(
+    claims: list[Any], acme: Stage, wire: Wire, settings: Any
+) -> None:
+    """Else an agent that was given http:// would show its key to everybody on the way, and never notice."""
+    settings.SECURE_SSL_REDIRECT = True
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+    async def main() -> None:
+        by_tls = await wire.call(acme.ada, *result(claims[0]), [(b"x-forwarded-proto", b"https")])
+        assert (by_tls.status, wire.left) == (200, [])
+        await wire.call(acme.ada, *result(claims[1]), [(b"x-forwarded-proto", b"http")])
+        await wire.call(acme.ada, *result(claims[2]))
+        assert len(wire.left) == 2
+
+    run(main)
+
+
 def test_results_that_come_together_are_written_together(
     claims: list[Any], acme: Stage, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:

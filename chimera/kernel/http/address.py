@@ -1,6 +1,8 @@
-"""Where a call comes from: the peer, or what our own proxies say of it."""
+"""Where a call comes from, and whether by TLS: what the connection says, or our own proxies."""
 
+from collections.abc import Mapping
 from ipaddress import ip_address
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -20,3 +22,14 @@ def address_of(request: HttpRequest) -> str:
         return str(ip_address(said))
     except ValueError:
         return ""
+
+
+def is_secure(scope: Mapping[str, Any]) -> bool:
+    """As Django's `HttpRequest.is_secure`, of an ASGI scope."""
+    if settings.SECURE_PROXY_SSL_HEADER:
+        name, secure = settings.SECURE_PROXY_SSL_HEADER
+        known = name.removeprefix("HTTP_").replace("_", "-").lower().encode()
+        for each, value in scope["headers"]:
+            if each == known:
+                return bool(value.decode("latin1").split(",")[0].strip() == secure)
+    return scope.get("scheme") in {"https", "wss"}

@@ -17,6 +17,7 @@ from django.http.request import split_domain_port, validate_host
 from rest_framework.renderers import JSONRenderer
 
 from chimera.kernel.http import callers, problem
+from chimera.kernel.http.address import is_secure
 from chimera.kernel.http.csp import STRICT
 from chimera.kernel.http.permissions import check
 from chimera.kernel.http.trace import begin_trace, current_trace
@@ -127,7 +128,11 @@ class QuickInFront:
         await _send(scope, send, said)
 
     def _way(self, scope: Scope) -> tuple[Way, dict[str, str]] | None:
-        if scope["method"] != "POST" or scope["query_string"]:
+        if (
+            scope["method"] != "POST"
+            or scope["query_string"]
+            or (settings.SECURE_SSL_REDIRECT and not is_secure(scope))
+        ):
             return None
         for way in self._ways:
             if match := way.path.fullmatch(scope["path"]):

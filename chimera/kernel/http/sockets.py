@@ -25,7 +25,9 @@ def principal_of_scope(scope: Mapping[str, Any]) -> Principal:
         return principal_of_bearer(header)
     if settings.SESSION_COOKIE_NAME not in parse_cookie(headers.get("cookie", "")):
         raise unauthenticated("Send `Authorization: Bearer chm_…` or `chp_…`, or log in to /admin/ first.")
-    check_origin(headers, secure=scope.get("scheme") == "wss")
+    check_origin(
+        headers, secure=settings.TLS or scope.get("scheme") == "wss"
+    )  # a proxy of ours may be the one that ends TLS
     return _principal_of_cookie(headers, SessionStore)
 
 
