@@ -14,6 +14,7 @@ from chimera.flows.show_hold import Asked, show_hold
 from chimera.flows.show_lineage import Link, lineage_of
 from chimera.flows.show_reviews import Standing, result_shape, standing_of, with_votes
 from chimera.flows.show_usage import Usage, show_usage
+from chimera.kernel.http.parsing import money_text
 from commerce.limits import ZERO
 from commerce.models import BudgetConfig, Transaction
 from commerce.states import MONEY_OPEN
@@ -34,6 +35,7 @@ class Earlier:
     what: str
     became: str  # what became of that
     why: str
+    now: Any  # what is asked this time, to which `changes` lead
     changes: list[Change]
 
 
@@ -77,14 +79,20 @@ def show_card(card: ReviewCard) -> CardPage:
     result = next((row for row in results if row.id == card.result_id), None)
     action = next((row for row in actions if row.pk == card.action_id), None)
     barred = requesters.barred_of(card, actions=actions, spends=spends) if card.status == CardStatus.PENDING else {}
+    spend = next((spend for spend in spends if spend.pk == card.transaction_id), None)
+    earlier = (
+        _earlier_spend(spend, spends)
+        if card.kind == CardKind.SPEND
+        else _earlier_action(action, actions) or _earlier_result(result, results)
+    )
     return CardPage(
         lineage=lineage,
         result=result_shape(result),
         action=action,
-        earlier=_earlier_action(action, actions) or _earlier_result(result, results),
+        earlier=earlier,
         memories=memory.frozen_and_since(card.task_id),
         attempts=[row for row in results if row.id != card.result_id],
-        spend=next((spend for spend in spends if spend.pk == card.transaction_id), None),
+        spend=spend,
         spends=spends,
         usage=show_hold(spends, _names(card, lineage)),
         around=show_around(about=_things(card, results, actions, spends), session_id=card.session_id),
@@ -112,7 +120,23 @@ def _earlier_action(action: Action | None, actions: Sequence[Action]) -> Earlier
     before = next((a for a in actions if action and a.pk < action.pk and a.tool == action.tool), None)
     if action is None or before is None:
         return None
-    return Earlier(str(before), before.status, before.ended_reason, changes(_asked_for(before), _asked_for(action)))
+    now = _asked_for(action)
+    return Earlier(str(before), before.status, before.ended_reason, now, changes(_asked_for(before), now))
+
+
+def _earlier_spend(spend: Transaction | None, spends: Sequence[Transaction]) -> Earlier | None:
+    """The last one of this task about which a person was asked."""
+    before = next((s for s in spends if spend and s.pk < spend.pk and s.review), None)
+    if spend is None or before is None:
+        return None
+    now = bought(spend)
+    return Earlier(str(before), before.status, before.denied_reason, now, changes(bought(before), now))
+
+
+def bought(spend: Transaction) -> dict[str, Any]:
+    """What exactly it asks for, as JSON."""
+    words = {name: getattr(spend, name) for name in ("asset_symbol", "payee", "category", "purpose", "metadata")}
+    return {"amount_usd": money_text(spend.amount_usd), **words}
 
 
 def _asked_for(action: Action) -> dict[str, Any]:
@@ -130,7 +154,11 @@ def _earlier_result(result: TaskResult | None, results: Sequence[TaskResult]) ->
     if before is None:
         return None
     return Earlier(
-        f"attempt {before.attempt}", before.outcome, "", changes(before.output_payload, result.output_payload)
+        f"attempt {before.attempt}",
+        before.outcome,
+        "",
+        result.output_payload,
+        changes(before.output_payload, result.output_payload),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 
-from chimera.flows.show_card import CardPage
+from chimera.flows.show_card import CardPage, bought
 from chimera.kernel.console import panels, show
 from chimera.kernel.console.panels import Panel
 from chimera.kernel.console.rows import RowsAdmin
@@ -70,11 +70,8 @@ def _exactly(card: ReviewCard, page: CardPage) -> list[Panel]:
     if page.action is not None:
         return _action(page)
     if card.kind == CardKind.SPEND and page.spend is not None:
-        return [panels.json_value("Exactly", {name: getattr(page.spend, name) for name in SPEND_FIELDS})]
+        return [panels.json_value("Exactly", bought(page.spend))]
     return _result(page)
-
-
-SPEND_FIELDS = ("amount_usd", "asset_symbol", "payee", "category", "purpose", "metadata")
 
 
 def _action(page: CardPage) -> list[Panel]:
@@ -119,7 +116,9 @@ def _earlier(page: CardPage) -> list[Panel]:
     note = " · ".join(filter(None, [earlier.what, earlier.became, show.short(earlier.why, 120)]))
     template = "safety/reviewcard/changes.html"
     return [
-        panels.custom("What is different from the last time", template, note=note, changes=readable(earlier.changes))
+        panels.custom(
+            "What is different from the last time", template, note=note, changes=readable(earlier.changes, earlier.now)
+        )
     ]
 
 
@@ -127,20 +126,34 @@ def _edited(card: ReviewCard) -> list[Panel]:
     if card.edited_payload is None:
         return []
     return [
-        panels.custom("What the edit changes", "safety/reviewcard/changes.html", changes=readable(card.changes or [])),
+        panels.custom(
+            "What the edit changes",
+            "safety/reviewcard/changes.html",
+            changes=readable(card.changes or [], card.edited_payload),
+        ),
         panels.json_value("As edited", card.edited_payload),
     ]
 
 
-def readable(changes: Sequence[Change]) -> list[tuple[str, str | None, str | None]]:
-    """Where, what stood there and what stands there now; None where there is nothing."""
-    return [(_place(each["path"]), _text(each, "before"), _text(each, "value")) for each in changes[:CHANGES_SHOWN_MAX]]
+def readable(changes: Sequence[Change], now: Any) -> list[tuple[str, str | None, str | None]]:
+    """Where, what stood there and what stands there `now`; None where there is nothing."""
+    shown = changes[:CHANGES_SHOWN_MAX]
+    return [(_place(each["path"], now), _text(each, "before"), _text(each, "value")) for each in shown]
 
 
-def _place(pointer: str) -> str:
-    """/tags/0 → tags › 1"""
-    parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
-    return " › ".join(str(int(part) + 1) if part.isdecimal() else part for part in parts)
+def _place(pointer: str, now: Any) -> str:
+    """/tags/0 → tags › 1 where `tags` is a list; an object's name stays what it is, also where it is a number."""
+    shown = []
+    for part in pointer.split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(now, list):
+            place = int(name)
+            shown.append(str(place + 1))
+            now = now[place] if place < len(now) else None
+        else:
+            shown.append(name)
+            now = now.get(name) if isinstance(now, dict) else None
+    return " › ".join(shown)
 
 
 def _text(change: Change, side: str) -> str | None:

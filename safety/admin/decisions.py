@@ -37,6 +37,8 @@ def _note(placeholder: str, *, required: bool) -> forms.CharField:
 class Deciding(VerbForm):
     """Says which version of the card was read: a decision is about what its person saw."""
 
+    kept = True
+
     seen_version = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
 
     @classmethod

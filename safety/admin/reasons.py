@@ -9,6 +9,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from chimera.kernel.console import show
+from chimera.kernel.sensitive import IN_WORDS
 
 REASONS: dict[str, tuple[str, str]] = {  # code → (words, tone)
     "spend_above_threshold": ("spend", "warn"),
@@ -29,6 +30,17 @@ REASONS: dict[str, tuple[str, str]] = {  # code → (words, tone)
     "judge_lost": ("judge lost", "info"),
     "awaits_judge": ("with a judge", "plain"),
     "manual": ("manual start", "mark"),
+    "budget_exceeded": ("money used up", "warn"),
+    **{f"pattern_{one}": (words.partition(" ")[2], "bad") for one, words in IN_WORDS.items()},  # without its article
+    "tool": ("tool", "plain"),  # this and the following: conditions of policies' rules
+    "amount": ("amount", "warn"),
+    "payee": ("payee", "warn"),
+    "confidence": ("score", "info"),
+    "trust": ("trust", "info"),
+    "hours": ("hours", "plain"),
+    "risk_tier": ("risk tier", "plain"),
+    "task": ("task", "plain"),
+    "subject": ("kind of work", "plain"),
 }
 
 

@@ -116,4 +116,5 @@ class ReviewCard(Versioned, TenantOwned):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {str(self.pk)[-6:]}"
+        about = f"“{self.headline[:60]}”" if self.headline else str(self.pk)[-6:]
+        return f"{self.get_kind_display()} {about}"

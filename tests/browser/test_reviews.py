@@ -91,8 +91,13 @@ def test_a_reviewer_needs_no_mouse(acme: Stage, scene: Scene, rita: str, screen:
         page.keyboard.type("Paint it blue.")
         page.keyboard.press("Control+Enter")
         page.wait_for_selector("text=rita@acme requested changes to")
-        page.keyboard.press("n")
+        taken: list[str] = []
+        page.on("request", lambda sent: taken.append(sent.url) if sent.url.endswith("/next/") else None)
+        for _ in range(4):  # held down
+            page.keyboard.down("n")
+        page.keyboard.up("n")
         page.wait_for_selector("text=You are looking at it until")
+        assert len(taken) == 1
         page.keyboard.press("a")
         assert focused(page) == "Approve"
         page.keyboard.press("Enter")

@@ -11,7 +11,7 @@ from safety.admin.card import readable
 from safety.diffs import changes
 from safety.models import ReviewCard
 from tests.cast import Stage
-from tests.commerce.books import claimed_again
+from tests.commerce.books import at_work, claimed_again
 from tests.console.desk import Desk
 from tests.console.places import NOUNS
 from tests.safety.acts import POST, decide, propose, reviewed
@@ -78,6 +78,20 @@ def test_the_card_of_an_action_says_what_is_different_from_the_last_time(rita: D
         assert words in page.text, words
 
 
+def test_the_card_of_a_spend_says_what_is_different_from_the_last_time(rita: Desk, acme: Stage) -> None:
+    acme.budget(day_usd="20", approval_threshold_usd="1")
+    claim = at_work(acme)
+    asked = acme.ada.spend(claim, "5", purpose="a poster").ok(202)
+    assert "What is different" not in rita.get(CARD.one(asked["review"])).ok().text
+    decide(acme, asked, "request_changes", note="Too dear.")
+    again = acme.ada.spend(claimed_again(acme, claim), "4", purpose="a small poster").ok(202)
+    page = rita.get(CARD.one(again["review"])).ok().text
+    assert "What is different from the last time" in page
+    assert "changes requested: Too dear." in page
+    assert "amount_usd 5.00 4.00" in page
+    assert "purpose a poster a small poster" in page
+
+
 def test_an_actions_arguments_are_edited_on_its_card(rita: Desk, acme: Stage) -> None:
     _, action = reviewed(acme)
     edited = '{"platform": "short", "text": "The baths open at six."}'
@@ -141,16 +155,24 @@ def test_a_decision_about_what_has_changed_meanwhile_is_refused(rita: Desk, acme
         ReviewCard.objects.filter(pk=waiting).update(version=F("version") + 1)
     said = rita.post(CARD.one(waiting, "approve"), seen_version="1").ok()
     assert "This card has changed since you read it" in said.text
+    long = {"seen_version": "1", "note": "A long and careful reason.", "edited_payload": '{"post": "mine"}'}
+    for verb, words in (("reject", long["note"]), ("approve_edited", "{&quot;post&quot;: &quot;mine&quot;}")):
+        page = rita.post(CARD.one(waiting, verb), **long)  # what was typed is not lost
+        assert (page.status, words in page.html) == (409, True), verb
+        assert "This card has changed since you read it" in page.text
+        assert page.html.count('name="seen_version" value="2"') == len(page.buttons - {"claim"})
     assert "rita@acme approved" in rita.post(CARD.one(waiting, "approve"), seen_version="2").ok().text
 
 
 def test_differences_are_told_place_by_place() -> None:
-    before = {"text": "a", "tags": ["x", "y"], "gone": {"deep": 1}, "a/b": 1}
-    now = {"text": "b", "tags": ["x", "z", "w"], "new": None, "a/b": 2}
-    assert readable(changes(before, now)) == [
+    before = {"text": "a", "tags": ["x", "y"], "gone": {"deep": 1}, "a/b": 1, "2026": {"5": 1}, "off": [1, [2, 3]]}
+    now = {"text": "b", "tags": ["x", "z", "w"], "new": None, "a/b": 2, "2026": {"5": 2}, "off": [1, [2]]}
+    assert readable(changes(before, now), now) == [
+        ("2026 › 5", "1", "2"),
         ("a/b", "1", "2"),
         ("gone", '{"deep": 1}', None),
         ("new", None, "null"),
+        ("off › 2 › 2", "3", None),
         ("tags › 2", "y", "z"),
         ("tags › 3", None, "w"),
         ("text", "a", "b"),

@@ -94,7 +94,7 @@ def test_earlier_attempts_stand_on_the_card(rita: Desk, acme: Stage, settle: Cal
 
 def test_approving_completes_the_task_and_says_who_did_it(rita: Desk, acme: Stage, waiting: str) -> None:
     page = rita.post(CARD.one(waiting, "approve")).ok()
-    assert "rita@acme approved result to look at" in page.text
+    assert "rita@acme approved result to look at “Write a post about the harbour” at" in page.text
     assert "Approved by rita@acme at" in page.text
     assert page.buttons == set()
     assert _task(acme, waiting)["status"] == "completed"

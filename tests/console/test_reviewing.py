@@ -6,8 +6,11 @@ from uuid import UUID
 from django.db import connections
 
 from chimera.kernel import clock
+from chimera.kernel.sensitive import Pattern
+from safety.admin.reasons import REASONS, tone_of, words_of
 from safety.counts import counts_for
 from safety.models import ReviewCard
+from safety.topics.names import Topic
 from tests.cast import Stage
 from tests.console.desk import Desk, Page
 from tests.console.places import NOUNS
@@ -129,3 +132,12 @@ def test_what_a_card_and_the_counts_read_does_not_grow_with_the_cards(rita: Desk
             counts_for(int(acme.rita.id))
     assert len(read) > 10
     assert {sql: number for sql, number in read.items() if number > ROWS_MAX} == {}
+
+
+def test_every_reason_is_filtered_for_by_name_and_what_must_not_pass_unseen_is_red() -> None:
+    conditions = {"tool", "amount", "payee", "confidence", "trust", "hours", "risk_tier", "task", "subject"}
+    secrets = {f"pattern_{one}" for one in Pattern}
+    topics = {f"topic_{one}" for one in Topic}
+    assert conditions | secrets | topics <= set(REASONS)
+    assert {tone_of(code) for code in secrets | topics} == {"bad"}
+    assert words_of(f"pattern_{Pattern.PRIVATE_KEY}") == "private key"

@@ -247,12 +247,24 @@ class RowsAdmin(ModelAdmin, ABC, metaclass=_AbstractAdmin):
             if refusal is None:
                 raise
             messages.error(request, refusal.detail)
-            return HttpResponseRedirect(self.address(row))
+            return self._refused(request, row.pk, verb, form, refusal.status)
         if verb.reveals:
             secret = (verb.reveals, str(answer), verb.message(who, row))
             return self.detail_page(request, self.row_or_404(request, row.pk), secret=secret)
         say_when_done(request, verb.message(who, row))
         return HttpResponseRedirect(self.address(row))
+
+    def _refused(self, request: HttpRequest, row_id: UUID, verb: Verb, form: VerbForm, status: int) -> HttpResponse:
+        """The page as it is by now; a form that is `kept` with what was typed in it, and with what it says of the row itself anew."""
+        row = self.row_or_404(request, row_id)
+        if not (form.kept and form.visible_fields() and verb.offered(row)):
+            return HttpResponseRedirect(self.address(row))
+        said, read = request.POST.copy(), verb.form.initial_of(row)
+        for field in form.hidden_fields():
+            if field.name in read:
+                said[field.name] = str(read[field.name])
+        kept = verb.form(said, auto_id=form.auto_id)
+        return self.detail_page(request, row, bound=(verb.name, kept), status=status)
 
     # ------------------------------------------------------------------ links
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 
@@ -14,7 +14,13 @@ REASON_CHARACTERS_MAX = 2_000  # as over the API
 
 
 class VerbForm(forms.Form):
-    """What the person adds to a verb; without fields it is one click."""
+    """What the person adds to a verb; without fields it is one click.
+
+    `kept` stays as it was typed when the verb is refused, above what the row says by now. Not for a form that holds all of a row: sent once
+    more, it would undo what somebody else has changed.
+    """
+
+    kept: ClassVar[bool] = False
 
     @classmethod
     def initial_of(cls, row: Any) -> dict[str, Any]:

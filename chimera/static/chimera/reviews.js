@@ -2,7 +2,9 @@
 // key decides anything. Buttons say their keys themselves (aria-keyshortcuts); those with data-press are pressed at once.
 
 const ORDER = "chimera.reviews.order"; // the cards of the list that was shown last, for j and k on a card's page
+const MOVES = ["j", "k"]; // these go on while they are held down
 const DECISIONS = ["a", "e", "r", "c"];
+const AGAIN_MS = 5_000; // whoever sends a form once more after that means it
 
 const help = document.querySelector("dialog[data-keys]");
 const card = document.querySelector("[data-card]");
@@ -17,6 +19,7 @@ if (card) {
 }
 for (const opener of document.querySelectorAll("[data-opens-keys]")) opener.addEventListener("click", () => help.showModal());
 document.addEventListener("keydown", pressed);
+document.addEventListener("submit", once);
 
 function pressed(event) {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.form) {
@@ -28,11 +31,23 @@ function pressed(event) {
     if (event.key === "?" && help.open) help.close();
     return;
   }
+  if (event.repeat && !MOVES.includes(event.key)) {
+    if (document.querySelector(`[aria-keyshortcuts="${CSS.escape(event.key)}"]`)) event.preventDefault(); // held down, it is meant once
+    return;
+  }
   if (act(event.key)) event.preventDefault();
 }
 
+// A second click, or a second Enter, before the answer is there: it would take a second card, or decide what is decided.
+function once(event) {
+  const form = event.target;
+  if (form.method !== "post") return;
+  if (performance.now() - (form.sentAt ?? -AGAIN_MS) < AGAIN_MS) event.preventDefault();
+  else form.sentAt = performance.now();
+}
+
 function act(key) {
-  if (key === "j" || key === "k") return move(key === "j" ? 1 : -1);
+  if (MOVES.includes(key)) return move(key === "j" ? 1 : -1);
   if (key === "/") return focusOn(document.querySelector("#searchbar, input[name=q]"));
   if (key === "x") return tick();
   if (links.length && DECISIONS.includes(key) && links.includes(document.activeElement)) {
