@@ -108,3 +108,8 @@ def test_pauses_grow_within_their_bound_and_begin_anew():
         assert 0 <= pauses.next() <= bound
     pauses.reset()
     assert pauses.next() <= 1
+
+
+def test_a_result_says_the_key_under_which_it_may_be_decided_already():
+    assert succeeded({}, correlation_key="order 17").fields["correlation_key"] == "order 17"
+    assert "correlation_key" not in succeeded({}).fields

@@ -57,6 +57,8 @@ def test_the_client_speaks_the_rest_of_the_api(acme: Stage, house: House) -> Non
         assert boss.budgets.change(budget["id"], day_usd="6.00")["day_usd"] == "6.00"
         assert [w["limit_usd"] for w in boss.budgets.usage(budget["id"])["windows"] if w["window"] == "day"] == ["6.00"]
         assert list(boss.reviews.list(status="pending")) == []
+        early = boss.reviews.decide_by_key("order 17", "reject", note="not this year")
+        assert [early["status"], boss.reviews.take_back(early["id"])["status"]] == ["waiting", "withdrawn"]
         agent = boss.agents.create(name="eve", role="worker", max_slots=2)
         assert boss.agents.new_key(agent["id"])["key"].startswith("chm_")
         assert boss.agents.pause(agent["id"])["status"] == "inactive"

@@ -218,9 +218,29 @@ class Reviews(Noun[R, P]):
     def claim(self, id: Id) -> R:
         return self._do(id, "claim")
 
-    def decide(self, id: Id, decision: str, *, note: str | None = None, edited_payload: Json | None = None) -> R:
-        """`decision` is approve, reject or request_changes."""
-        return self._do(id, "decision", decision=decision, note=note, edited_payload=edited_payload)
+    def decide(
+        self,
+        id: Id,
+        decision: str,
+        *,
+        note: str | None = None,
+        edited_payload: Json | None = None,
+        **seen: Any,
+    ) -> R:
+        """`decision` is approve, reject or request_changes. With the `version` or the `digest` of the card nothing else is decided than
+        what was looked at."""
+        return self._do(id, "decision", decision=decision, note=note, edited_payload=edited_payload, **seen)
+
+    def decide_by_key(
+        self, correlation_key: str, decision: str, *, digest: str | None = None, note: str | None = None, **fields: Any
+    ) -> R:
+        """Of the card that is open under an agent's key, or else of the one to come: then it waits, and can be taken back."""
+        said = {"correlation_key": correlation_key, "decision": decision, "digest": digest, "note": note} | fields
+        return self._client.post(f"{self.path}/decisions", _given(said))
+
+    def take_back(self, id: Id) -> R:
+        """Of a decision that waits for its card, by whose it is."""
+        return self._client.post(f"{self.path}/decisions/{segment(id)}/withdraw")
 
 
 class Memories(Noun[R, P]):
