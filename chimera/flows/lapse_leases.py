@@ -10,7 +10,7 @@ from uuid import UUID
 from chimera.flows import judge_results
 from chimera.flows.cancel_task import cancel_if_open
 from chimera.kernel import clock, tenancy
-from chimera.kernel.actors import SYSTEM, Actor
+from chimera.kernel.actors import SYSTEM
 from chimera.kernel.sweep import one_by_one
 from commerce import actions as commerce
 from swarm.actions import claims, tasks
@@ -31,19 +31,16 @@ def lapse_leases() -> int:
     return one_by_one(found, end_lease)
 
 
-def end_lease(task_id: UUID, *, revoked: str = "", by: Actor = SYSTEM) -> None:
-    """End a lease that lapsed or, with a reason, is revoked. Nothing happens when it was renewed or ended meanwhile."""
+def end_lease(task_id: UUID) -> None:
+    """End a lease that lapsed. Nothing happens when it was renewed or ended meanwhile."""
     seen = tasks.read(task_id)
     locked = {t.pk: t for t in tasks.lock_all(judge_results.together(seen))}
     task = locked[task_id]
     if task.status != TaskStatus.RUNNING or task.lease_expires_at is None:
         return
-    if not revoked and task.lease_expires_at > clock.now():
+    if task.lease_expires_at > clock.now():
         return
-    if revoked:
-        _end(task, Cause.REVOKED, "lease_revoked", revoked, by)
-    else:
-        _end(task, Cause.LAPSED, *claims.lapse_reason(task), by)
+    _end(task, Cause.LAPSED, *claims.lapse_reason(task))
 
 
 def return_lease(task_id: UUID, lease_token: UUID, seen_until: datetime) -> None:
@@ -59,17 +56,17 @@ def return_lease(task_id: UUID, lease_token: UUID, seen_until: datetime) -> None
     if task.status == TaskStatus.RUNNING and unchanged:
         lost_before = task.error is not None and task.error["code"] == CONNECTION_LOST
         cause = Cause.LAPSED if lost_before else Cause.LOST
-        _end(task, cause, CONNECTION_LOST, "Its agent's connection was lost.", SYSTEM)
+        _end(task, cause, CONNECTION_LOST, "Its agent's connection was lost.")
 
 
-def _end(task: Task, cause: Cause, code: str, message: str, by: Actor) -> None:
-    commerce.void_all(task_id=task.pk, reason=message, by=by)
+def _end(task: Task, cause: Cause, code: str, message: str) -> None:
+    commerce.void_all(task_id=task.pk, reason=message, by=SYSTEM)
     wait = None if code == "deadline_exceeded" else tasks.until_next(task, cause)
     if wait is not None:
-        tasks.requeue(task=task, code=code, message=message, wait=wait, by=by)
+        tasks.requeue(task=task, code=code, message=message, wait=wait, by=SYSTEM)
     else:
-        tasks.fail(task=task, code=code, message=message, by=by)
-        judge_results.judge_lost(task, by)
+        tasks.fail(task=task, code=code, message=message, by=SYSTEM)
+        judge_results.judge_lost(task, SYSTEM)
 
 
 def cancel_overdue() -> int:

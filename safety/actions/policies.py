@@ -18,6 +18,7 @@ from chimera.kernel.actors import Actor
 from chimera.kernel.errors import Stale, conflict, invalid
 from chimera.kernel.eventlog import tell
 from chimera.kernel.prepared import Asked
+from chimera.kernel.spelling import plain
 from safety.events import PolicyCreated, PolicyRulesReplaced, PolicySwitched
 from safety.models import Policy, PolicySet, PolicyVersion
 from safety.policies import Acting, Rule, stored
@@ -91,12 +92,13 @@ def acting_of(policy: Policy, row: PolicyVersion) -> Acting:
 
 
 def create(*, name: str, rules: Sequence[Rule], note: str, status: PolicyStatus, by: Actor) -> Policy:
-    """A policy with its first version. 409 `name_taken`, `too_many` above POLICIES_MAX."""
+    """A policy with its first version. 409 `name_taken`, also by a name that is spelt otherwise, `too_many` above POLICIES_MAX."""
     _check_name(name)
     _lock_set()
-    if Policy.objects.filter(name=name).exists():
+    asked = plain(name)
+    if taken := next((one for one in Policy.objects.values_list("name", flat=True) if plain(one) == asked), None):
         raise conflict(
-            f"There is a policy “{name}” already; give it other rules, or take another name.", code="name_taken"
+            f"There is a policy “{taken}” already; give it other rules, or take another name.", code="name_taken"
         )
     _check_room(status)
     policy = Policy.objects.create(id=ids.uuid7(), name=name, status=status)
@@ -169,8 +171,8 @@ def _lock_set() -> None:
 
 
 def _check_name(name: str) -> None:
-    if not name.strip():
-        raise invalid("Give it a name.", field_name="name", code="blank")
+    if not plain(name) or len(name.splitlines()) > 1:
+        raise invalid("Give it a name, in one line.", field_name="name", code="blank")
 
 
 def _check_room(status: PolicyStatus) -> None:

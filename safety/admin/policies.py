@@ -182,14 +182,16 @@ class PolicyAdmin(RowsAdmin):
         rows = [
             (
                 str(row.version),
-                f"{len(row.rules)} rules",
+                show.short(
+                    "; ".join(f"{rule.then} “{rule.name}”: {policy_rules.in_words(rule)}" for rule in row.parsed), 400
+                ),
                 show.short(row.note, 120),
                 row.created_by,
                 show.moment(row.created_at),
             )
             for row in policy.versions.order_by("-version")[:VERSIONS_SHOWN_MAX]
         ]
-        return panels.table("Versions", ("", "", "Why", "By", "When"), rows)
+        return panels.table("Versions", ("", "Rules", "Why", "By", "When"), rows)
 
     # ------------------------------------------------------------------ a new one
 

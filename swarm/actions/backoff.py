@@ -21,7 +21,6 @@ class Cause(StrEnum):
     ERROR = "error"  # its agent said that it failed
     LAPSED = "lapsed"  # its agent was not heard of, or it ran longer than its timeout
     LOST = "lost"  # its agent's connection broke, and did not the time before
-    REVOKED = "revoked"  # its lease was taken from an agent that was killed or left
     STALE = "stale"  # goal, budget or context changed while it ran
     SENT_BACK = "sent_back"  # a person, a judge or its own score demands another attempt
 
@@ -39,13 +38,13 @@ def until_next(
 
     The caller draws `share`, evenly from 0 to 1 (`random.random()`). An error decides by `retryable`, and its agent may
     ask for at least `retry_after_seconds`, which count up to RETRY_AFTER_SECONDS_MAX. What was nobody's fault (stale
-    results, changes that a reviewer wants, revoked leases) does not wait, nor does a connection that was lost once; stale
+    results, changes that a reviewer wants) does not wait, nor does a connection that was lost once; stale
     results use up no attempt.
     """
     match cause:
         case Cause.STALE:
             return timedelta()
-        case Cause.REVOKED | Cause.SENT_BACK | Cause.LOST:
+        case Cause.SENT_BACK | Cause.LOST:
             return timedelta() if attempt < attempts_max else None
         case Cause.LAPSED:
             return _spread(attempt, share) if attempt < attempts_max else None

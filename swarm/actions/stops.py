@@ -12,6 +12,7 @@ from chimera.kernel import advisory, clock, prepared, tenancy
 from chimera.kernel.actors import Actor, ActorKind
 from chimera.kernel.errors import conflict, forbidden, invalid
 from chimera.kernel.eventlog import tell, tell_tenants
+from chimera.kernel.spelling import plain
 from swarm.events import StopFact, TenantPaused, TenantResumed, TenantStopped
 from swarm.models import Stop, Tenant
 from swarm.queries import HANDS_OUT
@@ -71,7 +72,7 @@ def check_runs_everything(by: Actor) -> None:
 
 
 def _check_reason(reason: str) -> None:
-    if not reason.strip():
+    if not plain(reason):
         raise invalid("Say why; it is shown to everybody whose work stands still.", field_name="reason")
 
 

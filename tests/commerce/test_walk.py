@@ -7,10 +7,12 @@ import pytest
 from django.db.models import F
 
 from chimera.flows.expire_holds import expire_holds
-from chimera.flows.lapse_leases import end_lease
+from chimera.flows.revoke_many import revoke_many
+from chimera.kernel.actors import SYSTEM
 from commerce.models import SpendWindow, Transaction
 from commerce.states import MoneyStatus
 from safety.models import ReviewCard
+from swarm.actions import tasks
 from swarm.models import Task
 from tests.cast import Said, Stage
 from tests.commerce.books import check_books, check_reconciled
@@ -103,7 +105,8 @@ class Walk:
         with self.stage.bound():
             running = list(Task.objects.filter(status="running").order_by("pk"))
             if running and self.chance.random() < 0.3:
-                end_lease(task_id=self.chance.choice(running).pk, revoked="by chance")
+                task = tasks.lock(self.chance.choice(running).pk)
+                revoke_many([task.pk], reason="by chance", by=SYSTEM)
 
     def expire(self) -> None:
         with self.stage.bound():

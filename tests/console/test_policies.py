@@ -88,7 +88,12 @@ def test_a_policy_is_made_in_shadow_and_its_rules_are_previewed_before_they_act(
         assert words in seen.text, words
     assert acme.boss.get(f"policies/{policy['id']}").ok()["rules_version"] == 1
     done = boss.post(path, **said, previewed=previewed(seen), save="1").ok()
-    for words in ("put version 2 of “house” in place", "amount usd: above 5.00", "money is dear"):
+    for words in (
+        "put version 2 of “house” in place",
+        "amount usd: above 5.00",
+        "money is dear",
+        "review “dear”: amount usd",
+    ):
         assert words in done.text, words
     changed = filled({"name": "dear", "then": "deny", "amount_usd_above": "5"}, version=2)
     assert "Put these rules in place" in boss.post(path, **changed, previewed=previewed(seen), save="1").ok().text

@@ -13,8 +13,10 @@ from django.db import OperationalError
 from django.db.models.query import QuerySet
 
 from chimera.flows.lapse_leases import end_lease
+from chimera.kernel import clock
 from commerce.models import BudgetConfig
 from swarm.actions import tasks
+from swarm.models import Task
 from tests.cast import Caller, Stage
 from tests.commerce.books import at_work, check_books
 from tests.races.threads import InBackground, held_after, wait_for_waiters
@@ -32,7 +34,9 @@ def scene(acme: Stage, monkeypatch: pytest.MonkeyPatch) -> Callable[[], tuple[An
 
     def lapse() -> None:
         with acme.bound():
-            end_lease(task_id=UUID(two["task"]["id"]), revoked="by chance")
+            lapsed = UUID(two["task"]["id"])
+            Task.objects.filter(pk=lapsed).update(lease_expires_at=clock.now())
+            end_lease(lapsed)
 
     def play() -> tuple[Any, Any]:
         with held_after(monkeypatch, tasks, "requeue") as hold:  # the windows were moved, and are locked

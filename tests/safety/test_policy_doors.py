@@ -53,7 +53,10 @@ def test_a_policy_is_made_read_replaced_and_switched(acme: Stage) -> None:
     acme.boss.post(f"{path}/status", {"status": "enforced", "reason": "again"}).refused(409, "policy_enforced")
     acme.boss.post(f"{path}/status", {"status": "off", "reason": " "}).refused(422, "invalid")
     assert acme.anna.get("policies", status="enforced").ok()["results"][0]["id"] == policy["id"]
-    acme.boss.post("policies", {"name": "house", "rules": []}).refused(409, "name_taken")
+    for name in ("house", " House", "ｈｏｕｓｅ", "ho\u200buse"):
+        acme.boss.post("policies", {"name": name, "rules": []}).refused(409, "name_taken")
+    for name in ("\u200b", "a\nb"):
+        acme.boss.post("policies", {"name": name, "rules": []}).refused(422, "blank")
 
 
 @pytest.mark.parametrize("who", ["ada", "pia", "rita", "otto", "fay", "anna"])

@@ -74,9 +74,8 @@ def test_a_stale_result_goes_back_at_once_and_uses_up_no_attempt() -> None:
     assert wait(cause=Cause.STALE, attempt=3, attempts_max=3) == timedelta()
 
 
-@pytest.mark.parametrize("cause", [Cause.SENT_BACK, Cause.REVOKED])
-def test_what_was_no_fault_of_the_task_does_not_wait(cause: Cause) -> None:
-    assert wait(cause=cause) == timedelta()
+def test_what_a_person_sends_back_does_not_wait() -> None:
+    assert wait(cause=Cause.SENT_BACK) == timedelta()
 
 
 def test_a_lapsed_lease_waits_like_an_error() -> None:

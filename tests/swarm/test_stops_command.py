@@ -57,6 +57,8 @@ def test_it_asks_first_and_says_what_is_missing(acme: Stage) -> None:
         (("stop", "everything", "--reason", "now", "--yes"), "There is no superuser"),
         (("resume", "tenant", *WHY), "there is nothing to resume"),
         (("pause", "tenant", "--reason", " ", "--as", "otto@acme"), "Say why"),
+        (("kill", "agent", acme.ada.id, "--reason", "\u200b", "--yes"), "Say why"),
+        (("stop", "everything", "--reason", "", "--yes"), "Say why"),
         (("pause", "tenant", "--reason", "x", "--as", "rita@acme"), "no operator or admin"),
     ):
         with pytest.raises(CommandError, match=sentence):

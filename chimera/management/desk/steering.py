@@ -14,6 +14,7 @@ from django.core.management.base import CommandError, CommandParser
 from chimera.flows import cancel_task, stop_tenant, stop_work
 from chimera.kernel import redis, tenancy
 from chimera.kernel.actors import Actor
+from chimera.kernel.spelling import plain
 from chimera.management.desk import acting, choosing
 from chimera.management.desk.acting import House
 from chimera.management.desk.paper import Paper
@@ -55,6 +56,7 @@ def add_arguments(parser: CommandParser) -> None:
 
 def run(house: House, options: dict[str, Any], paper: Paper) -> int:
     """Of the tenant, or of something in it."""
+    _check_reason(options["reason"])
     verb, what, named = options["verb"], options["what"], options["id"]
     by = acting.operator(house, options["username"])
     if what == TENANT:
@@ -73,6 +75,7 @@ def run(house: House, options: dict[str, Any], paper: Paper) -> int:
 
 def run_everywhere(options: dict[str, Any], paper: Paper) -> int:
     """Of every tenant, in the name of somebody who runs the installation."""
+    _check_reason(options["reason"])
     _check_nameless(options["id"])
     verb, shown, by = options["verb"], "all work of every tenant", acting.superuser(options["username"])
     _agree(verb, shown, yes=options["yes"])
@@ -81,6 +84,11 @@ def run_everywhere(options: dict[str, Any], paper: Paper) -> int:
     else:
         stop = stop_tenant.stop_everything(kind=_kind(verb), reason=options["reason"], by=by)
     return _report(paper, verb, shown, stop_tenant.follow_up(stop, by=by))
+
+
+def _check_reason(reason: str) -> None:
+    if not plain(reason):
+        raise CommandError("Say why, with --reason; it is shown to everybody whose work stands still.")
 
 
 def _check_nameless(named: UUID | None) -> None:
