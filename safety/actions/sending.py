@@ -56,7 +56,9 @@ def _timed(delivery: Delivery) -> tuple[Delivery, Outcome, int]:
 
 
 def send(delivery: Delivery) -> Outcome:
-    """One try, whatever its kind."""
+    """One try, whatever its kind; none where all were used up, the last by a sender who died with it."""
+    if delivery.attempts > delivery.attempts_until:
+        return refused("Nobody knows what came of the last try: its sender died.", final=True)
     link = links.address_of(delivery)
     message_id = f"msg_{delivery.pk.hex}"
     if delivery.target.kind == TargetKind.EMAIL:

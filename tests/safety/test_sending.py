@@ -242,6 +242,20 @@ def test_what_no_text_may_have_is_not_kept_of_an_answer(acme: Stage, settings: A
     assert telling.shown(acme)["error"] == "The server refused the address: no such [1m person"
 
 
+def test_what_every_sender_dies_of_is_given_up_too(acme: Stage, receiver: Receiver) -> None:
+    telling.target(acme, receiver.url)
+    telling.card(acme)
+    telling.relay()
+    at = clock.now()
+    for number in range(deliveries.ATTEMPTS_MAX):
+        with clock.held(at + number * timedelta(minutes=2)), tenancy.system():
+            assert len(deliveries.take(8)) == 1
+    with telling.later(timedelta(hours=1)):
+        assert sending.send_due() == 1
+    row = telling.shown(acme)
+    assert (row["status"], "its sender died" in row["error"], receiver.calls) == ("failed", True, [])
+
+
 def test_what_ended_long_ago_is_forgotten(acme: Stage, receiver: Receiver) -> None:
     telling.target(acme, receiver.url)
     telling.card(acme)
