@@ -61,6 +61,13 @@ def test_a_password_is_changed_with_a_tenant_too(nina: Desk, acme: Stage) -> Non
     assert get_user_model().objects.get(username="nina").check_password(fresh)
 
 
+def test_whom_another_tenant_adds_goes_on_working_for_their_own(nina: Desk, acme: Stage, zenith: Stage) -> None:
+    _join(nina, zenith, Role.OPERATOR)
+    _join(nina, acme, Role.OPERATOR)  # which comes first by its name
+    zenith.session(name="The desert")
+    assert "The desert" in nina.get("/admin/swarm/swarmsession/").text
+
+
 def test_people_with_several_tenants_switch_by_a_post(nina: Desk, acme: Stage, zenith: Stage) -> None:
     _join(nina, acme, Role.OPERATOR)
     _join(nina, zenith, Role.AUDITOR)

@@ -55,7 +55,7 @@ def principal_of_bearer(header: str) -> Principal:
 
 
 def principal_of_session(request: HttpRequest) -> Principal:
-    """The person behind a session cookie, for the tenant chosen in it or the first of theirs."""
+    """The person behind a session cookie, for the tenant chosen in it or the one they have belonged to for longest."""
     found = memberships_of_session(request)
     if not found:
         raise forbidden("You are a member of no tenant; ask an admin of one to add you.", code="no_membership")
@@ -79,9 +79,9 @@ def memberships_of_session(request: HttpRequest) -> list[Membership]:
 
 
 def membership_of_session(request: HttpRequest, found: Sequence[Membership]) -> Membership:
-    """The one that the person chose, else the first."""
+    """The one that the person chose, else the oldest: nobody is put to work for a tenant because its admin has just added them."""
     chosen = request.session.get(TENANT_IN_SESSION)
-    return next((m for m in found if str(m.tenant_id) == chosen), found[0])
+    return next((m for m in found if str(m.tenant_id) == chosen), min(found, key=lambda m: m.id))
 
 
 def lacks_second_factor(request: HttpRequest, membership: Membership) -> bool:
