@@ -13,7 +13,7 @@ from chimera.kernel.http.parsing import money_text
 from commerce.models import Transaction
 from safety import actions as safety
 from safety import diffs, digests
-from safety.actions.proposals import Proposal
+from safety.actions import proposals
 from safety.models import Action, ReviewCard
 from swarm.actions import results
 
@@ -30,23 +30,11 @@ def asked_by_result(output: dict[str, Any] | None, artifacts: Sequence[dict[str,
         return ""
 
 
-def asked_by_action(action: Action, arguments: dict[str, Any]) -> str:
-    proposal = Proposal(
-        tool=action.tool,
-        arguments=arguments,
-        amount_usd=action.amount_usd,
-        asset_symbol=action.asset_symbol,
-        payee=action.payee,
-        category=action.category,
-    )
-    return proposal.asked()
-
-
 def edit_of(card: ReviewCard, payload: dict[str, Any]) -> safety.Edit:
     """The caller has seen that this kind of card can be edited, and holds its task."""
     if card.action_id:
         action: Action = Action.objects.get(pk=card.action_id)
-        before, asked = action.arguments, asked_by_action(action, payload)
+        before, asked = action.arguments, proposals.asked_with(action, payload)
     else:
         result = results.of_task(card.task_id, card.result_id)
         assert result is not None, "a card of a result has its result"

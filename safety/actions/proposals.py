@@ -4,6 +4,7 @@ What their money does besides stands in the flows.
 """
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import F
+from django.db.models import F, Q
 
 from chimera.kernel import clock, ids
 from chimera.kernel.actors import SYSTEM, Actor
@@ -30,6 +31,7 @@ from safety.events import (
 )
 from safety.models import Action, ReviewCard
 from safety.models.action import amount_text
+from safety.queries import ActionQuerySet
 from safety.states import ACTION, ACTION_UNSETTLED, ActionStatus, CardStatus
 
 ARGUMENTS_BYTES_MAX = 64 * 1024  # what a person can still look through before letting it happen
@@ -121,15 +123,35 @@ def propose(
 
 def equal_of(task_id: UUID, lease_token: UUID, proposal: Proposal) -> Action | None:
     """The allowed action of this task that asks the very same, and is this lease's or waits for the next: the newest."""
-    rows = Action.objects.of_task(task_id).filter(status=ActionStatus.ALLOWED, asked=proposal.asked()).order_by("-pk")
+    rows = _alike(Action.objects.of_task(task_id).filter(status=ActionStatus.ALLOWED), proposal)
     return next((row for row in rows if row.lease_token in (None, lease_token)), None)
 
 
 def unsettled(task_id: UUID, proposal: Proposal) -> Action | None:
     """One that asked the very same, was begun, and of which nobody has said what came."""
-    begun = Action.objects.of_task(task_id).filter(status__in=ACTION_UNSETTLED, asked=proposal.asked())
-    found: Action | None = begun.order_by("-pk").first()
-    return found
+    return next(_alike(Action.objects.of_task(task_id).filter(status__in=ACTION_UNSETTLED), proposal), None)
+
+
+def _alike(rows: ActionQuerySet, proposal: Proposal) -> Iterator[Action]:
+    """Those that ask the very same: in their agent's words, or in those of the person who edited them. The newest first."""
+    asked = proposal.asked()
+    edited = Q(original_arguments__isnull=False)
+    for row in rows.filter(Q(asked=asked) | edited).order_by("-pk"):
+        if row.asked == asked or asked_with(row, row.arguments) == asked:
+            yield row
+
+
+def asked_with(action: Action, arguments: dict[str, Any]) -> str:
+    """What it would ask in these words."""
+    words = Proposal(
+        tool=action.tool,
+        arguments=arguments,
+        amount_usd=action.amount_usd,
+        asset_symbol=action.asset_symbol,
+        payee=action.payee,
+        category=action.category,
+    )
+    return words.asked()
 
 
 def rebind(*, action: Action, lease_token: UUID, by: Actor) -> None:

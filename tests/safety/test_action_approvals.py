@@ -10,6 +10,8 @@ from tests.commerce.books import at_work, check_books, claimed_again, spent
 from tests.lanes import settle
 from tests.safety.acts import POST, cards, decide, execute, money, outcome, propose, read, reviewed
 
+EDITED = POST | {"text": "The baths open on Sunday."}
+
 # ------------------------------------------------------------------ a person decides
 
 
@@ -61,20 +63,30 @@ def test_an_edit_that_python_takes_for_the_same_is_what_is_executed(acme: Stage)
 
 def test_what_a_person_edited_is_what_is_executed_and_what_the_agent_said_is_not(acme: Stage) -> None:
     claim, action = reviewed(acme)
-    edited = POST | {"text": "The baths open on Sunday."}
-    decide(acme, action, edited_payload=edited)
+    decide(acme, action, edited_payload=EDITED)
     again = claimed_again(acme, claim)
     assert again["resume"]["action"] == action["id"]
     same = propose(acme, again, amount_usd="3").ok(201)
-    assert (same["id"], same["arguments"], same["original_arguments"]) == (action["id"], edited, POST)
+    assert (same["id"], same["arguments"], same["original_arguments"]) == (action["id"], EDITED, POST)
     assert same["digest"] != action["digest"]
-    assert execute(acme, again, action["id"], digest=same["digest"]).ok()["arguments"] == edited
+    assert execute(acme, again, action["id"], digest=same["digest"]).ok()["arguments"] == EDITED
+    check_books(acme)
+
+
+def test_the_edited_words_ask_for_the_action_that_was_approved_and_nobody_twice(acme: Stage) -> None:
+    claim, action = reviewed(acme)
+    decide(acme, action, edited_payload=EDITED)
+    again = claimed_again(acme, claim)
+    assert propose(acme, again, EDITED, amount_usd="3").ok(201)["id"] == action["id"]
+    execute(acme, again, action["id"], arguments=EDITED).ok()
+    twice = propose(acme, again, EDITED, amount_usd="3").ok(201)
+    assert (twice["status"], twice["reasons"][0]["code"]) == ("review", "outcome_unknown")
     check_books(acme)
 
 
 def test_the_agents_own_words_do_not_pass_for_edited_ones(acme: Stage) -> None:
     claim, action = reviewed(acme)
-    decide(acme, action, edited_payload=POST | {"text": "The baths open on Sunday."})
+    decide(acme, action, edited_payload=EDITED)
     said = execute(acme, claimed_again(acme, claim), action["id"], arguments=POST)
     assert said.refused(409, "approval_mismatch")["changed"] == ["arguments"]
     check_books(acme)
