@@ -29,6 +29,7 @@ def bot_of(stage: Stage, who: Caller) -> PersonalToken:
 
 def test_a_reviewer_makes_one_for_a_bot_and_revokes_it(acme: Stage) -> None:
     rita = Desk(acme.rita)
+    assert f'href="{LIST}"' in rita.get("/admin/").ok().html
     assert "New token" in rita.get(LIST).ok().text
     bot = Caller(secret_on(rita.post(f"{LIST}new/", name="chat bot", days="30")))
     bot.get("reviews").ok()
