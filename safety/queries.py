@@ -51,8 +51,11 @@ class CardQuerySet(QuerySet[Any]):
         return self.waiting().exclude(seen__person_id=person_id)
 
     def about(self, words: str) -> Self:
-        """Those whose headline or session's name has these words."""
-        return self.filter(Q(headline__icontains=words) | Q(session__name__icontains=words))
+        """Those in whose headline or session's name each of these words is, as the console's search has it."""
+        rows = self
+        for word in words.split():
+            rows = rows.filter(Q(headline__icontains=word) | Q(session__name__icontains=word))
+        return rows
 
     def because_of(self, code: str) -> Self:
         return self.filter(reasons__contains=[{"code": code}])

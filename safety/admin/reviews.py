@@ -23,7 +23,7 @@ from chimera.kernel.console.rows import RowsAdmin
 from chimera.kernel.console.site import site
 from chimera.kernel.console.verbs import Offer
 from chimera.kernel.errors import Refused, forbidden, not_found
-from chimera.kernel.http.pages import uuid_or_refuse
+from chimera.kernel.http.pages import choice_or_refuse, uuid_or_refuse
 from chimera.kernel.identity import Role
 from safety.actions import check_asked, taking
 from safety.admin import batch, queue
@@ -139,9 +139,9 @@ class ReviewCardAdmin(RowsAdmin):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         self._check_decides(request)
-        session = request.POST.get("session", "")
+        kind, session = request.POST.get("kind", ""), request.POST.get("session", "")
         chosen = Chosen(
-            kind=request.POST.get("kind") or None,
+            kind=choice_or_refuse(kind, "kind", CardKind.values) if kind else None,
             session_id=uuid_or_refuse(session, "session") if session else None,
         )
         who = principal(request)

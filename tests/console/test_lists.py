@@ -86,6 +86,8 @@ def test_odd_addresses_are_answered(acme: Stage, boss: Desk, rows: dict[str, str
         assert boss.get(noun.list, p="999999").status in {200, 302}
         assert boss.get(noun.list, q="'; DROP TABLE swarm_task; --").status == 200
         assert boss.get(noun.list, q="nul \x00 character").status in {200, 422}
+        long = boss.get(noun.list, q="a " * 101)
+        assert (long.status, "Look for at most 200 characters" in long.text) == (422, True)
         assert boss.get(noun.list, o="1.-2.99").status == 200
         assert boss.get(noun.list, session="nonsense", campaign="nonsense").status in {200, 400}
         assert boss.get(noun.list, tenant_id__gt="0").status == 400  # columns that no filter asks for

@@ -76,7 +76,10 @@ def test_who_decides_nothing_takes_nothing(acme: Stage) -> None:
 
 
 def test_nothing_left_is_said(rita: Desk) -> None:
-    assert "Nothing is left that you may approve and nobody is at." in rita.post(NEXT).ok().text
+    for chosen in ({}, {"kind": "judge"}, {"session": str(UUID(int=1))}):
+        assert "Nothing is left that you may approve and nobody is at." in rita.post(NEXT, **chosen).ok().text
+    for odd in ({"kind": "\x00"}, {"kind": "nonsense"}, {"session": "nonsense"}):
+        assert rita.post(NEXT, **odd).status == 422
 
 
 def test_what_one_is_at_is_put_back_by_oneself_alone(rita: Desk, boss: Desk, acme: Stage) -> None:

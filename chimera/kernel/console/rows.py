@@ -10,6 +10,7 @@ from django.apps import apps
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.exceptions import DisallowedModelAdminLookup
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.db.models import Model, QuerySet
 from django.forms import MediaDefiningClass
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
@@ -32,6 +33,9 @@ from chimera.kernel.identity import Role
 
 class _AbstractAdmin(ABCMeta, MediaDefiningClass):
     """The admin's own metaclass, and abstract methods: a page without one is refused when it is registered."""
+
+
+SEARCH_CHARACTERS_MAX = 200  # each word of them is looked for in every row
 
 
 class RowsAdmin(ModelAdmin, ABC, metaclass=_AbstractAdmin):
@@ -107,6 +111,8 @@ class RowsAdmin(ModelAdmin, ABC, metaclass=_AbstractAdmin):
         self.check_view(request)
         if any("\x00" in text for text in request.GET.values()):
             raise invalid("The address contains a NUL character, which finds nothing.")
+        if len(request.GET.get(SEARCH_VAR, "")) > SEARCH_CHARACTERS_MAX:
+            raise invalid(f"Look for at most {SEARCH_CHARACTERS_MAX} characters.", field_name=SEARCH_VAR)
         shown = {
             "crumbs": self.crumbs(),
             "quick_links": self._quick_links(request),
