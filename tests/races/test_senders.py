@@ -8,6 +8,7 @@ import pytest
 from chimera.kernel import tenancy
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import Refused
+from chimera.kernel.identity import Role
 from safety.actions import deliveries, links
 from safety.models import Delivery
 from safety.queries import DeliveryQuerySet
@@ -62,7 +63,7 @@ def test_a_link_that_two_open_at_once_is_used_once(acme: Stage, waiting: None) -
 
     def open_it(who: Actor) -> Any:
         with acme.bound():
-            return links.follow(token, by=who)
+            return links.follow(token, roles=frozenset({Role.REVIEWER}), by=who)
 
     said = at_once([lambda who=who.actor: open_it(who) for who in (acme.rita, acme.boss)])
     refused = [each for each in said if isinstance(each, Refused)]
