@@ -241,7 +241,7 @@ def _about(admin: RowsAdmin, request: HttpRequest, card: ReviewCard, page: CardP
             ("Risk tier", str(task.risk_tier) if task else ""),
             ("Attempts", f"{task.attempt_count} of {task.max_attempts}" if task else ""),
             ("Its agent's key", card.correlation_key),
-            ("Decided before it was asked", show.moment(card.decided_early_at)),
+            ("Decided before it was asked", show.moment(card.decided_early_at) if card.decided_early_at else ""),
         ],
     )
 

@@ -54,6 +54,7 @@ def test_a_card_says_in_plain_words_what_each_decision_does(rita: Desk, acme: St
     result = rita.get(CARD.one(scene.card)).ok().text
     assert "ada has done “Write a post about the ferry”, and hands this in." in result
     assert "this becomes the task's result, and $0.04 held for it is spent" in result
+    assert "Decided before it was asked" not in result
     spend = rita.get(CARD.one(scene.spend)).ok().text
     assert "ada wants to spend $0.12 at render.example." in spend
     assert "today: $0.12 of it is held for this. Approved, $0.02 is left; rejected, $0.14 ." in spend
