@@ -18,11 +18,10 @@ from chimera.kernel.identity import Role
 from safety.actions import taking
 from safety.models import ReviewCard
 from safety.queries import CardQuerySet
-from safety.quorum import one_reviewer
+from safety.quorum import deciders, one_reviewer
 
 GROUP = 50  # cards that are looked at together
 LOOKED_AT_MAX = 1_000  # then what waits is not for this person, and asking on would only cost
-REVIEWERS = frozenset({Role.REVIEWER, Role.ADMIN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +62,6 @@ def approvable(cards: Collection[ReviewCard], *, person_id: int, roles: Collecti
 
 def _takes(card: ReviewCard, standing: Standing | None, person_id: int, roles: Collection[Role]) -> bool:
     if standing is None:
-        return bool(REVIEWERS.intersection(roles))
+        return bool(deciders(card.quorum).intersection(roles))
     voted = any(vote.person_id == person_id for vote in standing.counting)
     return not voted and any(demand.takes(roles) and not demand.is_met for demand in standing.demands)

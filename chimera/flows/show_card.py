@@ -13,10 +13,9 @@ from chimera.flows.show_around import Around, show_around
 from chimera.flows.show_hold import Asked, show_hold
 from chimera.flows.show_lineage import Link, lineage_of
 from chimera.flows.show_reviews import Standing, result_shape, standing_of, with_votes
-from chimera.flows.show_usage import Usage, show_usage
 from chimera.kernel.http.parsing import money_text
 from commerce.limits import ZERO
-from commerce.models import BudgetConfig, Transaction
+from commerce.models import Transaction
 from commerce.states import MONEY_OPEN
 from memory import queries as memory
 from safety.diffs import Change, changes
@@ -184,13 +183,6 @@ def _names(card: ReviewCard, lineage: Sequence[Link]) -> dict[UUID, str]:
 
 def spends_of(task_id: UUID) -> list[Transaction]:
     return list(Transaction.objects.of_task(task_id).order_by("-pk"))
-
-
-def usage_of(spends: Sequence[Transaction]) -> list[Usage]:
-    """Of the budgets that these spends asked; the deciding ones of the newest first."""
-    asked = list(dict.fromkeys(budget for row in spends for budget in row.budgets))
-    found = {row.pk: row for row in BudgetConfig.objects.filter(pk__in=asked)}
-    return show_usage([found[pk] for pk in asked if pk in found])
 
 
 def tasks_of(task_ids: Iterable[UUID]) -> dict[UUID, Task]:

@@ -9,7 +9,7 @@ from uuid import UUID
 from chimera.flows.read_usage import read_usage
 from chimera.kernel.console.show import share
 from commerce.limits import Limit
-from commerce.models import BudgetConfig
+from commerce.models import BudgetConfig, Transaction
 from commerce.states import Scope
 from swarm.models import AgentProfile, Campaign, SwarmSession, Task
 
@@ -86,3 +86,10 @@ def bar_of(limit: Limit) -> Bar:
         captured_percent=captured,
         held_percent=held,
     )
+
+
+def usage_of(spends: Sequence[Transaction]) -> list[Usage]:
+    """Of the budgets that these spends asked; the deciding ones of the newest first."""
+    asked = list(dict.fromkeys(budget for row in spends for budget in row.budgets))
+    found = {row.pk: row for row in BudgetConfig.objects.filter(pk__in=asked)}
+    return show_usage([found[pk] for pk in asked if pk in found])

@@ -8,9 +8,9 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from chimera.flows.show_card import usage_of
 from chimera.flows.show_history import tell_of
 from chimera.flows.show_ledger import Names, name_transactions
+from chimera.flows.show_usage import usage_of
 from chimera.flows.void_by_hand import VOIDERS, void_by_hand
 from chimera.kernel.actors import Actor
 from chimera.kernel.console import panels, show
