@@ -66,6 +66,7 @@ UNFOLD: dict[str, Any] = {
                         badge="safety.admin.queue.waiting_badge",
                         badge_variant="warning",
                     ),
+                    _item("Actions", "bolt", "safety_action_changelist"),
                     _item("Early decisions", "schedule_send", "safety_earlydecision_changelist"),
                 ],
             },

@@ -28,6 +28,7 @@ ROLES = {
 _CONSOLE = """
 safety/reviewcard       | see                                                       | reviewer operator finance auditor
 safety/reviewcard       | approve approve_edited request_changes reject claim release | reviewer finance operator
+safety/action           | see                                                       | reviewer operator finance auditor
 safety/earlydecision    | see                                                       | reviewer operator finance auditor
 swarm/swarmsession      | see                                                       | operator auditor
 swarm/swarmsession      | pause resume complete stop                                | operator

@@ -1,3 +1,3 @@
 """The console's pages of safety."""
 
-from safety.admin import deliveries, early, policies, reviews, targets  # noqa: F401  (registers)
+from safety.admin import actions, deliveries, early, policies, reviews, targets  # noqa: F401  (registers)

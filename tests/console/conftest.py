@@ -14,6 +14,7 @@ from swarm.models import Membership, ResourceLock
 from tests.cast import Stage
 from tests.console.desk import Desk
 from tests.kernel.world import tomorrow
+from tests.safety.acts import propose
 from tests.scene import Scene, play
 
 
@@ -69,12 +70,14 @@ def rows(acme: Stage, scene: Scene) -> dict[str, str]:
     told = acme.boss.post("notification-targets", HOOK).ok(201)
     (claim,) = acme.ada.claim()
     acme.ada.spend(claim, "0.02").ok(201)
+    action = propose(acme, claim, {"text": "The baths open at high water."}).ok(201)
     raised = {"window": "month", "amount_usd": "1", "reason": "high water", "expires_at": tomorrow()}
     increase = acme.fay.post(f"budgets/{budget}/increases", raised).ok(201)
     foretold = acme.rita.post("reviews/decisions", FORETOLD).ok(202)
     with acme.bound():
         found = {
             "card": scene.card,
+            "action": action["id"],
             "early": foretold["id"],
             "session": scene.session,
             "task": scene.failed,

@@ -18,7 +18,7 @@ from memory import actions as memory
 from memory.actions.records import NewMemory
 from safety import actions as safety
 from safety.actions import policies
-from safety.models import EarlyDecision, NotificationTarget
+from safety.models import Action, EarlyDecision, NotificationTarget
 from safety.states import PolicyStatus
 from swarm.actions import agents, campaigns, creating, limits, locks, schedules, sessions, tasks, tenants
 from swarm.actions.creating import NewTask
@@ -89,6 +89,7 @@ def _one(number: int) -> None:
         by=Actor.person(user.pk, user.username),
     )
     _refused(task, agent)
+    _acts(task, agent, number)
     _dead(session)
     policies.create(name=f"policy {number}", rules=(), note="", status=PolicyStatus.SHADOW, by=SYSTEM)
     target = NotificationTarget.objects.create(
@@ -111,6 +112,20 @@ def _dead(session: Any) -> None:
     )
     Task.objects.filter(pk=task.pk).update(
         status="failed", completed_at=clock.now(), error={"code": "odd", "message": "It is odd.", "retryable": False}
+    )
+
+
+def _acts(task: Any, agent: AgentProfile, number: int) -> None:
+    Action.objects.create(
+        task=task,
+        session_id=task.session_id,
+        agent=agent,
+        tool=f"tool {number}",
+        asked="0" * 64,
+        digest="0" * 64,
+        goal=[1, None],
+        status="denied",
+        ended_at=clock.now(),
     )
 
 

@@ -55,6 +55,7 @@ def _plain_card() -> Noun:
 
 NOUNS = {
     "card": _plain_card(),
+    "action": _noun("safety/action"),
     "early": _noun("safety/earlydecision"),
     "session": _noun("swarm/swarmsession"),
     "task": _noun("swarm/task"),

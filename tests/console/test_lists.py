@@ -12,6 +12,7 @@ from tests.console.places import NOUNS
 FRAME = 6  # session, account, memberships, the tenant, the sidebar's count, what stops act
 OWN = {  # queries of a list beyond the frame: its page, the filters' choices, and what its rows need besides
     "card": 5,  # with how many are in its views, and what is new to whom
+    "action": 1,
     "early": 1,
     "session": 3,
     "task": 2,
