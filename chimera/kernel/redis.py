@@ -3,6 +3,7 @@
 Keys that one command or script uses together share a `{tenant}` hash tag, so that Redis Cluster works.
 """
 
+import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -141,6 +142,13 @@ def async_client() -> AsyncClient:
     return async_redis.Redis.from_url(
         settings.REDIS_URL, decode_responses=True, socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS
     )
+
+
+def heed_cancel() -> None:
+    """After each answer of an asynchronous client, in a loop that only a cancel ends: one that comes together with an answer
+    may be swallowed below us (redis-py 8.1 on Python 3.11), and would then never be heard."""
+    if (task := asyncio.current_task()) and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def nudge(*, soon: bool = False) -> None:

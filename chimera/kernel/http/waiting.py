@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Hashable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import structlog
@@ -22,6 +23,7 @@ from chimera.kernel.bridge import THREADS_MAX
 log = structlog.get_logger()
 RECONNECT_SECONDS = 0.5
 SUBSCRIBE_SECONDS = 0.2
+LISTEN_SECONDS = 5.0  # without a word; then it is asked whether this was called off
 FULL_SECONDS = 5.0  # who could take nothing looks so often: its slots may have come free without a word
 PATROL_SECONDS = 1.0  # one of each kind looks so often unasked: what a lost publication, or a Redis that is away, costs
 AT_ONCE_MAX = THREADS_MAX  # woken by one publication; the others look when these have found more than enough
@@ -184,18 +186,24 @@ class Waiters:
             try:
                 async with client.pubsub() as pubsub:
                     await pubsub.subscribe(redis.DISPATCH_CHANNEL)
-                    async for message in pubsub.listen():
-                        if message["type"] == "message":
-                            self._hear(message["data"])
-                        elif message["type"] == "subscribe":
-                            self._subscribed.set()
-                            self._wake_everywhere()  # whatever was told meanwhile
+                    while True:
+                        message = await pubsub.get_message(timeout=LISTEN_SECONDS)
+                        redis.heed_cancel()
+                        if message:
+                            self._take(message)
             except redis.FAULTS as error:
                 log.warning("waiters_lost_redis", error=str(error))
                 await asyncio.sleep(RECONNECT_SECONDS)
             finally:
                 self._subscribed.clear()
                 await client.aclose()
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if message["type"] == "message":
+            self._hear(message["data"])
+        elif message["type"] == "subscribe":
+            self._subscribed.set()
+            self._wake_everywhere()  # whatever was told meanwhile
 
     def _hear(self, said: str) -> None:
         """Topics of one tenant: a role's, perhaps with the number of tasks behind it, or agents'."""

@@ -134,8 +134,7 @@ class Hub:
         while True:
             await self._certify(client)
             await self._read(client)
-            if (task := asyncio.current_task()) and task.cancelling():
-                raise asyncio.CancelledError  # a cancel that came with an answer was swallowed below us
+            redis.heed_cancel()
 
     async def _certify(self, client: redis.AsyncClient) -> None:
         if self._epoch and time.monotonic() - self._looked < EPOCH_SECONDS:
