@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import zip_longest
 from typing import Any
 from uuid import UUID
 
@@ -16,11 +15,11 @@ from pgvector.django import CosineDistance
 from chimera.kernel.errors import busy
 from memory import ranking
 from memory.embedders import EmbedderAway, Vector, embedder
-from memory.limits import CANDIDATES, QUERY_WORDS_MAX
+from memory.limits import QUERY_WORDS_MAX
 from memory.models import MemoryRecord
 from memory.queries import Sought
 from memory.ranking import Mode, Parts
-from memory.stores import store
+from memory.stores import Wanted, propose
 
 log = structlog.get_logger()
 
@@ -75,18 +74,13 @@ def lexemes(text: str) -> tuple[str, ...]:
 
 def find(question: Question, sought: Sought, *, limit: int) -> list[Hit]:
     """The best `limit` memories, best first, with what their scores are made of; see memory.ranking."""
-    near = (
-        store().nearest(sought, vector=question.vector, model=question.model, most=CANDIDATES)
-        if question.vector
-        else []
-    )
-    matching = store().matching(sought, words=question.words, most=CANDIDATES)
-    proposed = {key for pair in zip_longest(near, matching) for key in pair if key is not None}
-    hits = _judged(question, sought, proposed)
+    wanted = Wanted(sought=sought, vector=question.vector, model=question.model, words=question.words)
+    proposed = propose(wanted)
+    hits = _judged(question, sought, proposed.ids)
     return sorted(hits, key=lambda hit: (hit.score, hit.memory.pk), reverse=True)[:limit]
 
 
-def _judged(question: Question, sought: Sought, proposed: set[UUID]) -> list[Hit]:
+def _judged(question: Question, sought: Sought, proposed: Sequence[UUID]) -> list[Hit]:
     rows = MemoryRecord.objects.sought(sought).filter(pk__in=proposed).light()
     rows = rows.annotate(coverage=_coverage(question.words), similarity=_similarity(question))
     return [_hit(row, question, sought) for row in rows]

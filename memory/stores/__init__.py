@@ -1,16 +1,35 @@
-"""Where memories are looked up. `store()` is the one place where it is decided which index is asked.
+"""Where memories are looked up. `propose()` is the one place where it is decided which index is asked.
 
 A store proposes ids; PostgreSQL, which holds every text and vector, judges them (memory.search): visibility, filters
 and scores never depend on an index that may lag behind.
 """
 
-from memory.stores.port import Store
+from itertools import zip_longest
+from uuid import UUID
+
+from memory.stores.port import Index, Proposal, Store, Wanted
 from memory.stores.postgres import PostgresStore
 
-__all__ = ["PostgresStore", "Store", "store"]
+__all__ = ["Index", "PostgresStore", "Proposal", "Store", "Wanted", "propose", "store"]
 
 _postgres = PostgresStore()
 
 
 def store() -> Store:
     return _postgres
+
+
+def propose(wanted: Wanted) -> Proposal:
+    """Inside the reader's transaction, bound to its tenant. Never raises because of an index that is away."""
+    return Proposal(ids=_beside_the_rows(wanted), index=Index.POSTGRESQL, asked=Index.POSTGRESQL)
+
+
+def _beside_the_rows(wanted: Wanted) -> tuple[UUID, ...]:
+    near = (
+        _postgres.nearest(wanted.sought, vector=wanted.vector, model=wanted.model, most=wanted.most)
+        if wanted.vector
+        else []
+    )
+    matching = _postgres.matching(wanted.sought, words=wanted.words, most=wanted.most)
+    found = (key for pair in zip_longest(near, matching) for key in pair if key is not None)
+    return tuple(dict.fromkeys(found))
