@@ -19,14 +19,16 @@ HEAVY = ("embedding", "words")  # 3 kB and more a row, which only the database c
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who looks: `agent_id` of an agent; `sessions` in which it holds a lease; `any_session` if all are open to it.
+    """Who looks: `agent_id` whose own memories are open: an agent's, or the one that a person names; `sessions` in which an
+    agent holds a lease; `any_session` and `any_agent` if all are open: to people, who read one by its id.
 
-    The session that a caller names is a filter, and no right to it.
+    The session or agent that an agent names is a filter, and no right to it.
     """
 
     agent_id: UUID | None = None
     sessions: frozenset[UUID] = frozenset()
     any_session: bool = False
+    any_agent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,9 @@ class Sought:
     session_id: UUID | None = None
     agent_role: str | None = None
     persona: str | None = None
-    since: datetime | None = None
+    agent_id: UUID | None = None  # who remembered it
+    since: datetime | None = None  # made at or after
+    until: datetime | None = None  # made before
 
 
 class MemoryQuerySet(QuerySet[Any]):
@@ -55,6 +59,8 @@ class MemoryQuerySet(QuerySet[Any]):
             seen |= Q(visibility="session", session_id__in=viewer.sessions)
         if viewer.agent_id:
             seen |= Q(agent_id=viewer.agent_id)
+        if viewer.any_agent:
+            seen |= Q(visibility="agent")
         return self.filter(seen)
 
     def superseded_not_before(self, at: datetime) -> Self:
@@ -66,18 +72,20 @@ class MemoryQuerySet(QuerySet[Any]):
         return self.filter(begun, Q(valid_until__isnull=True) | Q(valid_until__gt=at))
 
     def having(self, **properties: Any) -> Self:
-        """Equal in every property that is given."""
+        """With every property that is given."""
         return self.filter(**{name: value for name, value in properties.items() if value is not None})
 
     def sought(self, sought: Sought) -> Self:
         found = self.kept().visible_to(sought.viewer).superseded_not_before(sought.at).valid_at(sought.at)
-        found = found.having(
+        return found.having(
             category=sought.category,
             session_id=sought.session_id,
             agent_role=sought.agent_role,
             persona=sought.persona,
+            agent_id=sought.agent_id,
+            created_at__gte=sought.since,
+            created_at__lt=sought.until,
         )
-        return found.filter(created_at__gte=sought.since) if sought.since else found
 
     def unembedded(self, model: str) -> Self:
         """Kept, and without a vector of this model."""

@@ -5,6 +5,7 @@ Locks nothing. Dies anywhere: the search and its copy are there together, or nei
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from chimera.kernel import clock
@@ -14,7 +15,7 @@ from memory import actions, search
 from memory.queries import Sought, Viewer
 from memory.search import Hit, Question
 from swarm.actions import tasks
-from swarm.models import Task
+from swarm.models import AgentProfile, SwarmSession, Task
 from swarm.states import TaskStatus
 
 
@@ -35,23 +36,30 @@ def check_memory(
     session: UUID | None = None,
     agent_role: str | None = None,
     persona: str | None = None,
+    agent: UUID | None = None,
     since: datetime | None = None,
+    until: datetime | None = None,
     as_of: datetime | None = None,
 ) -> Checked:
     """Find memories for a caller, inside its transaction, and freeze them with the task that it names.
 
     Evidence is a worker's write: it shows the lease token of the task, else 422; 409 stale_lease when that lease is not
-    the agent's own, now. Without a task nothing is frozen.
+    the agent's own, now. Without a task nothing is frozen. 404 for a session or an agent that the tenant does not have; 422 for a
+    span of time in which nothing can have been remembered.
     """
     task = _task_of_check(principal, task_id, lease_token)
+    _check_exist(session, agent)
+    check_span(since, until)
     sought = Sought(
-        viewer=viewer_of(principal, people_see_sessions=session is not None),
+        viewer=viewer_of(principal, session=session, agent=agent),
         at=as_of or clock.now(),
         category=category,
         session_id=session,
         agent_role=agent_role,
         persona=persona,
+        agent_id=agent,
         since=since,
+        until=until,
     )
     hits = search.find(question, sought, limit=limit)
     if task is None or task.lease_token is None:
@@ -67,15 +75,42 @@ def check_memory(
     return Checked(hits, task.pk)
 
 
-def viewer_of(principal: Principal, *, people_see_sessions: bool) -> Viewer:
-    """What the caller may see: an agent what is kept for the sessions in which it holds a lease now.
+def viewer_of(principal: Principal, *, session: UUID | None = None, agent: UUID | None = None) -> Viewer:
+    """What the caller may see in a search or a list: an agent its own, and what is kept for the sessions in which it holds a lease now.
 
-    All sessions are open to people; whether theirs are meant is the caller's to say.
+    All sessions and agents are open to people, who say whose: of `session` they see what is kept for it, of `agent` what it keeps for
+    itself. To an agent both are filters.
     """
     if not principal.is_agent:
-        return Viewer(any_session=people_see_sessions)
+        return Viewer(agent_id=agent, any_session=session is not None)
     held = Task.objects.filter(agent_id=principal.agent_id, status=TaskStatus.RUNNING, lease_expires_at__gt=clock.now())
     return Viewer(principal.agent_id, frozenset(held.values_list("session_id", flat=True)))
+
+
+def reader_of(principal: Principal) -> Viewer:
+    """What the caller may see of memories that it names by their ids: people all."""
+    return viewer_of(principal) if principal.is_agent else Viewer(any_session=True, any_agent=True)
+
+
+def check_span(since: datetime | None, until: datetime | None) -> None:
+    """Refuse a span that lies ahead, or ends before it begins: an empty answer would look like a memory that knows nothing."""
+    now = clock.now()
+    if since and since > now:
+        raise invalid(
+            f"`since` is {since.isoformat()}, and it is {now.isoformat()}: nothing was remembered after now. Name a moment in the past; "
+            "for what will be valid then use `as_of`.",
+            field_name="since",
+            code="in_the_future",
+        )
+    if since and until and until <= since:
+        raise invalid("`until` must be later than `since`.", field_name="until")
+
+
+def _check_exist(session: UUID | None, agent: UUID | None) -> None:
+    named: tuple[tuple[Any, UUID | None], ...] = ((SwarmSession, session), (AgentProfile, agent))
+    for model, key in named:
+        if key is not None:
+            model.objects.only("pk").get_or_refuse(key)
 
 
 def _task_of_check(principal: Principal, task_id: UUID | None, lease_token: UUID | None) -> Task | None:

@@ -7,7 +7,7 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
-from chimera.flows.check_memory import Checked, check_memory, viewer_of
+from chimera.flows.check_memory import Checked, check_memory, reader_of, viewer_of
 from chimera.kernel import clock
 from chimera.kernel.http.door import Call, Door
 from chimera.kernel.http.pages import page
@@ -16,7 +16,7 @@ from chimera.kernel.http.schema import page_of
 from chimera.kernel.identity import Principal
 from memory import actions, search
 from memory.actions.records import NewMemory, check_may_forget
-from memory.models import MemoryRecord, Source
+from memory.models import MemoryRecord, Source, Visibility
 from memory.ranking import WEIGHTS, Mode
 from memory.serializers.memories import (
     ForgetBody,
@@ -29,6 +29,7 @@ from memory.serializers.memories import (
 )
 
 WRITERS = AGENTS | OPERATORS
+FILTERS = ("category", "session", "agent_role", "persona", "agent", "since", "until", "as_of")
 
 
 class Memories(Door):
@@ -39,7 +40,8 @@ class Memories(Door):
     def get(self, request: Call) -> Response:
         """Newest first, without the forgotten and superseded.
 
-        What is kept for a session is shown to agents that work in it, and to people who name it.
+        What is kept for a session is shown to agents that work in it, and to people who name it; what an agent keeps for itself, to that
+        agent, and to people who name it.
         """
         said = ListQuery(data=request.query_params.dict())
         said.is_valid(raise_exception=True)
@@ -47,7 +49,7 @@ class Memories(Door):
         rows = (
             MemoryRecord.objects.kept()
             .superseded_not_before(clock.now())
-            .visible_to(viewer_of(request.user, people_see_sessions=wanted.get("session") is not None))
+            .visible_to(viewer_of(request.user, session=wanted.get("session"), agent=wanted.get("agent")))
         )
         rows = rows.having(
             category=wanted.get("category"),
@@ -91,7 +93,7 @@ class MemorySearch(Door):
     @extend_schema(operation_id="memories_search", request=SearchBody, responses={200: SearchShape})
     def post(self, request: Call) -> Response:
         """What is remembered about a query, best first; frozen with the `task` that an agent names with its lease token."""
-        filters = {name: self.said[name] for name in ("category", "session", "agent_role", "persona", "since", "as_of")}
+        filters = {name: self.said[name] for name in FILTERS}
         checked = check_memory(
             principal=request.user,
             question=self.question,
@@ -137,7 +139,7 @@ class MemoryForget(Door):
 def _seen(request: Call, memory_id: UUID) -> MemoryRecord:
     """A memory by its id, if the caller may see it; what is forgotten, people alone."""
     principal = request.user
-    rows = MemoryRecord.objects.light().visible_to(viewer_of(principal, people_see_sessions=True))
+    rows = MemoryRecord.objects.light().visible_to(reader_of(principal))
     found: MemoryRecord = (rows if principal.is_person else rows.kept()).get_or_refuse(memory_id)
     return found
 
@@ -149,8 +151,8 @@ def _new(said: dict[str, Any], principal: Principal) -> NewMemory:
         importance_score=said["importance_score"],
         session_id=said.get("session"),
         task_id=said.get("task"),
-        agent_id=principal.agent_id if principal.is_agent else None,
-        agent_role=principal.role if principal.is_agent else "",
+        agent_id=principal.agent_id if principal.is_agent else said.get("agent"),
+        agent_role=principal.role if principal.is_agent else said.get("agent_role", ""),
         persona=said.get("persona") or "",
         source=said.get("source") or Source(),
         visibility=said["visibility"],
@@ -160,7 +162,10 @@ def _new(said: dict[str, Any], principal: Principal) -> NewMemory:
 
 
 def _correction(old: MemoryRecord, said: dict[str, Any], principal: Principal) -> NewMemory:
-    """The old memory's properties, with what is said instead. Its task is not taken over: that may be gone by now."""
+    """The old memory's properties, with what is said instead. Its task is not taken over: that may be gone by now.
+
+    What an agent keeps for itself stays that agent's when a person corrects it.
+    """
     begins = said.get("valid_from") or clock.now()
     goes_on = old.valid_until is not None and old.valid_until > begins
     kept = {
@@ -172,6 +177,8 @@ def _correction(old: MemoryRecord, said: dict[str, Any], principal: Principal) -
         "visibility": old.visibility,
         "valid_until": old.valid_until if goes_on else None,
     }
+    if old.visibility == said.get("visibility", old.visibility) == Visibility.AGENT:
+        kept |= {"agent": old.agent_id, "agent_role": old.agent_role}
     return _new(kept | said | {"valid_from": begins}, principal)
 
 

@@ -31,6 +31,14 @@ CATEGORIES, VISIBILITIES = Category.values, Visibility.values
 SOURCE_BYTES_MAX = 4096  # a file's name and a sentence
 
 
+class OneOf(serializers.ChoiceField):
+    """A choice whose refusal names what could be chosen."""
+
+    def __init__(self, choices: list[str], **kwargs: Any) -> None:
+        super().__init__(choices, **kwargs)
+        self.error_messages["invalid_choice"] = f"Is none of {', '.join(choices)}."
+
+
 class ContentField(TextField):
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
@@ -66,21 +74,21 @@ class MemoryFields(StrictSerializer):
     """What may be said of a memory, beside its text."""
 
     content = ContentField()
-    category = serializers.ChoiceField(choices=CATEGORIES, required=False)
+    category = OneOf(CATEGORIES, required=False)
     importance_score = ScoreField(required=False)
     session = serializers.UUIDField(required=False, allow_null=True)
     task = serializers.UUIDField(required=False, allow_null=True)
     persona = TextField(max_length=PERSONA_CHARACTERS_MAX, required=False, allow_null=True)
     source = SourceField(required=False)  # type: ignore[assignment]
-    visibility = serializers.ChoiceField(choices=VISIBILITIES, required=False)
+    visibility = OneOf(VISIBILITIES, required=False)
     valid_from = MomentField(required=False, allow_null=True)
     valid_until = MomentField(required=False, allow_null=True)
 
 
 class NewMemoryBody(MemoryFields):
-    category = serializers.ChoiceField(choices=CATEGORIES, required=False, default=Category.EPISODIC)
+    category = OneOf(CATEGORIES, required=False, default=Category.EPISODIC)
     importance_score = ScoreField(required=False, default=IMPORTANCE_DEFAULT)
-    visibility = serializers.ChoiceField(choices=VISIBILITIES, required=False, default=Visibility.TENANT)
+    visibility = OneOf(VISIBILITIES, required=False, default=Visibility.TENANT)
 
 
 class SupersedeBody(MemoryFields):
@@ -94,12 +102,19 @@ class ForgetBody(StrictSerializer):
 class SearchBody(StrictSerializer):
     query = TextField(max_length=QUERY_CHARACTERS_MAX)
     limit = StrictIntegerField(min_value=1, max_value=RESULTS_MAX, required=False, default=RESULTS_DEFAULT)
-    mode = serializers.ChoiceField(choices=[m.value for m in Mode], required=False, default=Mode.HYBRID.value)
-    category = serializers.ChoiceField(choices=CATEGORIES, required=False, allow_null=True, default=None)
+    mode = OneOf([m.value for m in Mode], required=False, default=Mode.HYBRID.value)
+    category = OneOf(CATEGORIES, required=False, allow_null=True, default=None)
     session = serializers.UUIDField(required=False, allow_null=True, default=None)
-    agent_role = serializers.ChoiceField(choices=ROLES, required=False, allow_null=True, default=None)
+    agent_role = OneOf(ROLES, required=False, allow_null=True, default=None)
     persona = TextField(max_length=PERSONA_CHARACTERS_MAX, required=False, allow_null=True, default=None)
-    since = MomentField(required=False, allow_null=True, default=None, help_text="Made at or after.")
+    agent = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Who remembered it. People find what an agent keeps for itself when they name it.",
+    )
+    since = MomentField(required=False, allow_null=True, default=None, help_text="Made at or after; not in the future.")
+    until = MomentField(required=False, allow_null=True, default=None, help_text="Made before.")
     as_of = MomentField(required=False, allow_null=True, default=None, help_text="Valid then; default now.")
     task = serializers.UUIDField(
         required=False,
@@ -113,11 +128,11 @@ class SearchBody(StrictSerializer):
 
 
 class ListQuery(serializers.Serializer[Any]):
-    category = serializers.ChoiceField(choices=CATEGORIES, required=False)
+    category = OneOf(CATEGORIES, required=False)
     session = serializers.UUIDField(required=False)
     task = serializers.UUIDField(required=False)
     agent = serializers.UUIDField(required=False)
-    agent_role = serializers.ChoiceField(choices=ROLES, required=False)
+    agent_role = OneOf(ROLES, required=False)
     persona = TextField(max_length=PERSONA_CHARACTERS_MAX, required=False)
     cursor = serializers.CharField(required=False, help_text="`next` of the page before.")
     limit = serializers.IntegerField(required=False, min_value=1, max_value=100)

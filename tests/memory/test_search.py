@@ -110,13 +110,33 @@ def test_filters_leave_out_what_does_not_fit(acme: Stage, remember: Remember, as
         assert ask(acme.bob, "ferry", mode=mode, category="soul", agent_role="planner") == []
 
 
-def test_since_leaves_out_what_was_made_before(acme: Stage, remember: Remember, ask: Ask) -> None:
+def test_since_and_until_leave_out_what_was_made_before_and_after(acme: Stage, remember: Remember, ask: Ask) -> None:
     noon = clock.now()
     for hours in (0, 1):
         with clock.held(noon + timedelta(hours=hours)):
             remember(acme.ada, f"ferry at {hours}")
-    since = (noon + timedelta(hours=1)).isoformat()
-    assert texts(ask(acme.bob, "ferry", mode="keyword", since=since)) == ["ferry at 1"]
+    one = (noon + timedelta(hours=1)).isoformat()
+    with clock.held(noon + timedelta(hours=2)):
+        assert texts(ask(acme.bob, "ferry", mode="keyword", since=one)) == ["ferry at 1"]
+        assert texts(ask(acme.bob, "ferry", mode="keyword", until=one)) == ["ferry at 0"]
+        assert ask(acme.bob, "ferry", mode="keyword", until=noon.isoformat()) == []
+
+
+def test_a_span_in_which_nothing_can_have_been_made_is_refused(acme: Stage) -> None:
+    now = clock.now()
+    later, earlier = ((now + timedelta(days=days)).isoformat() for days in (1, -1))
+    said = acme.ada.post("memories/search", {"query": "ferry", "since": later}).refused(422, "in_the_future")
+    assert said["errors"][0]["field"] == "since"
+    assert "nothing was remembered after now" in said["detail"]
+    said = acme.ada.post("memories/search", {"query": "ferry", "since": earlier, "until": earlier}).refused(422, "invalid")
+    assert said["errors"][0]["field"] == "until"
+    acme.ada.post("memories/search", {"query": "ferry", "since": earlier, "until": later, "as_of": later}).ok()
+
+
+def test_a_category_that_is_none_is_refused_with_those_that_are(acme: Stage) -> None:
+    said = acme.ada.post("memories/search", {"query": "ferry", "category": "myth"}).refused(422, "invalid")
+    for known in ("episodic", "semantic", "soul"):
+        assert known in said["errors"][0]["message"]
 
 
 def test_what_is_not_valid_now_is_left_out(acme: Stage, remember: Remember, ask: Ask) -> None:

@@ -107,10 +107,49 @@ def test_people_read_what_is_kept_for_a_session(acme: Stage, kept: dict[str, Any
     acme.otto.post(f"memories/{kept['session_memory']}/supersede", {"content": "x"}).ok(201)
 
 
-def test_an_agents_own_memory_is_seen_and_changed_by_nobody_else(acme: Stage, kept: dict[str, Any]) -> None:
-    for other in (acme.bob, acme.boss):
+def test_an_agents_own_memory_is_seen_and_changed_by_no_other_agent(acme: Stage, kept: dict[str, Any]) -> None:
+    for other in (acme.bob, acme.pia, acme.jude):
         other.get(f"memories/{kept['own']}").refused(404, "not_found")
         other.post(f"memories/{kept['own']}/supersede", {"content": "x"}).refused(404, "not_found")
         other.post(f"memories/{kept['own']}/forget", {"reason": "x"}).refused(404, "not_found")
     acme.ada.get(f"memories/{kept['own']}").ok()
     acme.ada.post(f"memories/{kept['own']}/forget", {"reason": "x"}).ok()
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "vector", "keyword"])
+def test_people_find_what_an_agent_keeps_for_itself_when_they_name_the_agent(
+    acme: Stage, kept: dict[str, Any], ask: Ask, mode: str
+) -> None:
+    own = "ferry for Ada alone"
+    for person in (acme.otto, acme.rita, acme.boss):
+        assert own not in texts(ask(person, "ferry", mode=mode))
+        assert own not in texts(ask(person, "ferry", mode=mode, session=kept["session"]))
+        assert own in texts(ask(person, "ferry", mode=mode, agent=acme.ada.id))
+        assert own not in texts(ask(person, "ferry", mode=mode, agent=acme.bob.id))
+    assert own in listed(acme.otto, agent=acme.ada.id)
+
+
+def test_naming_an_agent_opens_nothing_to_another(acme: Stage, kept: dict[str, Any], ask: Ask) -> None:
+    for other in (acme.bob, acme.pia, acme.jude):
+        assert texts(ask(other, "ferry", agent=acme.ada.id)) == ["ferry for everybody"]
+        assert listed(other, agent=acme.ada.id) == {"ferry for everybody"}
+
+
+def test_people_read_correct_and_forget_what_an_agent_keeps_for_itself(
+    acme: Stage, kept: dict[str, Any], ask: Ask
+) -> None:
+    acme.rita.get(f"memories/{kept['own']}").ok()
+    corrected = acme.otto.post(f"memories/{kept['own']}/supersede", {"content": "ferry for Ada, corrected"}).ok(201)
+    assert (corrected["visibility"], corrected["agent"]) == ("agent", acme.ada.id), "it stays hers"
+    assert "ferry for Ada, corrected" in texts(ask(acme.ada, "ferry", mode="keyword"))
+    acme.bob.get(f"memories/{corrected['id']}").refused(404, "not_found")
+    acme.otto.post(f"memories/{corrected['id']}/forget", {"reason": "x"}).ok()
+
+
+def test_a_session_or_agent_that_is_not_the_tenants_is_not_found(
+    acme: Stage, zenith: Stage, kept: dict[str, Any]
+) -> None:
+    for who in (acme.ada, acme.otto):
+        for named in ({"session": zenith.session()["id"]}, {"agent": zenith.ada.id}):
+            said = who.post("memories/search", {"query": "ferry", **named}).refused(404, "not_found")
+            assert next(iter(named)) in said["detail"]
