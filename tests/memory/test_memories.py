@@ -180,7 +180,9 @@ def test_another_tenants_things_do_not_exist(acme: Stage, zenith: Stage, remembe
         assert stranger.get("memories").ok()["results"] == []
         assert stranger.get("memories", session=session["id"]).ok()["results"] == []
         for mode in ("hybrid", "vector", "keyword"):
-            assert ask(stranger, "ferry", mode=mode, session=session["id"]) == []
+            assert ask(stranger, "ferry", mode=mode) == []
+            there = {"query": "ferry", "mode": mode, "session": session["id"]}
+            stranger.post("memories/search", there).refused(404, "not_found")
 
 
 # ------------------------------------------------------------------ lists

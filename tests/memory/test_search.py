@@ -128,7 +128,9 @@ def test_a_span_in_which_nothing_can_have_been_made_is_refused(acme: Stage) -> N
     said = acme.ada.post("memories/search", {"query": "ferry", "since": later}).refused(422, "in_the_future")
     assert said["errors"][0]["field"] == "since"
     assert "nothing was remembered after now" in said["detail"]
-    said = acme.ada.post("memories/search", {"query": "ferry", "since": earlier, "until": earlier}).refused(422, "invalid")
+    said = acme.ada.post("memories/search", {"query": "ferry", "since": earlier, "until": earlier}).refused(
+        422, "invalid"
+    )
     assert said["errors"][0]["field"] == "until"
     acme.ada.post("memories/search", {"query": "ferry", "since": earlier, "until": later, "as_of": later}).ok()
 
