@@ -118,8 +118,15 @@ def home(base: Path) -> Path:
     return path if path.is_absolute() else base / path
 
 
+SERVERS = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL")
+WEAVIATE = ("WEAVIATE_URL", "WEAVIATE_GRPC_URL", "WEAVIATE_API_KEY")
+
+
 def server_urls(folder: Path) -> dict[str, str]:
-    """DATABASE_URL, DATABASE_OWNER_URL and REDIS_URL; '' for what is not known."""
+    """SERVERS and WEAVIATE; '' for what is not known.
+
+    What belongs to Weaviate comes from one place: the key of the embedded one is sent to no other.
+    """
     known: dict[str, Any] = {}
     written = folder / "servers.json"
     if written.exists():
@@ -127,7 +134,41 @@ def server_urls(folder: Path) -> dict[str, str]:
             known = json.loads(written.read_text())
         except json.JSONDecodeError as error:
             raise ImproperlyConfigured(f"{written} is not JSON ({error}); delete it and run `make up`") from None
-    return {name: text(name, str(known.get(name, ""))) for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL")}
+    found = {name: text(name, str(known.get(name, ""))) for name in SERVERS}
+    given = {name: text(name, "") for name in WEAVIATE}
+    index = given if any(given.values()) else {name: str(known.get(name, "")) for name in WEAVIATE}
+    return found | weaviate(*index.values())
+
+
+GRPC_PORT = 50051  # Weaviate's own
+
+
+def weaviate(url: str, grpc_url: str, api_key: str) -> dict[str, str]:
+    """The three as they are used: gRPC is on the same host, where nothing else is said."""
+    if not url and (grpc_url or api_key):
+        raise ImproperlyConfigured("WEAVIATE_GRPC_URL and WEAVIATE_API_KEY need WEAVIATE_URL beside them")
+    if url:
+        host = _bare_url("WEAVIATE_URL", url, schemes=("http", "https"), port=8080)
+        secure = url.startswith("https:")
+        grpc_url = grpc_url or f"{'grpcs' if secure else 'grpc'}://{host}:{GRPC_PORT}"
+        _bare_url("WEAVIATE_GRPC_URL", grpc_url, schemes=("grpc", "grpcs"), port=GRPC_PORT)
+    return dict(zip(WEAVIATE, (url.rstrip("/"), grpc_url.rstrip("/"), api_key), strict=True))
+
+
+def _bare_url(name: str, url: str, *, schemes: tuple[str, str], port: int) -> str:
+    """Its host, where it is nothing but scheme, host and port."""
+    parts = urlsplit(url)
+    try:
+        there = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        there = False
+    if parts.scheme not in schemes or not there or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ImproperlyConfigured(
+            f"{name} must be a URL such as {schemes[0]}://weaviate.example:{port}, or {schemes[1]}://…"
+        )
+    if parts.username or parts.password:
+        raise ImproperlyConfigured(f"{name} must not hold a password; the key belongs into WEAVIATE_API_KEY")
+    return f"[{parts.hostname}]" if ":" in str(parts.hostname) else str(parts.hostname)
 
 
 def database(name: str, url: str) -> dict[str, Any]:

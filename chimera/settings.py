@@ -280,6 +280,9 @@ ALLOTMENTS_MAX = (
 AMOUNT_USD_MAX = Decimal("1000000000")  # a typing error, not a purchase
 
 # --- Memory
+WEAVIATE_URL = SERVERS["WEAVIATE_URL"]  # without it pgvector is asked, and nothing else
+WEAVIATE_GRPC_URL = SERVERS["WEAVIATE_GRPC_URL"]
+WEAVIATE_API_KEY = SERVERS["WEAVIATE_API_KEY"]
 EMBEDDINGS_URL = env.text("CHIMERA_EMBEDDINGS_URL", "")
 EMBEDDINGS_KEY = env.text("CHIMERA_EMBEDDINGS_KEY", "")
 EMBEDDINGS_MODEL = env.text("CHIMERA_EMBEDDINGS_MODEL", "text-embedding-3-small")

@@ -5,7 +5,7 @@ own (on one cluster workers would hold back each other's event log, docs/archite
 servers end with the process, also when that is killed.
 
 Tests may kill and restart `cluster.postgres` and `cluster.redis`; `start()` brings back a dead server at its
-old port.
+old port. Weaviate (100 MB, three seconds) is started for the first test that asks (`tests.weaviate`).
 """
 
 import os
@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from chimera.kernel.embedded import Postgres, Redis
+from chimera.kernel.embedded import Postgres, Redis, Weaviate
+from tests.weaviate import forget
 
 DATABASE = "chimera_test"
 PREFIX = "chimera-test-"
@@ -25,6 +26,7 @@ PREFIX = "chimera-test-"
 home: Path
 postgres: Postgres
 redis: Redis
+weaviate: Weaviate | None = None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -41,7 +43,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
-    for server in (globals().get("redis"), globals().get("postgres")):
+    for server in (weaviate, globals().get("redis"), globals().get("postgres")):
         if server is not None:
             server.stop()
     shutil.rmtree(home, ignore_errors=True)
@@ -50,6 +52,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def _make_home() -> None:
     global home
     home = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir="/tmp"))
+    forget()
     os.environ["CHIMERA_HOME"] = str(home)
     os.environ["CHIMERA_SECRET_KEY"] = secrets.token_urlsafe(48)
     os.environ.setdefault("CHIMERA_LOG_LEVEL", "ERROR")

@@ -4,15 +4,27 @@ Rows are committed, as in life: the event log shows nothing of an open transacti
 plain role; the tests act as the application's role, and only the emptying is the superuser's.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.db import connections
 
+from chimera.kernel.embedded import Weaviate
+from chimera.kernel.embedded.weaviate import Address
+from tests import weaviate as servers
 from tests.cast import Stage, found
 from tests.emptying import empty
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Tests without their Weaviate are one line of the summary, and not one for each."""
+    report = yield
+    if report.skipped and isinstance(report.longrepr, tuple) and servers.NOT_TRIED in report.longrepr[2]:
+        report.longrepr = ("tests/weaviate.py", 1, report.longrepr[2])
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +63,21 @@ def settle(db: None) -> Callable[[], None]:
     from tests.lanes import settle as run
 
     return run
+
+
+@pytest.fixture
+def weaviate(settings: Any) -> Address:
+    """A real Weaviate, of which the settings know. What is in it is kept from one test to the next."""
+    address = servers.address()
+    for name, value in address.variables().items():
+        setattr(settings, name, value)
+    return address
+
+
+@pytest.fixture
+def weaviate_server(weaviate: Address) -> Weaviate:
+    """The same, and it may be killed: the next test finds it running again."""
+    return servers.server()
 
 
 @pytest.fixture(scope="module")

@@ -80,6 +80,21 @@ time.sleep(600)
 """
 
 
+OWNING_WEAVIATE = """
+import pathlib, sys, time
+from chimera.kernel.embedded import Weaviate
+weaviate = Weaviate(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))
+weaviate.begin()
+print(weaviate.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def start_weaviate(home: Path, binary: Path) -> Owner:
+    """A process that starts Weaviate on `home`, and then does nothing."""
+    return _owner([sys.executable, "-c", OWNING_WEAVIATE, str(home), str(binary)])
+
+
 def start_servers(home: Path, *, as_nobody: bool = False) -> Owner:
     """A process that starts PostgreSQL and Redis on `home`, and then does nothing."""
     prefix: list[str] = []
@@ -87,9 +102,11 @@ def start_servers(home: Path, *, as_nobody: bool = False) -> Owner:
         home.mkdir()
         os.chown(home, 65534, 65534)
         prefix = launched("drop:65534:65534")  # it keeps the right to pass folders of root's, such as pytest's
-    process = subprocess.Popen(
-        [*prefix, sys.executable, "-c", OWNING, str(home)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, cwd=ROOT,
-    )  # fmt: skip
+    return _owner([*prefix, sys.executable, "-c", OWNING, str(home)])
+
+
+def _owner(command: list[str]) -> Owner:
+    """It says the process ids of its servers in one line."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert process.stdout is not None
     return Owner(process.pid, process, [int(word) for word in process.stdout.readline().split()])

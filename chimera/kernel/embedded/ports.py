@@ -23,3 +23,11 @@ def choose() -> int:
         if is_free(port):
             return port
     raise RuntimeError(f"no free port between {LOWEST} and {HIGHEST} on {LOOPBACK}")
+
+
+def choose_row(length: int) -> list[int]:
+    """Free ones that follow one another."""
+    while True:
+        row = list(range(first := choose(), first + length))
+        if all(is_free(port) for port in row):
+            return row
