@@ -35,15 +35,20 @@ def forget() -> None:
         os.environ.pop(name, None)
 
 
+def built() -> Path:
+    """The binary. Skips where there is none."""
+    if binary is None:
+        missing(NOT_KILLED if elsewhere() else NOT_TRIED)
+    assert binary is not None
+    return binary
+
+
 def server() -> Weaviate:
     """This process's own, running. Skips where there is none."""
     from tests import cluster
 
-    if binary is None:
-        missing(NOT_KILLED if elsewhere() else NOT_TRIED)
-    assert binary is not None
     if cluster.weaviate is None:
-        cluster.weaviate = Weaviate(cluster.home, binary)
+        cluster.weaviate = Weaviate(cluster.home, built())
     cluster.weaviate.start()
     return cluster.weaviate
 

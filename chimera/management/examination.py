@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
-from chimera.kernel import partitions, redis, relay, roles, tenancy, xidbase
+from chimera.kernel import partitions, redis, relay, roles, tenancy, weaviate, xidbase
 from chimera.kernel.relay.blockers import eventlog_blockers
 from chimera.kernel.relay.tables import Lane, ParkedEvent
 
@@ -36,6 +36,7 @@ def examine() -> Iterator[Finding]:
                     "Run `manage.py migrate` and look again.",
                 )
     yield from _redis()
+    yield from _weaviate()
 
 
 def _postgresql() -> Iterator[Finding]:
@@ -178,6 +179,22 @@ def _redis() -> Iterator[Finding]:
         )
         return
     yield Finding("ok", f"Redis {version}")
+
+
+def _weaviate() -> Iterator[Finding]:
+    found = weaviate.standing()
+    match found.word:
+        case "not used":
+            yield Finding("ok", "memories are searched in PostgreSQL; no Weaviate is used")
+        case "ok":
+            yield Finding("ok", f"Weaviate {found.version} at {settings.WEAVIATE_URL}")
+        case _:
+            yield Finding(
+                "warning",
+                f"Weaviate at {settings.WEAVIATE_URL} is away: {found.reason}",
+                f"Memories are searched in PostgreSQL meanwhile, and nothing is lost. Under `make up`: {settings.HOME}/logs/weaviate.log; "
+                "else is it up, and do WEAVIATE_URL and WEAVIATE_API_KEY fit?",
+            )
 
 
 def _first_line(error: Exception) -> str:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chimera import env
 from chimera.kernel.embedded.ports import LOOPBACK
 from chimera.management.supervisor import Spec
 
 AGENT_SLOTS = {"planner": (1,), "worker": (4, 4), "judge": (2,)}  # tasks at once, for each process of a role
-PRIVATE = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "CHIMERA_SECRET_KEY", "CHIMERA_HOME")
+PRIVATE = (*env.SERVERS, *env.WEAVIATE, "CHIMERA_SECRET_KEY", "CHIMERA_HOME")
 
 
 @dataclass(frozen=True)

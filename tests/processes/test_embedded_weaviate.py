@@ -22,10 +22,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def binary() -> Path:
-    if servers.binary is None:
-        servers.missing(servers.NOT_TRIED)
-    assert servers.binary is not None
-    return servers.binary
+    return servers.built()
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ import psycopg
 import pytest
 
 from chimera.kernel.embedded import ports
+from chimera.kernel.embedded.weaviate import BINARY
+from tests import weaviate
 from tests.processes import proc
 
 READY_SECONDS = 120  # two cores, and another test beside us
@@ -104,6 +106,50 @@ def test_it_serves_comes_back_from_every_kill_and_leaves_nothing(up: Up) -> None
     assert up.stop() < STOP_SECONDS
     assert up.process.returncode == 0
     assert [line for pid, line in everybody.items() if proc.lives(pid)] == []
+
+
+def test_weaviate_comes_and_goes_with_the_others(first: Up, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(BINARY, str(weaviate.built()))
+    shutil.copytree(first.home, home, symlinks=True)
+    run = Up(home, "--no-campaign").wait_ready()
+    known = proc.until(lambda: json.loads((home / "servers.json").read_text()).get("WEAVIATE_URL"))
+    proc.until(lambda: index_of(run) == "ok", 60)
+    killed = run.child("weaviate-server")
+    os.kill(killed, signal.SIGKILL)
+    proc.until(lambda: any("Weaviate ended (SIGKILL" in line for line in run.said), 30)
+    assert run.answers()  # whether it is back or not
+    proc.until(lambda: index_of(run) == "ok", 60)
+    assert run.child("weaviate-server") != killed
+    assert json.loads((home / "servers.json").read_text())["WEAVIATE_URL"] == known
+    everybody = proc.descendants(run.process.pid)
+    assert run.stop() < STOP_SECONDS
+    assert [line for pid, line in everybody.items() if proc.lives(pid)] == []
+
+
+def index_of(run: Up) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{run.port}/readyz", timeout=5) as answer:
+        return str(json.load(answer)["weaviate"])
+
+
+def test_a_weaviate_that_does_not_start_keeps_nobody_from_working(
+    first: Up, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = home.parent / "broken"
+    broken.write_text("#!/bin/sh\necho no such luck\nexit 3\n")
+    broken.chmod(0o700)
+    monkeypatch.setenv(BINARY, str(broken))
+    shutil.copytree(first.home, home, symlinks=True)
+    (home / "weaviate" / "data").mkdir(parents=True)
+    run = Up(home, "--no-campaign").wait_ready()
+    ended = f"Weaviate ended (status 3, see {home}/logs/weaviate.log) and is started again in"
+    proc.until(lambda: sum(ended in line for line in run.said) > 3, 60)
+    assert index_of(run) == "away"
+    aside = (
+        f"Weaviate did not start 3 times with its data, which now lies in {home}/weaviate.unreadable; it begins empty"
+    )
+    assert run.said.count(aside) == 1
+    assert (home / "weaviate.unreadable").exists()
+    assert run.stop() < STOP_SECONDS
 
 
 def test_dev_json_says_how_to_get_in(first: Up) -> None:

@@ -1,6 +1,7 @@
 """`python -m chimera.kernel.embedded COMMAND…`: run a command on empty servers of its own, which end with it.
 
-The command finds them by DATABASE_URL, DATABASE_OWNER_URL and REDIS_URL; its status is ours. `python` means this one.
+The command finds them by DATABASE_URL, DATABASE_OWNER_URL and REDIS_URL, and no Weaviate; its status is ours. `python` means
+this one.
 """
 
 import os
@@ -25,6 +26,9 @@ def main(command: list[str]) -> int:
             "DATABASE_URL": urls.app,
             "DATABASE_OWNER_URL": urls.owner,
             "REDIS_URL": redis.start(),
+            "WEAVIATE_URL": "",
+            "WEAVIATE_GRPC_URL": "",
+            "WEAVIATE_API_KEY": "",
         }
         words = [sys.executable if word == "python" else word for word in command]
         return subprocess.run(words, env=os.environ | own).returncode

@@ -49,6 +49,7 @@ SETTINGS = {
     "AUTHORIZATION_ADMINLIST_ENABLED": "true",
     "AUTHORIZATION_ADMINLIST_USERS": "chimera",
 }
+_open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open  # loopback, whatever http_proxy says
 
 
 class Address(NamedTuple):
@@ -114,6 +115,10 @@ class Weaviate:
     def log(self) -> Path:
         return self.home / "logs" / "weaviate.log"
 
+    @property
+    def returncode(self) -> int | None:
+        return self._running.returncode
+
     def alive(self) -> bool:
         return self._process is not None and self._process.alive()
 
@@ -154,7 +159,7 @@ class Weaviate:
         )
         write_private(self.home / "weaviate.pid", str(self._process.pid))
 
-    def answers(self) -> bool:
+    def answers(self, seconds: float = 2.0) -> bool:
         """It is ready, and it is ours: another program on its port would not know the key."""
         if not self.alive():
             return False
@@ -162,8 +167,8 @@ class Weaviate:
         asked = urllib.request.Request(f"{url}/v1/meta", headers={"Authorization": f"Bearer {key}"})
         try:
             with (
-                urllib.request.urlopen(f"{url}/v1/.well-known/ready", timeout=2),
-                urllib.request.urlopen(asked, timeout=2),
+                _open(f"{url}/v1/.well-known/ready", timeout=2),
+                _open(asked, timeout=2),
             ):
                 socket.create_connection((ports.LOOPBACK, self._port("grpc")), timeout=2).close()
         except (OSError, http.client.HTTPException):
@@ -184,15 +189,15 @@ class Weaviate:
     def last_words(self) -> str:
         return self._running.last_words()
 
-    def set_data_aside(self) -> bool:
-        """For an empty start. False when there is nothing that was not set aside before."""
+    def set_data_aside(self) -> Path | None:
+        """For an empty start. Where it lies now, in place of what was set aside before; None when there was none."""
         data = self.folder / "data"
         if not data.exists():
-            return False
+            return None
         aside = self.home / "weaviate.unreadable"
         shutil.rmtree(aside, ignore_errors=True)
         data.replace(aside)
-        return True
+        return aside
 
     @property
     def _running(self) -> Process:

@@ -7,7 +7,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from chimera.kernel import partitions, redis
+from chimera.kernel import partitions, redis, weaviate
 
 
 async def healthz(request: HttpRequest) -> HttpResponse:
@@ -15,7 +15,7 @@ async def healthz(request: HttpRequest) -> HttpResponse:
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """503 without PostgreSQL or with migrations missing; 200 with warnings while Redis is away or partitions run out."""
+    """503 without PostgreSQL or with migrations missing; 200 with warnings while Redis or Weaviate is away or partitions run out."""
     findings: dict[str, Any] = {}
     warnings: list[str] = []
     try:
@@ -34,6 +34,9 @@ def readyz(request: HttpRequest) -> HttpResponse:
     except redis.Away:
         findings["redis"] = "away"
         warnings.append("Redis is away: claims go through PostgreSQL, live pages poll")
+    findings["weaviate"] = weaviate.standing().word
+    if findings["weaviate"] == "away":
+        warnings.append("Weaviate is away: memories are searched in PostgreSQL, and indexed when it is back")
     ready = findings.get("postgresql") == "ok"
     return JsonResponse(
         {"status": "ready" if ready else "not ready", "warnings": warnings, **findings}, status=200 if ready else 503

@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from chimera import env
 from chimera.kernel.embedded import AlreadyRunning, ServerFailed, ports
 from chimera.kernel.embedded.folder import Hold, open_home
 from chimera.kernel.loop import Stop
@@ -60,6 +61,7 @@ class Command(BaseCommand):
         except (AlreadyRunning, ServerFailed) as refusal:
             raise CommandError(str(refusal)) from None
         self.supervisor = Supervisor(self.say)
+        self.moved: set[str] = set()
         try:
             with suppress(Stopped):
                 self._run(options)
@@ -92,7 +94,8 @@ class Command(BaseCommand):
         if campaign:
             self.supervisor.start(self._plan().campaign(options["campaign"]))
         while not self.stop_asked.wait(LOOK_SECONDS):
-            if self.servers.tend():
+            self.moved |= self.servers.tend()
+            if self.moved:
                 self._move(with_agents)
             self.supervisor.tend()
 
@@ -113,6 +116,7 @@ class Command(BaseCommand):
 
     def _move(self, with_agents: bool) -> None:
         """A server came back at another address: whoever knows the old one starts again."""
+        self.moved = set()
         self.supervisor.stop(seconds=STOP_SECONDS)
         self.supervisor.start(*self._plan().serving())
         if with_agents:
@@ -125,7 +129,8 @@ class Command(BaseCommand):
                 raise Stopped
             if time.monotonic() > deadline:
                 raise CommandError(f"{what} was not ready after {seconds:.0f} s; see {settings.HOME / 'logs'}")
-            if self.servers.tend():
+            self.moved |= self.servers.tend()
+            if self.moved.intersection(env.SERVERS):
                 raise ServerFailed("a server came back at another address in the middle of the start; start again")
             self.supervisor.tend()
 

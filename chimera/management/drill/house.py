@@ -15,6 +15,7 @@ from pathlib import Path
 
 import redis
 
+from chimera import env
 from chimera.kernel.embedded import Postgres, Process, Redis
 from chimera.kernel.embedded.folder import write_private
 from chimera.management.drill.orders import Orders
@@ -153,7 +154,7 @@ class House:
 
     def _environment(self, name: str) -> dict[str, str]:
         urls = self.postgres.urls
-        own = {
+        own = dict.fromkeys(env.WEAVIATE, "") | {
             "CHIMERA_HOME": str(self.home),
             "DATABASE_URL": urls.app,
             "DATABASE_OWNER_URL": urls.owner,
