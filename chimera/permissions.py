@@ -192,6 +192,7 @@ GET policies/{id}/versions          | anyone
 POST policies/{id}/preview          | admin
 GET memories                        | anyone
 POST memories                       | agents operator
+POST memories/batch                 | agents operator
 POST memories/search                | anyone
 GET memories/policy                 | anyone
 PUT memories/policy                 | admin

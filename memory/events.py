@@ -36,6 +36,13 @@ class MemoryAdded(MemoryFact):
     result: UUID | None = None
 
 
+class MemorySeen(MemoryFact):
+    """The same words came from elsewhere. They weigh more from now on; the version, which is of what is said, stays."""
+
+    type: ClassVar[str] = "memory.memory.seen"
+    sightings: int
+
+
 class MemorySuperseded(MemoryFact):
     type: ClassVar[str] = "memory.memory.superseded"
     superseded_by: UUID

@@ -17,3 +17,6 @@ FROZEN_CHARACTERS_MAX = 4_000  # of each text that is frozen with a task; the me
 FROZEN_SHOWN_MAX = 100  # memories shown to whoever reviews one attempt, the best first
 EMBEDDED_CHARACTERS_MAX = 6_000  # of each text sent to an endpoint: 8191 tokens is what the usual models read
 EMBED_BATCH = 64  # memories embedded again in one go
+SUBJECT_CHARACTERS_MAX = 120  # whom a memory is about, by an id of the caller's own
+SIGHTINGS_KEPT_MAX = 20  # repeats of one memory; by then it weighs all but everything (memory.sameness.lifted)
+BATCH_MAX = 500  # memories in one call, as of tasks

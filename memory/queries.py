@@ -50,6 +50,10 @@ class MemoryQuerySet(QuerySet[Any]):
     def kept(self) -> Self:
         return self.filter(forgotten_at__isnull=True)
 
+    def present(self) -> Self:
+        """What a repeat of its words is a sighting of."""
+        return self.filter(forgotten_at__isnull=True, superseded_at__isnull=True)
+
     def visible_to(self, viewer: Viewer) -> Self:
         """Tenant-wide memories, those of the viewer's sessions, and an agent's own."""
         seen = Q(visibility="tenant")

@@ -160,6 +160,7 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     commerce.BudgetWarned: [],
     commerce.BudgetRulesChanged: [],
     memory.MemoryAdded: [slow("memory", vectors.embed)],
+    memory.MemorySeen: [],
     memory.MemorySuperseded: [],
     memory.MemoryForgotten: [],
     memory.MemoryRefused: [],

@@ -3,12 +3,13 @@
 
 from memory.actions.checks import freeze
 from memory.actions.policies import change as change_policy
-from memory.actions.records import NewMemory, add, forget, remember, supersede
+from memory.actions.records import NewMemory, add, add_all, forget, remember, supersede
 from memory.actions.vectors import embed, embed_one, embed_waiting
 
 __all__ = [
     "NewMemory",
     "add",
+    "add_all",
     "change_policy",
     "embed",
     "embed_one",

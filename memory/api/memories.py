@@ -15,6 +15,7 @@ from chimera.kernel.http.permissions import AGENTS, ANYONE, OPERATORS
 from chimera.kernel.http.schema import page_of
 from chimera.kernel.identity import Principal
 from memory import actions, search
+from memory.actions.keeping import Came
 from memory.actions.records import NewMemory, check_may_forget
 from memory.models import MemoryRecord, Source, Visibility
 from memory.ranking import WEIGHTS, Mode
@@ -61,13 +62,19 @@ class Memories(Door):
         )
         return page(rows.light(), request, lambda found: list(MemoryShape(found, many=True).data))
 
-    @extend_schema(operation_id="memories_create", request=NewMemoryBody, responses={201: MemoryShape})
+    @extend_schema(
+        operation_id="memories_create", request=NewMemoryBody, responses={201: MemoryShape, 200: MemoryShape}
+    )
     def post(self, request: Call) -> Response:
-        """Keep a memory. It is found by its words at once, by its meaning a moment later."""
+        """Keep a memory. It is found by its words at once, by its meaning a moment later.
+
+        201 for a new one; 200 with the one that is there for words that are known in the same place, which weigh more when they come from
+        elsewhere.
+        """
         body = NewMemoryBody(data=request.data)
         body.is_valid(raise_exception=True)
-        memory = actions.add(new=_new(body.validated_data, request.user), by=request.user.actor)
-        return Response(MemoryShape(memory).data, status=201)
+        kept = actions.add(new=new_of(body.validated_data, request.user), by=request.user.actor)
+        return Response(MemoryShape(kept.memory).data, status=201 if kept.came == Came.ADDED else 200)
 
 
 class Memory(Door):
@@ -144,7 +151,7 @@ def _seen(request: Call, memory_id: UUID) -> MemoryRecord:
     return found
 
 
-def _new(said: dict[str, Any], principal: Principal) -> NewMemory:
+def new_of(said: dict[str, Any], principal: Principal) -> NewMemory:
     return NewMemory(
         content=said["content"],
         category=said["category"],
@@ -154,6 +161,7 @@ def _new(said: dict[str, Any], principal: Principal) -> NewMemory:
         agent_id=principal.agent_id if principal.is_agent else said.get("agent"),
         agent_role=principal.role if principal.is_agent else said.get("agent_role", ""),
         persona=said.get("persona") or "",
+        subject=said.get("subject") or "",
         source=said.get("source") or Source(),
         visibility=said["visibility"],
         valid_from=said.get("valid_from"),
@@ -173,13 +181,14 @@ def _correction(old: MemoryRecord, said: dict[str, Any], principal: Principal) -
         "importance_score": old.importance_score,
         "session": old.session_id,
         "persona": old.persona,
+        "subject": old.subject,
         "source": Source.model_validate(old.source),
         "visibility": old.visibility,
         "valid_until": old.valid_until if goes_on else None,
     }
     if old.visibility == said.get("visibility", old.visibility) == Visibility.AGENT:
         kept |= {"agent": old.agent_id, "agent_role": old.agent_role}
-    return _new(kept | said | {"valid_from": begins}, principal)
+    return new_of(kept | said | {"valid_from": begins}, principal)
 
 
 def _answer(mode: Mode, checked: Checked) -> dict[str, Any]:

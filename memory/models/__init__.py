@@ -1,5 +1,15 @@
 from memory.models.check import Frozen, MemoryCheck
 from memory.models.policy import MemoryPolicy
 from memory.models.record import Category, MemoryRecord, Source, Visibility
+from memory.models.sighting import MemorySighting
 
-__all__ = ["Category", "Frozen", "MemoryCheck", "MemoryPolicy", "MemoryRecord", "Source", "Visibility"]
+__all__ = [
+    "Category",
+    "Frozen",
+    "MemoryCheck",
+    "MemoryPolicy",
+    "MemoryRecord",
+    "MemorySighting",
+    "Source",
+    "Visibility",
+]

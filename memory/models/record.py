@@ -1,7 +1,7 @@
 """A memory: its text and its vector, in PostgreSQL. Indexes elsewhere can be rebuilt from here."""
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
 from django.contrib.postgres.fields import ArrayField
@@ -10,7 +10,7 @@ from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
 from django.db.models import F, Q
 from pgvector.django import HalfVectorField, HnswIndex
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from chimera.kernel import clock, ids
 from chimera.kernel.tenancy import TenantOwned
@@ -20,6 +20,7 @@ from memory.limits import (
     PERSONA_CHARACTERS_MAX,
     REASON_CHARACTERS_MAX,
     SENTENCE_CHARACTERS_MAX,
+    SUBJECT_CHARACTERS_MAX,
 )
 from memory.queries import MemoryQuerySet
 
@@ -37,24 +38,36 @@ class Visibility(models.TextChoices):
 
 
 SentenceNumber = Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)]
+Offset = Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)]
 SentenceWords = Annotated[str, Field(min_length=1, max_length=SENTENCE_CHARACTERS_MAX)]
 
 
 class Source(BaseModel):
-    """Where a memory comes from: an agent's result, or a file and the sentence in it (its number or its words)."""
+    """Where a memory comes from: an agent's result, or a file and the sentence in it (its number or its words), or the span
+    [start, end) of the file's text, in characters."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     result: UUID | None = None
     file: str | None = Field(default=None, min_length=1, max_length=FILE_CHARACTERS_MAX)
     sentence: SentenceNumber | SentenceWords | None = None
+    span: tuple[Offset, Offset] | None = None
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Self:
+        if self.span and self.span[0] >= self.span[1]:
+            raise ValueError("a span [start, end] ends after it starts")
+        return self
 
     def stored(self) -> dict[str, object]:
         return self.model_dump(mode="json", exclude_none=True)
 
 
 class MemoryRecord(TenantOwned):
-    """The text never changes: a correction is another memory, which supersedes this one from `superseded_at` on.
+    """The text never changes: a correction is another memory, which supersedes this one from `superseded_at` on. That one may be
+    erased since: then nothing stands in its place, and it is superseded nevertheless.
+
+    The same words in the same place are one row (memory.sameness); a repeat raises its importance and leaves its version as it is.
 
     A forgotten memory stays as a row for those who must account for it; it has no vector and is found by nobody.
     """
@@ -77,9 +90,12 @@ class MemoryRecord(TenantOwned):
     )
     agent_role = models.CharField(max_length=16, blank=True)
     persona = models.CharField(max_length=PERSONA_CHARACTERS_MAX, blank=True)
+    subject = models.CharField(max_length=SUBJECT_CHARACTERS_MAX, blank=True, db_default="")  # whom it is about
+    written_by = models.CharField(max_length=120, blank=True, db_default="", editable=False)  # str(Actor)
     category = models.CharField(max_length=16, choices=Category.choices, default=Category.EPISODIC)
     visibility = models.CharField(max_length=16, choices=Visibility.choices, default=Visibility.TENANT)
     content = models.TextField()
+    digest = models.BinaryField(max_length=32, null=True, editable=False)  # None of doubles from before there was one
     masked = ArrayField(models.CharField(max_length=24), default=list, db_default=[], blank=True, editable=False)
     importance_score = models.DecimalField(max_digits=5, decimal_places=4, default=Decimal("0.5"))
     source = models.JSONField(default=dict, blank=True)
@@ -101,6 +117,8 @@ class MemoryRecord(TenantOwned):
     )
     version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)
+    sightings = models.PositiveIntegerField(default=0, db_default=0, editable=False)  # repeats that are kept
+    seen_at = models.DateTimeField(default=clock.now, editable=False)  # when the words last came
 
     objects = MemoryQuerySet.as_manager()
 
@@ -124,8 +142,7 @@ class MemoryRecord(TenantOwned):
             models.CheckConstraint(name="memory_agent_kept", condition=~Q(visibility="agent") | Q(agent__isnull=False)),
             models.CheckConstraint(
                 name="memory_superseded",
-                condition=Q(superseded_by__isnull=True, superseded_at__isnull=True)
-                | Q(superseded_by__isnull=False, superseded_at__isnull=False),
+                condition=Q(superseded_by__isnull=True) | Q(superseded_at__isnull=False),
             ),
             models.CheckConstraint(
                 name="memory_vector_named",
@@ -136,6 +153,11 @@ class MemoryRecord(TenantOwned):
                 name="memory_forgotten",
                 condition=Q(forgotten_at__isnull=True, forgotten_reason="")
                 | Q(forgotten_at__isnull=False, embedding__isnull=True),
+            ),
+            models.UniqueConstraint(
+                fields=["tenant_id", "digest"],
+                name="memory_once_per_words",
+                condition=Q(forgotten_at__isnull=True, superseded_at__isnull=True),
             ),
             models.UniqueConstraint(
                 fields=["tenant_id", "source_result"],

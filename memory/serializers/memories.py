@@ -14,14 +14,17 @@ from chimera.kernel.http.parsing import (
     TextField,
 )
 from chimera.kernel.identity import AGENT_ROLES
+from memory.actions.keeping import Came
 from memory.actions.records import IMPORTANCE_DEFAULT
 from memory.limits import (
+    BATCH_MAX,
     CONTENT_BYTES_MAX,
     PERSONA_CHARACTERS_MAX,
     QUERY_CHARACTERS_MAX,
     REASON_CHARACTERS_MAX,
     RESULTS_DEFAULT,
     RESULTS_MAX,
+    SUBJECT_CHARACTERS_MAX,
 )
 from memory.models import Category, Source, Visibility
 from memory.ranking import Mode
@@ -50,7 +53,7 @@ class ContentField(TextField):
 
 
 class SourceField(JSONField):
-    """{file?, sentence?}: `sentence` is its number or its words. `result` is ours to say."""
+    """{file?, sentence?, span?}: `sentence` is its number or its words, `span` [start, end) in characters. `result` is ours to say."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(bytes_max=SOURCE_BYTES_MAX, **kwargs)
@@ -66,7 +69,8 @@ class SourceField(JSONField):
         except ValidationError as error:
             where = ".".join(str(step) for step in error.errors()[0]["loc"][:1])
             raise serializers.ValidationError(
-                f"{where[:60]}: {error.errors()[0]['msg']}; a source is {{file?, sentence?}}.", code="invalid"
+                f"{where[:60]}: {error.errors()[0]['msg']}; a source is {{file?, sentence?, span?: [start, end]}}.",
+                code="invalid",
             ) from None
 
 
@@ -79,6 +83,12 @@ class MemoryFields(StrictSerializer):
     session = serializers.UUIDField(required=False, allow_null=True)
     task = serializers.UUIDField(required=False, allow_null=True)
     persona = TextField(max_length=PERSONA_CHARACTERS_MAX, required=False, allow_null=True)
+    subject = TextField(
+        max_length=SUBJECT_CHARACTERS_MAX,
+        required=False,
+        allow_null=True,
+        help_text="Whom it is about, by an id of yours; what is about one subject can be erased together.",
+    )
     source = SourceField(required=False)  # type: ignore[assignment]
     visibility = OneOf(VISIBILITIES, required=False)
     valid_from = MomentField(required=False, allow_null=True)
@@ -89,6 +99,12 @@ class NewMemoryBody(MemoryFields):
     category = OneOf(CATEGORIES, required=False, default=Category.EPISODIC)
     importance_score = ScoreField(required=False, default=IMPORTANCE_DEFAULT)
     visibility = OneOf(VISIBILITIES, required=False, default=Visibility.TENANT)
+
+
+class MemoryBatchBody(StrictSerializer):
+    memories = serializers.ListField(
+        child=serializers.JSONField(), min_length=1, max_length=BATCH_MAX, help_text="Each as for POST /memories."
+    )
 
 
 class SupersedeBody(MemoryFields):
@@ -148,6 +164,7 @@ class MemoryShape(serializers.Serializer[Any]):
     agent = serializers.UUIDField(source="agent_id", allow_null=True)
     agent_role = serializers.SerializerMethodField()
     persona = serializers.SerializerMethodField()
+    subject = serializers.SerializerMethodField()
     source = serializers.DictField()  # type: ignore[assignment]
     visibility = serializers.ChoiceField(choices=VISIBILITIES)
     masked = serializers.ListField(child=serializers.CharField(), help_text="Kinds of what its text is kept without.")
@@ -156,6 +173,8 @@ class MemoryShape(serializers.Serializer[Any]):
     superseded_by = serializers.UUIDField(source="superseded_by_id", allow_null=True)
     superseded_at = serializers.DateTimeField(allow_null=True)
     forgotten_at = serializers.DateTimeField(allow_null=True)
+    sightings = serializers.IntegerField(help_text="How often the same words came again, from elsewhere.")
+    seen_at = serializers.DateTimeField(help_text="When they last came.")
     created_at = serializers.DateTimeField()
 
     def get_agent_role(self, memory: Any) -> str | None:
@@ -163,6 +182,29 @@ class MemoryShape(serializers.Serializer[Any]):
 
     def get_persona(self, memory: Any) -> str | None:
         return memory.persona or None
+
+    def get_subject(self, memory: Any) -> str | None:
+        return memory.subject or None
+
+
+class RefusalShape(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    errors = serializers.ListField(child=serializers.DictField(), help_text="[{field, code, message}]")
+
+
+class MemoryOutcomeShape(serializers.Serializer[Any]):
+    came = serializers.ChoiceField(
+        choices=[str(came) for came in Came],
+        allow_null=True,
+        help_text="added: new; seen: known, and weighs more now; known: as it was.",
+    )
+    memory = MemoryShape(allow_null=True)
+    error = RefusalShape(allow_null=True)
+
+
+class MemoryOutcomesShape(serializers.Serializer[Any]):
+    outcomes = MemoryOutcomeShape(many=True, help_text="One for each, in their order.")
 
 
 class PartsShape(serializers.Serializer[Any]):

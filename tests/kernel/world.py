@@ -55,6 +55,7 @@ def made_by(acme: Stage, settle: Callable[[], None]) -> World:
     proposal = {"tool": "publish", "arguments": {"text": "The baths open."}, "amount_usd": "1"}
     action = acme.ada.post(f"tasks/{task['id']}/actions", lease | proposal).ok(201)
     memory = acme.ada.post("memories", {"content": "The tide gate opens at six.", "task": task["id"]}).ok(201)
+    acme.otto.post("memories", {"content": "The tide gate opens at six."}).ok()
     acme.boss.put("memories/policy", {"screening": {"pii.email": "refuse"}}).ok()
     acme.ada.post("memories/search", {"query": "tide", "task": task["id"]} | lease).ok()
     schedule = acme.otto.post(f"campaigns/{campaign['id']}/schedules", SCHEDULE).ok(201)

@@ -1,27 +1,30 @@
-"""Two callers change the same memory at the same moment."""
+"""Several callers write or change the same memory at the same moment."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import connections
 
+from memory import sameness
 from memory.actions import records
-from memory.models import MemoryRecord
+from memory.models import MemoryRecord, MemorySighting
 from tests.cast import Caller, Said, Stage
 
 RACERS = 4
 
 
-def all_at_once(acme: Stage, path: str, body: dict[str, Any]) -> list[Said]:
+def all_at_once(acme: Stage, path: str, *bodies: dict[str, Any]) -> list[Said]:
+    """Each racer posts one of the bodies, in turns."""
     barrier = Barrier(RACERS)
-    who = [Caller(acme.ada.secret) for _ in range(RACERS)]
+    who = [(Caller(acme.ada.secret), bodies[n % len(bodies)]) for n in range(RACERS)]
 
-    def go(caller: Caller) -> Said:
+    def go(racer: tuple[Caller, dict[str, Any]]) -> Said:
         try:
             barrier.wait(10)
-            return caller.post(path, body)
+            return racer[0].post(path, racer[1])
         finally:
             connections.close_all()
 
@@ -56,3 +59,35 @@ def test_a_memory_is_forgotten_by_one_of_many_at_once(acme: Stage) -> None:
     assert sorted(s.status for s in said)[0] == 200
     assert sum(s.status == 200 for s in said) == 1
     assert {s.body["code"] for s in said if s.status != 200} <= {"memory_forgotten", "stale", "not_found"}
+
+
+@pytest.mark.parametrize("guarded", [False, True])
+def test_of_many_who_say_the_same_at_once_one_adds_it(
+    acme: Stage, guarded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not guarded:  # The control: without the digest of the words each of them would add a memory.
+        monkeypatch.setattr(sameness, "digest_of", lambda columns: uuid4().bytes * 2)
+    bodies = [{"content": "one", "source": {"file": f"{n}.txt"}} for n in range(RACERS)]
+    said = all_at_once(acme, "memories", *bodies)
+    if not guarded:
+        assert [s.status for s in said] == [201] * RACERS
+        return
+    assert sorted(s.status for s in said) == [200] * (RACERS - 1) + [201]
+    assert len({s["id"] for s in said}) == 1
+    with acme.bound():
+        memory = MemoryRecord.objects.get()
+        assert (memory.sightings, MemorySighting.objects.count()) == (RACERS - 1, RACERS - 1)
+    weight = memory.importance_score
+    expected = records.IMPORTANCE_DEFAULT
+    for _ in range(RACERS - 1):
+        expected = sameness.lifted(expected, records.IMPORTANCE_DEFAULT)
+    assert weight == expected, "no sighting is lost"
+
+
+def test_batches_with_the_same_words_in_opposite_orders_do_not_wait_in_a_circle(acme: Stage) -> None:
+    for round in range(4):
+        words = [{"content": f"{round} {n}"} for n in range(100)]
+        said = all_at_once(acme, "memories/batch", {"memories": words}, {"memories": words[::-1]})
+        assert [s.status for s in said] == [200] * RACERS
+        came = [outcome["came"] for s in said for outcome in s["outcomes"]]
+        assert came.count("added") == 100

@@ -39,7 +39,7 @@ def test_a_result_becomes_a_memory_that_is_found(acme: Stage, settle: Any, ask: 
     settle()
     (hit,) = ask(acme.bob, "When does the quay open?")
     result = finished["task"]["results"][0]["id"]
-    assert hit["memory"] | {"id": ..., "created_at": ...} == {
+    assert hit["memory"] | {"id": ..., "created_at": ..., "seen_at": ...} == {
         "id": ...,
         "content": "The quay opens in May.",
         "category": "episodic",
@@ -49,6 +49,9 @@ def test_a_result_becomes_a_memory_that_is_found(acme: Stage, settle: Any, ask: 
         "agent": acme.ada.id,
         "agent_role": "worker",
         "persona": None,
+        "subject": None,
+        "sightings": 0,
+        "seen_at": ...,
         "source": {"result": result},
         "visibility": "tenant",
         "masked": [],
@@ -67,6 +70,18 @@ def test_a_repeated_event_makes_no_second_memory(acme: Stage, settle: Any) -> No
     settle()
     remember_result(completed(acme))
     assert len(memories(acme)) == 1
+
+
+def test_a_result_that_says_what_is_known_is_a_sighting_however_often_it_is_read(acme: Stage, settle: Any) -> None:
+    known = acme.otto.post("memories", {"content": "The quay opens in May."}).ok(201)
+    finish(acme, settle)
+    settle()
+    remember_result(completed(acme))
+    (memory,) = memories(acme)
+    assert (str(memory.pk), memory.sightings) == (known["id"], 1)
+    acme.otto.post(f"memories/{memory.pk}/forget", {"reason": "wrong"}).ok()
+    remember_result(completed(acme))
+    assert len(memories(acme)) == 1, "what was forgotten does not come back with the same result"
 
 
 def test_readers_of_the_same_event_at_the_same_moment_make_one_memory(acme: Stage, settle: Any) -> None:

@@ -110,6 +110,7 @@ NAMING: dict[str, list[Callable[[World], dict[str, Any]]] | None] = {
         for scope in ("campaign", "session", "agent", "task")
     ],
     "memories": [lambda w: MEMORY | {"session": w.ids["session_id"]}, lambda w: MEMORY | {"task": w.ids["task_id"]}],
+    "memories/batch": None,  # each on its own; see tests/memory/test_batch.py
     "memories/policy": None,  # one for each tenant
     "memories/search": [
         lambda w: {"query": "tide", "task": w.ids["task_id"], "lease_token": w.lease_token},
