@@ -14,11 +14,12 @@ ARGS     ?=
 PIP      := -m pip --disable-pip-version-check --quiet install
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-next check format docs bench bench-swarm bench-review lock clean
+.PHONY: help up test test-next weaviate check format docs bench bench-swarm bench-review lock clean
 
 help:
 	@echo "make up [ARGS=--no-campaign]   start everything, and work on the example campaign (CHIMERA_PORT, CHIMERA_HOME)"
 	@echo "make test [ARGS=tests/races]   prove everything, on servers of its own"
+	@echo "make weaviate                  build Weaviate, the optional search index, once (Go 1.26, three minutes); up and test use it"
 	@echo "make check                     lint, format, types, layers, migrations, generated pages"
 	@echo "make test-next                 the quick tests of kernel, doors and flows on Django $(DJANGO_NEXT) and Python 3.13"
 	@echo "make bench-swarm [ARGS=--write]  measure Chimera beside Celery, Dramatiq, RQ and Procrastinate"
@@ -30,6 +31,9 @@ up: $(VENV)/runs
 
 test: $(VENV)/tests
 	@$(PY) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+weaviate: $(VENV)/runs
+	@exec $(PY) manage.py build_weaviate
 
 test-next: $(if $(PYTHON_NEXT),$(NEXT)/tests)
 ifeq ($(PYTHON_NEXT),)
