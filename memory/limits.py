@@ -20,3 +20,6 @@ EMBED_BATCH = 64  # memories embedded again in one go
 SUBJECT_CHARACTERS_MAX = 120  # whom a memory is about, by an id of the caller's own
 SIGHTINGS_KEPT_MAX = 20  # repeats of one memory; by then it weighs all but everything (memory.sameness.lifted)
 BATCH_MAX = 500  # memories in one call, as of tasks
+UNINDEXED_MAX = 500  # changes that the index has not heard of; with more of them it is not asked
+INDEX_BATCH = 250  # memories written to the index in one call, some 6 MB: a third of a second
+INDEX_ATTEMPTS_MAX = 5  # of a memory that the index refuses; from then on it is tried once an hour

@@ -1,7 +1,7 @@
 """Who reacts to what, and in which lane. One page; an empty list is a decision.
 
 Lane `redis` is fast and never parks: dispatch, streams. Slow lanes park what keeps failing: `follow` (work that
-follows a decision), `memory` (embedding), `notify` (whom to tell of cards).
+follows a decision), `memory` (embedding), `index` (memories, for searches), `notify` (whom to tell of cards).
 """
 
 from collections.abc import Callable, Sequence
@@ -34,13 +34,14 @@ from chimera.kernel.relay import fast, slow
 from commerce import accumulator
 from commerce import events as commerce
 from memory import events as memory
-from memory.actions import vectors
+from memory.actions import lane, vectors
 from safety import events as safety
 from swarm import dispatch, lock_hints
 from swarm import events as swarm
 
 QUEUE = fast(dispatch.queue_ready, early=True)  # as soon as it is committed, whatever else is being written
 CALL_HOUSE = fast(dispatch.call_house)
+INDEX = slow("index", lane.follow)
 MIRROR = accumulator.Mirror()
 WATCH = agents_silent.Watch()
 WARNINGS = warn_budgets.Watch()
@@ -159,10 +160,10 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     commerce.LimitRaiseEnded: [],
     commerce.BudgetWarned: [],
     commerce.BudgetRulesChanged: [],
-    memory.MemoryAdded: [slow("memory", vectors.embed)],
-    memory.MemorySeen: [],
-    memory.MemorySuperseded: [],
-    memory.MemoryForgotten: [],
+    memory.MemoryAdded: [slow("memory", vectors.embed), INDEX],
+    memory.MemorySeen: [],  # how much a memory weighs comes to the index by its own list
+    memory.MemorySuperseded: [INDEX],
+    memory.MemoryForgotten: [INDEX],
     memory.MemoryRefused: [],
     memory.MemoryPolicyChanged: [],
     entrance.PersonLoggedIn: [],
@@ -200,4 +201,4 @@ CLOCK: list[tuple[str, float, Callable[[], Any]]] = [
 
 
 def register() -> None:
-    relay.register(REACTIONS, rebuild=(dispatch.restock,), clock=CLOCK)
+    relay.register(REACTIONS, rebuild=(dispatch.restock,), clock=CLOCK, tended={"index": lane.tend})

@@ -1,4 +1,5 @@
 from memory.models.check import Frozen, MemoryCheck
+from memory.models.index import Generation, Unindexed
 from memory.models.policy import MemoryPolicy
 from memory.models.record import Category, MemoryRecord, Source, Visibility
 from memory.models.sighting import MemorySighting
@@ -6,10 +7,12 @@ from memory.models.sighting import MemorySighting
 __all__ = [
     "Category",
     "Frozen",
+    "Generation",
     "MemoryCheck",
     "MemoryPolicy",
     "MemoryRecord",
     "MemorySighting",
     "Source",
+    "Unindexed",
     "Visibility",
 ]

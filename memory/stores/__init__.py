@@ -9,8 +9,11 @@ from uuid import UUID
 
 from memory.stores.port import Index, Proposal, Store, Wanted
 from memory.stores.postgres import PostgresStore
+from memory.stores.weaviate import proposing
+from memory.stores.weaviate.proposing import NotAsked
+from memory.stores.weaviate.wire import is_configured
 
-__all__ = ["Index", "PostgresStore", "Proposal", "Store", "Wanted", "propose", "store"]
+__all__ = ["Index", "PostgresStore", "Proposal", "Store", "Wanted", "instead", "propose", "store"]
 
 _postgres = PostgresStore()
 
@@ -21,7 +24,17 @@ def store() -> Store:
 
 def propose(wanted: Wanted) -> Proposal:
     """Inside the reader's transaction, bound to its tenant. Never raises because of an index that is away."""
-    return Proposal(ids=_beside_the_rows(wanted), index=Index.POSTGRESQL, asked=Index.POSTGRESQL)
+    if not is_configured():
+        return Proposal(ids=_beside_the_rows(wanted), index=Index.POSTGRESQL, asked=Index.POSTGRESQL)
+    try:
+        return Proposal(ids=tuple(proposing.propose(wanted)), index=Index.WEAVIATE, asked=Index.WEAVIATE)
+    except NotAsked as why:
+        return instead(wanted, fallback=str(why))
+
+
+def instead(wanted: Wanted, *, fallback: str) -> Proposal:
+    """PostgreSQL's own, where the index did not answer, or not well."""
+    return Proposal(ids=_beside_the_rows(wanted), index=Index.POSTGRESQL, asked=Index.WEAVIATE, fallback=fallback)
 
 
 def _beside_the_rows(wanted: Wanted) -> tuple[UUID, ...]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     FastFn = Callable[[Sequence[Recorded], Pipeline], bool | None]
     SlowFn = Callable[[Recorded], None]
     Rebuild = Callable[[], None]
+    Tend = Callable[[], bool]
 
 REDIS = "redis"
 CLOCK = "clock"
@@ -79,6 +80,7 @@ class Registry:
     slow: dict[str, dict[str, tuple[Slow, ...]]] = field(default_factory=dict)  # lane -> type -> reactions
     rebuild: tuple["Rebuild", ...] = ()
     clock: tuple[Periodic, ...] = ()
+    tended: dict[str, "Tend"] = field(default_factory=dict)  # lane -> what it looks after besides its facts
 
     def lanes(self) -> list[str]:
         return [REDIS, *sorted(self.slow), CLOCK]
@@ -96,13 +98,19 @@ def register(
     *,
     rebuild: Iterable["Rebuild"] = (),
     clock: Iterable[tuple[str, float, Callable[[], Any]]] = (),
+    tended: "Mapping[str, Tend] | None" = None,
 ) -> None:
-    """Replace the registry; `rebuild` runs when Redis was lost or set back."""
+    """Replace the registry; `rebuild` runs when Redis was lost or set back.
+
+    What is `tended` by a slow lane is called outside any transaction whenever the lane has no fact left, about twice a second;
+    it answers True as long as there is more to do.
+    """
     global _registry
     made = Registry(rebuild=tuple(rebuild), clock=tuple(Periodic(*step) for step in clock))
     for fact, reacting in reactions.items():
         for reaction in reacting:
             _add(made, fact.full_type(), reaction)
+    made.tended = dict(tended or {})
     _registry = made
 
 

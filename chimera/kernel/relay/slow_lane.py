@@ -43,9 +43,13 @@ class SlowLane:
             if self._stop:
                 return Pace.MORE
         self._pass_by(at, batch)
-        if wanted or batch.is_cut:
+        if wanted or batch.is_cut or self._tend():
             return Pace.MORE
         return Pace.WITHHELD if batch.withheld else Pace.IDLE
+
+    def _tend(self) -> bool:
+        tend = registry().tended.get(self.name)
+        return tend is not None and tend()
 
     def _pass_by(self, at: Position, batch: cursor.Batch) -> None:
         """What is left of the batch is others': remembered at once, recorded now and then."""

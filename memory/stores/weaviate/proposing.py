@@ -1,0 +1,109 @@
+"""A search of the index: its calls are under way while PostgreSQL says how far the index has come."""
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import numpy as np
+
+from chimera.kernel import prepared, tenancy
+from memory.limits import UNINDEXED_MAX
+from memory.models import MemoryRecord
+from memory.stores.port import Wanted
+from memory.stores.weaviate.breaker import searching
+from memory.stores.weaviate.filters import permitted
+from memory.stores.weaviate.schema import ALIAS, VECTOR
+from memory.stores.weaviate.wire import IndexAway, UnknownClass, UnknownTenant, answered, wire
+
+if TYPE_CHECKING:
+    from memory.stores.weaviate.protocol import search_get_pb2
+
+SEARCH_SECONDS = 0.4  # then PostgreSQL answers instead: whoever searches waits
+
+_STANDING = """
+    SELECT EXISTS (SELECT 1 FROM memory_generation WHERE serving_since IS NOT NULL),
+        EXISTS (SELECT 1 FROM memory_generation WHERE serving_since IS NULL),
+        ARRAY(SELECT memory_id FROM memory_unindexed WHERE tenant_id = %(tenant)s::uuid LIMIT %(most)s::int)
+"""
+
+
+class NotAsked(Exception):
+    """Why PostgreSQL answers alone, in a sentence for whoever searched."""
+
+
+def propose(wanted: Wanted) -> list[UUID]:
+    """What the index finds, and all that it has not heard of yet. Raises NotAsked.
+
+    In the reader's transaction. The tenant is the one that this is bound to, and never a name that somebody sent.
+    """
+    try:
+        with searching.guard():
+            found, unheard = _asked(wanted)
+    except UnknownTenant:
+        found, unheard = [], _unheard_of_a_stranger()
+    except UnknownClass:
+        raise NotAsked("The index has lost its collection; it is made anew.") from None
+    except IndexAway:
+        raise NotAsked("The index does not answer, or not in time.") from None
+    return list(dict.fromkeys([*found, *unheard]))
+
+
+def _asked(wanted: Wanted) -> tuple[list[UUID], list[UUID]]:
+    calls = [wire().ask(request, seconds=SEARCH_SECONDS) for request in _requests(wanted)]
+    try:
+        unheard = _unheard()
+        return [key for call in calls for key in answered(call)], unheard
+    finally:
+        for call in calls:
+            call.cancel()  # nobody waits for it any more, if it is still under way
+
+
+def _unheard() -> list[UUID]:
+    """Memories of the tenant that were written since the index was; it is not asked when they are too many."""
+    asked = {"tenant": tenancy.current(), "most": UNINDEXED_MAX + 1}
+    ((serving, filling, changed),) = prepared.ask(_STANDING, asked)
+    if not serving:
+        raise NotAsked("The index is being filled." if filling else "The index was never filled.")
+    if len(changed) > UNINDEXED_MAX:
+        raise NotAsked("The index has yet to catch up with what was written.")
+    return list(changed)
+
+
+def _unheard_of_a_stranger() -> list[UUID]:
+    """All that a tenant has which the index does not know; else it has lost them."""
+    unheard = _unheard()
+    if MemoryRecord.objects.kept().exclude(pk__in=unheard).exists():
+        raise NotAsked("The index does not know this tenant's memories.")
+    return unheard
+
+
+def _requests(wanted: Wanted) -> "list[search_get_pb2.SearchRequest]":
+    from memory.stores.weaviate.protocol import base_search_pb2
+
+    requests = []
+    if wanted.vector:
+        numbers = np.asarray(wanted.vector, dtype="<f4").tobytes()
+        near = base_search_pb2.NearVector(
+            vector_bytes=numbers, targets=base_search_pb2.Targets(target_vectors=[VECTOR])
+        )
+        requests.append(_request(wanted, model=wanted.model, near_vector=near))
+    if wanted.words:
+        words = base_search_pb2.BM25(query=" ".join(wanted.words), properties=["words"])
+        requests.append(_request(wanted, bm25_search=words))
+    return requests
+
+
+def _request(wanted: Wanted, *, model: str = "", **kind: Any) -> "search_get_pb2.SearchRequest":
+    from memory.stores.weaviate.protocol import search_get_pb2
+
+    return search_get_pb2.SearchRequest(
+        collection=ALIAS,
+        tenant=str(tenancy.current()),
+        limit=wanted.most,
+        metadata=search_get_pb2.MetadataRequest(uuid=True),
+        properties=search_get_pb2.PropertiesRequest(),
+        filters=permitted(wanted.sought, model=model),
+        uses_123_api=True,
+        uses_125_api=True,
+        uses_127_api=True,
+        **kind,
+    )
