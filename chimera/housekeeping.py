@@ -8,6 +8,7 @@ from chimera.kernel import idempotency, partitions, tenancy
 from chimera.kernel.entrance import attempts
 from chimera.kernel.http import sessions
 from memory.actions import vectors
+from memory.embedders import EmbedderAway
 from safety.actions import deliveries, sending, shadowing
 from swarm.actions import locks, schedule_runs
 
@@ -68,11 +69,17 @@ def sweep_entrance(timestamp: int) -> None:
     sessions.sweep()
 
 
-@app.periodic(cron="*/5 * * * *")
-@app.task(queueing_lock="embed_waiting", retry=5)
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="embed_waiting", lock="embed_waiting")
 def embed_waiting(timestamp: int) -> None:
-    """Memories without a vector of the present model: after a change of model, or while the endpoint was away."""
-    if embedded := vectors.embed_waiting():
+    """Memories without a vector of the present model: after a change of model, or while the endpoint was away. Not retried: it is
+    minutely."""
+    try:
+        embedded = vectors.embed_waiting()
+    except EmbedderAway as away:
+        log.warning("memories_wait_for_their_embedder", error=str(away))
+        return
+    if embedded:
         log.info("memories_embedded", memories=embedded)
 
 

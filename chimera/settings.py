@@ -286,6 +286,15 @@ WEAVIATE_API_KEY = SERVERS["WEAVIATE_API_KEY"]
 EMBEDDINGS_URL = env.text("CHIMERA_EMBEDDINGS_URL", "")
 EMBEDDINGS_KEY = env.text("CHIMERA_EMBEDDINGS_KEY", "")
 EMBEDDINGS_MODEL = env.text("CHIMERA_EMBEDDINGS_MODEL", "text-embedding-3-small")
+EMBEDDINGS_DIMENSIONS = env.integer("CHIMERA_EMBEDDINGS_DIMENSIONS", 1536, least=1, most=1536)  # what it answers
+EMBEDDINGS_SHORTEN = env.flag("CHIMERA_EMBEDDINGS_SHORTEN", False)  # asks for so many, of models that can be shortened
+EMBEDDINGS_TOKENS_MAX = env.integer("CHIMERA_EMBEDDINGS_TOKENS_MAX", 8_191, least=256, most=131_072)  # of one text
+EMBEDDINGS_CALL_MAX = env.integer("CHIMERA_EMBEDDINGS_CALL_MAX", 128, least=1, most=2_048)  # texts in one call
+EMBEDDINGS_QUERY_SECONDS = env.seconds(
+    "CHIMERA_EMBEDDINGS_QUERY_SECONDS", 1.5, most=30
+)  # of a search's own query; then it goes on by words
+EMBEDDINGS_MODEL_BEFORE = env.text("CHIMERA_EMBEDDINGS_MODEL_BEFORE", "")  # still asked for what is not embedded again
+EMBEDDINGS_DIMENSIONS_BEFORE = env.integer("CHIMERA_EMBEDDINGS_DIMENSIONS_BEFORE", 1536, least=1, most=1536)
 
 # --- Notifications (docs/adr/0098): webhooks go to public addresses and to these networks; http to these alone
 NOTIFY_NETWORKS = env.networks("CHIMERA_NOTIFY_NETWORKS", "")

@@ -8,9 +8,10 @@ from typing import Any, Self
 from uuid import UUID
 
 from django.apps import apps
+from django.db import connection
 from django.db.models import Q, QuerySet
 
-from chimera.kernel import prepared
+from chimera.kernel import prepared, tenancy
 from chimera.kernel.errors import not_found
 from memory.limits import FROZEN_SHOWN_MAX
 
@@ -44,6 +45,21 @@ class Sought:
     agent_id: UUID | None = None  # who remembered it
     since: datetime | None = None  # made at or after
     until: datetime | None = None  # made before
+
+
+# One look into the index (tenant_id, embedding_model, id) for each model, and not at each row.
+_MODELS_HELD = """
+    WITH RECURSIVE held AS (
+        (SELECT embedding_model AS model FROM memory_memoryrecord
+         WHERE tenant_id = %(tenant)s AND forgotten_at IS NULL ORDER BY embedding_model LIMIT 1)
+        UNION ALL
+        SELECT (SELECT r.embedding_model FROM memory_memoryrecord r
+                WHERE r.tenant_id = %(tenant)s AND r.forgotten_at IS NULL AND r.embedding_model > held.model
+                ORDER BY r.embedding_model LIMIT 1)
+        FROM held WHERE held.model IS NOT NULL
+    )
+    SELECT model FROM held WHERE model IS NOT NULL
+"""
 
 
 class MemoryQuerySet(QuerySet[Any]):
@@ -91,9 +107,20 @@ class MemoryQuerySet(QuerySet[Any]):
             created_at__lt=sought.until,
         )
 
-    def unembedded(self, model: str) -> Self:
-        """Kept, and without a vector of this model."""
-        return self.kept().exclude(embedding_model=model)
+    def unembedded(self, model: str, at: datetime) -> Self:
+        """Kept, without a vector of this model, and not to be tried later because this model refused the text."""
+        due = Q(embed_again_at__isnull=True) | Q(embed_again_at__lte=at) | ~Q(embedding_fault__model=model)
+        return self.kept().exclude(embedding_model=model).filter(due)
+
+    def models_held(self) -> list[str]:
+        """Models of the bound tenant's kept memories, '' for those without a vector; asked of the index, one look for each."""
+        with connection.cursor() as cursor:
+            cursor.execute(_MODELS_HELD, {"tenant": tenancy.current()})
+            return [row[0] for row in cursor.fetchall()]
+
+    def held_by(self, model: str) -> int:
+        """How many of the bound tenant's kept memories have a vector of this model."""
+        return self.kept().filter(tenant_id=tenancy.current(), embedding_model=model).count()
 
     def light(self) -> Self:
         return self.defer(*HEAVY)

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
-import structlog
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection
 from django.db.models import F, FloatField, Func, TextField, Value
@@ -14,14 +13,13 @@ from pgvector.django import CosineDistance
 
 from chimera.kernel.errors import busy
 from memory import ranking
-from memory.embedders import EmbedderAway, Vector, embedder
+from memory.asking import Meaning, meaning_of
+from memory.embedders import Vector
 from memory.limits import QUERY_WORDS_MAX
 from memory.models import MemoryRecord
 from memory.queries import Sought
 from memory.ranking import Mode, Parts
 from memory.stores import Wanted, propose
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +31,8 @@ class Question:
     words: tuple[str, ...]  # distinct lexemes, without stop words
     vector: Vector | None
     model: str  # "" without a vector
+    covered: float = 0.0  # share of the tenant's memories that have a vector of this model
+    fallback: str = ""  # why a hybrid query has no vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +42,18 @@ class Hit:
     parts: Parts
 
 
-def ask(*, text: str, mode: Mode) -> Question:
+def ask(*, text: str, mode: Mode, tenant_id: UUID) -> Question:
     """Embed the query and find its words. Waits for the embedder: call it outside transactions.
 
     503 for mode VECTOR while the embedder is away; a hybrid search goes on by keywords.
     """
-    vector: Vector | None = None
-    chosen = embedder()
-    if mode != Mode.KEYWORD:
-        try:
-            (vector,) = chosen.embed([text])
-        except EmbedderAway as away:
-            if mode == Mode.VECTOR:
-                raise busy("The embedder is away; search with mode `keyword`, or try again.", retry_seconds=5) from away
-            log.warning("embedder_away", error=str(away), mode=mode)
-            mode = Mode.KEYWORD
+    meaning = Meaning() if mode == Mode.KEYWORD else meaning_of(text, tenant_id=tenant_id)
+    if meaning.fallback:
+        if mode == Mode.VECTOR:
+            raise busy("The embedder is away; search with mode `keyword`, or try again.", retry_seconds=5)
+        mode = Mode.KEYWORD
     words = () if mode == Mode.VECTOR else lexemes(text)
-    return Question(text=text, mode=mode, words=words, vector=vector, model=chosen.model if vector else "")
+    return Question(text, mode, words, meaning.vector, meaning.model, meaning.covered, meaning.fallback)
 
 
 def lexemes(text: str) -> tuple[str, ...]:

@@ -81,6 +81,14 @@ def coalition_members(coalition_id: UUID) -> str:
     return f"chimera:coalition:{coalition_id}:members"
 
 
+def embeddings(tenant: UUID, slot: int) -> str:
+    return f"chimera:embeddings:{{{tenant}}}:{slot}"
+
+
+def embeddings_epoch(tenant: UUID) -> str:
+    return f"chimera:embeddings:{{{tenant}}}:epoch"
+
+
 def cache_key(key: str, key_prefix: str, version: int) -> str:
     return f"{key_prefix}:{version}:{key}"
 

@@ -19,6 +19,7 @@ from memory.actions.keeping import Came
 from memory.actions.records import NewMemory, check_may_forget
 from memory.models import MemoryRecord, Source, Visibility
 from memory.ranking import WEIGHTS, Mode
+from memory.search import Question
 from memory.serializers.memories import (
     ForgetBody,
     ListQuery,
@@ -95,7 +96,9 @@ class MemorySearch(Door):
         body = SearchBody(data=request.data)
         body.is_valid(raise_exception=True)
         self.said: dict[str, Any] = body.validated_data
-        self.question = search.ask(text=self.said["query"], mode=Mode(self.said["mode"]))
+        self.question = search.ask(
+            text=self.said["query"], mode=Mode(self.said["mode"]), tenant_id=request.user.tenant_id
+        )
 
     @extend_schema(operation_id="memories_search", request=SearchBody, responses={200: SearchShape})
     def post(self, request: Call) -> Response:
@@ -109,7 +112,7 @@ class MemorySearch(Door):
             lease_token=self.said["lease_token"],
             **filters,
         )
-        return Response(SearchShape(_answer(self.question.mode, checked)).data)
+        return Response(SearchShape(_answer(self.question, checked)).data)
 
 
 class MemorySupersede(Door):
@@ -191,6 +194,12 @@ def _correction(old: MemoryRecord, said: dict[str, Any], principal: Principal) -
     return new_of(kept | said | {"valid_from": begins}, principal)
 
 
-def _answer(mode: Mode, checked: Checked) -> dict[str, Any]:
+def _answer(question: Question, checked: Checked) -> dict[str, Any]:
     results = [{"memory": hit.memory, "score": hit.score, "parts": asdict(hit.parts)} for hit in checked.hits]
-    return {"results": results, "mode": mode, "weights": asdict(WEIGHTS[mode]), "task": checked.task_id}
+    return {
+        "results": results,
+        "mode": question.mode,
+        "weights": asdict(WEIGHTS[question.mode]),
+        "embedding": question,
+        "task": checked.task_id,
+    }

@@ -110,6 +110,12 @@ class MemoryRecord(TenantOwned):
     forgotten_reason = models.CharField(max_length=REASON_CHARACTERS_MAX, blank=True, editable=False)
     embedding = HalfVectorField(dimensions=DIMENSIONS, null=True, blank=True, editable=False)
     embedding_model = models.CharField(max_length=100, blank=True, editable=False)
+    embedding_fault = models.JSONField(
+        null=True, blank=True, editable=False
+    )  # {model, reason, tries}, of a refused text
+    embed_again_at = models.DateTimeField(
+        null=True, blank=True, editable=False
+    )  # not before, by the model that refused
     words = models.GeneratedField(
         expression=SearchVector("content", config="english"),
         output_field=SearchVectorField(),
@@ -176,8 +182,8 @@ class MemoryRecord(TenantOwned):
             GinIndex(name="memory_words", fields=["words"]),
             models.Index(name="memory_newest", fields=["tenant_id", "-id"]),
             models.Index(
-                name="memory_unembedded",
-                fields=["embedding_model", "id"],
+                name="memory_by_model",
+                fields=["tenant_id", "embedding_model", "id"],
                 condition=Q(forgotten_at__isnull=True),
             ),
         ]

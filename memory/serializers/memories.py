@@ -220,6 +220,16 @@ class HitShape(serializers.Serializer[Any]):
     parts = PartsShape()
 
 
+class EmbeddingShape(serializers.Serializer[Any]):
+    model = serializers.CharField(help_text="Whose vectors were compared; '' when none were.")
+    covered = serializers.FloatField(
+        help_text="Share of the tenant's memories with a vector of this model, rounded down; the others are found by their words alone."
+    )
+    fallback = serializers.CharField(
+        help_text="Why the query has no vector, and words alone were searched; '' when it has."
+    )
+
+
 class SearchShape(serializers.Serializer[Any]):
     results = HitShape(many=True)
     mode = serializers.ChoiceField(
@@ -227,4 +237,5 @@ class SearchShape(serializers.Serializer[Any]):
         help_text="As searched: `keyword` for a hybrid query while the embedder is away.",
     )
     weights = PartsShape(help_text="What each part counts in this mode.")
+    embedding = EmbeddingShape()
     task = serializers.UUIDField(allow_null=True, help_text="The task that these results are frozen with.")

@@ -1,30 +1,59 @@
-"""A real OpenAI-compatible endpoint on loopback that embeds with two dimensions, or misbehaves as it is told."""
+"""A real OpenAI-compatible endpoint on loopback that embeds with 1536 dimensions, or misbehaves as it is told."""
 
 import json
 import threading
+import time
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 
+def vector_for(text: str, dimensions: int) -> list[float]:
+    """Not of unit length, as not every model's are."""
+    return ([float(len(text)), 1.0, float(len(set(text)))] + [0.0] * dimensions)[:dimensions]
+
+
 class Endpoint:
-    """`answers` is the body to send instead of vectors; `status` the status. `calls` keeps what was asked."""
+    """`status` is sent always, `statuses` one after the other before it; `answers` instead of vectors; `calls` keeps what was asked."""
 
     def __init__(self) -> None:
+        self.dimensions = 1536
         self.status = 200
+        self.statuses: list[int] = []
+        self.headers: dict[str, str] = {}
         self.answers: Any = None
-        self.refuses = ""  # a text that gets 400
+        self.raw: bytes | None = None  # sent as it is
+        self.cut_at: int | None = None  # bytes of the body after which it hangs up
+        self.slow_seconds = 0.0  # before the answer
+        self.drip_seconds = 0.0  # between one byte of the body and the next
+        self.refuses = ""  # a text that gets 400, alone or among others
+        self.zero = ""  # a text that gets the zero vector
+        self.texts_max = 2048
         self.calls: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
         self.url = ""
+        self.stopped = threading.Event()
+
+    @property
+    def asked(self) -> Counter[str]:
+        return Counter(text for call in self.calls for text in call["input"])
 
     def answer(self, asked: dict[str, Any]) -> Any:
         if self.answers is not None:
             return self.answers
-        vectors = [[float(len(text)), 1.0] for text in asked["input"]]
-        rows = [{"index": number, "embedding": vector} for number, vector in enumerate(vectors)]
-        return {"data": rows[::-1]}  # any order is allowed, the index counts
+        dimensions = asked.get("dimensions", self.dimensions)
+        vectors = [[0.0] * dimensions if text == self.zero else vector_for(text, dimensions) for text in asked["input"]]
+        rows = [{"object": "embedding", "index": number, "embedding": vector} for number, vector in enumerate(vectors)]
+        return {"object": "list", "data": rows[::-1], "model": asked["model"]}  # any order is allowed, the index counts
+
+    def status_of(self, asked: dict[str, Any]) -> int:
+        if self.statuses:
+            return self.statuses.pop(0)
+        if self.refuses in asked["input"]:
+            return 400
+        return 413 if len(asked["input"]) > self.texts_max else self.status
 
 
 @contextmanager
@@ -32,15 +61,36 @@ def serving() -> Iterator[Endpoint]:
     endpoint = Endpoint()
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            endpoint.calls.append({"path": self.path} | asked)
+            endpoint.calls.append({"path": self.path, "at": time.monotonic()} | asked)
             endpoint.keys.append(self.headers.get("Authorization"))
-            body = json.dumps(endpoint.answer(asked)).encode()
-            self.send_response(400 if endpoint.refuses in asked["input"] else endpoint.status)
+            endpoint.stopped.wait(endpoint.slow_seconds)
+            body = endpoint.raw if endpoint.raw is not None else json.dumps(endpoint.answer(asked)).encode()
+            self.send_response(endpoint.status_of(asked))
             self.send_header("Content-Length", str(len(body)))
+            for name, value in endpoint.headers.items():
+                self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(body)
+            self.send_body(body)
+
+        def send_body(self, body: bytes) -> None:
+            if endpoint.cut_at is not None:
+                self.wfile.write(body[: endpoint.cut_at])
+                self.close_connection = True
+            elif endpoint.drip_seconds:
+                for number in range(len(body)):
+                    self.wfile.write(body[number : number + 1])
+                    if endpoint.stopped.wait(endpoint.drip_seconds):
+                        return
+            else:
+                self.wfile.write(body)
+
+        def handle(self) -> None:
+            with suppress(BrokenPipeError, ConnectionResetError):  # who asked may have gone
+                super().handle()
 
         def log_message(self, *args: Any) -> None:
             """Says nothing: the test asserts on `calls`."""
@@ -52,6 +102,7 @@ def serving() -> Iterator[Endpoint]:
     try:
         yield endpoint
     finally:
+        endpoint.stopped.set()
         server.shutdown()
         server.server_close()
         thread.join()

