@@ -1,6 +1,7 @@
 """A real OpenAI-compatible endpoint on loopback that embeds with 1536 dimensions, or misbehaves as it is told."""
 
 import json
+import math
 import threading
 import time
 from collections import Counter
@@ -9,10 +10,20 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from memory.embedders import EndpointEmbedder
+from memory.limits import DIMENSIONS
+
 
 def vector_for(text: str, dimensions: int) -> list[float]:
     """Not of unit length, as not every model's are."""
     return ([float(len(text)), 1.0, float(len(set(text)))] + [0.0] * dimensions)[:dimensions]
+
+
+def unit(text: str) -> list[float]:
+    """The same, of unit length: what is made of it."""
+    vector = vector_for(text, DIMENSIONS)
+    length = math.hypot(*vector)
+    return [x / length for x in vector]
 
 
 class Endpoint:
@@ -106,3 +117,8 @@ def serving() -> Iterator[Endpoint]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def at(endpoint: Endpoint, **more: Any) -> EndpointEmbedder:
+    """An embedder that asks it."""
+    return EndpointEmbedder(base_url=endpoint.url, key=more.pop("key", ""), model="tiny", **more)

@@ -1,23 +1,20 @@
 """Vectors after the write: by the lane, after an outage, and again when the model changes."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import Barrier, Event
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.db import connection, connections
 
-from chimera.kernel import clock, redis
+from chimera.kernel import clock
 from chimera.kernel.relay.tables import ParkedEvent
-from memory import asking, search
+from memory import asking
 from memory.actions import vectors
-from memory.embedders import cache, embedder, embedder_of
+from memory.embedders import embedder, embedder_of
 from memory.embedders import endpoint as ours
 from memory.models import MemoryRecord
-from memory.ranking import Mode
 from tests.cast import Stage
 from tests.memory.conftest import Ask, Remember, texts
 from tests.memory.endpoint import Endpoint, serving
@@ -290,78 +287,6 @@ def test_the_query_is_embedded_outside_the_transaction(port: Stage, monkeypatch:
     monkeypatch.setattr(asking, "embedder_of", lambda model: Watched())
     answer(port)
     assert inside == [False]
-
-
-# ------------------------------------------------------------------ what is known already
-
-
-def test_the_same_question_is_asked_once_for_each_tenant(port: Stage, zenith: Stage, endpoint: Endpoint) -> None:
-    vectors.embed_waiting()
-    first, second = answer(port), answer(port)
-    assert [h["score"] for h in first["results"]] == pytest.approx([h["score"] for h in second["results"]], abs=1e-3)
-    assert endpoint.asked["harbour"] == 1
-    answer(zenith)
-    assert endpoint.asked["harbour"] == 2
-
-
-def test_a_text_stands_in_no_key_of_the_cache(port: Stage, endpoint: Endpoint) -> None:
-    vectors.embed_waiting()
-    answer(port)
-    held = [name for key in redis.client().scan_iter("chimera:embeddings:*") for name in redis.client().hkeys(key)]
-    assert len(held) == len(TEXTS) + 1
-    assert all(len(name) == 64 for name in held)
-
-
-def test_an_erasure_drops_what_one_tenant_has_cached(port: Stage, zenith: Stage, endpoint: Endpoint) -> None:
-    search.ask(text="harbour", mode=Mode.HYBRID, tenant_id=zenith.tenant_id)
-    vectors.embed_waiting()
-    assert cache.forget_texts(port.tenant_id) == len(TEXTS)
-    assert cache.forget_texts(port.tenant_id) == 0
-    assert not cache.look_up(port.tenant_id, "tiny", TEXTS).vectors
-    assert cache.look_up(zenith.tenant_id, "tiny", ["harbour"]).vectors
-
-
-def test_a_vector_that_is_being_made_during_an_erasure_is_not_kept_after_it(acme: Stage, endpoint: Endpoint) -> None:
-    erased, asked = Event(), Barrier(2)
-    answered = endpoint.answer
-
-    def waits(body: dict[str, Any]) -> Any:
-        asked.wait(10)
-        erased.wait(10)
-        return answered(body)
-
-    endpoint.answer = waits  # type: ignore[method-assign]
-    with ThreadPoolExecutor(1) as pool:
-        made = pool.submit(embedder().embed_each, ["harbour"], tenant_id=acme.tenant_id)
-        asked.wait(10)
-        cache.forget_texts(acme.tenant_id)
-        erased.set()
-        made.result(10)
-    assert not cache.look_up(acme.tenant_id, "tiny", ["harbour"]).vectors
-
-
-def test_without_redis_the_same_text_is_asked_again_and_an_erasure_is_not_done(
-    acme: Stage, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def away() -> Any:
-        raise ConnectionError
-
-    with monkeypatch.context() as patched:
-        patched.setattr(redis, "client", away)
-        for _ in range(2):
-            search.ask(text="harbour", mode=Mode.HYBRID, tenant_id=acme.tenant_id)
-        assert endpoint.asked["harbour"] == 2
-        with pytest.raises(redis.Away):
-            cache.forget_texts(acme.tenant_id)
-    redis.try_again()
-
-
-def test_the_cache_is_bounded(acme: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "CACHED_MAX", 3)
-    kept = cache.look_up(acme.tenant_id, "tiny", [])
-    cache.keep(kept, {str(n): [1.0, 2.0] for n in range(2)})
-    cache.keep(kept, {str(n): [1.0, 2.0] for n in range(2, 9)})
-    assert cache.forget_texts(acme.tenant_id) == 3
 
 
 def _embed_again(stage: Stage, number: int, embed: Callable[..., Any] = vectors.embed_one) -> None:
