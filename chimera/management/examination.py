@@ -8,6 +8,7 @@ from django.db import DatabaseError, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from chimera.kernel import partitions, redis, relay, roles, tenancy, weaviate, xidbase
+from chimera.kernel.embedded.weaviate import built
 from chimera.kernel.relay.blockers import eventlog_blockers
 from chimera.kernel.relay.tables import Lane, ParkedEvent
 
@@ -185,7 +186,12 @@ def _weaviate() -> Iterator[Finding]:
     found = weaviate.standing()
     match found.word:
         case "not used":
-            yield Finding("ok", "memories are searched in PostgreSQL; no Weaviate is used")
+            there = built(settings.HOME).exists()
+            yield Finding(
+                "ok",
+                "memories are searched in PostgreSQL; no Weaviate is used",
+                "`make up` starts the one that is built." if there else "`make weaviate` builds one, if you want it.",
+            )
         case "ok":
             yield Finding("ok", f"Weaviate {found.version} at {settings.WEAVIATE_URL}")
         case _:

@@ -17,7 +17,7 @@ from django.test import Client
 from chimera import env
 from chimera.kernel import weaviate as index
 from chimera.kernel.embedded import Weaviate, ports
-from chimera.kernel.embedded.weaviate import Address
+from chimera.kernel.embedded.weaviate import Address, built
 
 EMBEDDED = {"WEAVIATE_URL": "http://127.0.0.1:1", "WEAVIATE_GRPC_URL": "grpc://127.0.0.1:2", "WEAVIATE_API_KEY": "ours"}
 
@@ -78,15 +78,22 @@ def readyz(client: Client) -> Any:
 
 
 def doctor() -> str:
+    """What it says of Weaviate, which is its last word."""
     written = io.StringIO()
     call_command("doctor", stdout=written)
-    return next(line for line in written.getvalue().splitlines() if "Weaviate" in line)
+    lines = written.getvalue().splitlines()
+    return "\n".join(lines[next(number for number, line in enumerate(lines) if "Weaviate" in line) :])
 
 
-def test_who_uses_none_misses_nothing(db: None, client: Client) -> None:
+def test_who_uses_none_misses_nothing(db: None, client: Client, settings: Any, tmp_path: Path) -> None:
     answer = readyz(client)
     assert (answer["weaviate"], answer["warnings"]) == ("not used", [])
-    assert "searched in PostgreSQL" in doctor()
+    assert "no Weaviate is used" in doctor()
+    assert "`make weaviate` builds one" in doctor()
+    settings.HOME = tmp_path
+    (tmp_path / "bin").mkdir()
+    built(tmp_path).touch()
+    assert "`make up` starts the one that is built" in doctor()
 
 
 def test_one_that_answers_is_named_with_its_version(db: None, client: Client, weaviate: Address) -> None:
@@ -99,7 +106,8 @@ def test_one_that_is_away_is_a_warning_and_not_the_end(db: None, client: Client,
     answer = readyz(client)
     assert (answer["status"], answer["weaviate"]) == ("ready", "away")
     assert any("Weaviate is away" in warning for warning in answer["warnings"])
-    assert doctor().startswith("WARNING")
+    assert doctor().startswith(f"WARNING  Weaviate at {weaviate_server.address.url} is away: ")
+    assert "logs/weaviate.log" in doctor()
 
 
 def test_a_wrong_key_is_told(weaviate: Address, settings: Any) -> None:

@@ -157,10 +157,18 @@ def test_the_binary_is_the_built_one_or_the_named_one(tmp_path: Path, monkeypatc
     assert find(tmp_path) == built(tmp_path)
     monkeypatch.setenv(BINARY, "/bin/true")
     assert find(tmp_path) == Path("/bin/true")
-    monkeypatch.setenv(BINARY, "/nowhere")
-    with pytest.raises(ServerFailed, match="CHIMERA_WEAVIATE_BINARY=/nowhere is no program"):
-        find(tmp_path)
+    for wrong in ("/nowhere", str(tmp_path), __file__):
+        monkeypatch.setenv(BINARY, wrong)
+        with pytest.raises(ServerFailed, match=f"CHIMERA_WEAVIATE_BINARY={wrong} is no program"):
+            find(tmp_path)
 
 
-def test_it_may_use_a_quarter_of_the_machine() -> None:
-    assert memory_bytes() >= 1 << 30
+def test_it_may_use_a_quarter_of_the_machine_or_container(tmp_path: Path) -> None:
+    limit = tmp_path / "memory.max"
+    machine = memory_bytes(limit)
+    limit.write_text("max\n")
+    assert memory_bytes(limit) == machine
+    limit.write_text(f"{1 << 60}\n")
+    assert memory_bytes(limit) == machine
+    limit.write_text(f"{2 << 30}\n")
+    assert memory_bytes(limit) == 1 << 30

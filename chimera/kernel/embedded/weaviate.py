@@ -24,6 +24,7 @@ START_SECONDS = 60.0  # three when it is empty; after a crash it reads its logs 
 STOP_SECONDS = 2.0
 PORTS = ("http", "grpc", "gossip", "data", "raft", "rpc")  # in a row, because it looks for `data` next to `gossip`
 GIB = 1 << 30
+CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")  # a number of bytes, or "max"
 # Go's own names, for whoever wants other limits. Nothing else is inherited: Weaviate reads more than two hundred variables.
 INHERITED = ("PATH", "TMPDIR", "GOMEMLIMIT", "GOMAXPROCS", "GOGC")
 SETTINGS = {
@@ -74,9 +75,9 @@ def find(home: Path) -> Path | None:
     ServerFailed when the variable names no program.
     """
     named = os.environ.get(BINARY)
-    if named and not os.access(named, os.X_OK):
+    if named and not (os.path.isfile(named) and os.access(named, os.X_OK)):
         raise ServerFailed(f"{BINARY}={named} is no program; unset it, or build one with `make weaviate`")
-    found = Path(named) if named else built(home)
+    found = Path(named).absolute() if named else built(home)
     return found if found.exists() else None
 
 
@@ -245,7 +246,10 @@ class Weaviate:
         return {"GOMEMLIMIT": str(memory_bytes())} | inherited | SETTINGS | own
 
 
-def memory_bytes() -> int:
-    """What Weaviate may use before it refuses to load more: a quarter of the machine, and 1 GiB at least."""
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return max(GIB, machine // 4)
+def memory_bytes(limit: Path = CGROUP_LIMIT) -> int:
+    """What Weaviate may use before it refuses to load more: a quarter of the machine or container, and 1 GiB at least."""
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    written = limit.read_text().strip() if limit.exists() else "max"
+    if written.isdigit():
+        there = min(there, int(written))
+    return max(GIB, there // 4)

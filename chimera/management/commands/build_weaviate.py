@@ -29,7 +29,8 @@ class Command(BaseCommand):
             raise CommandError(str(failure)) from None
         except KeyboardInterrupt:
             raise CommandError("stopped; what was compiled is kept, and the next call goes on") from None
-        self._end_line()
+        finally:
+            self._end_line()
         self.stdout.write(f"Weaviate is there: {binary}; `make up` starts it, and searches use it")
 
     def _tell(self, progress: Progress) -> None:
@@ -43,5 +44,5 @@ class Command(BaseCommand):
         self.stdout.flush()
 
     def _end_line(self) -> None:
-        if sys.stdout.isatty():
+        if self._told_at and sys.stdout.isatty():
             self.stdout.write("")
