@@ -6,9 +6,12 @@ from uuid import UUID
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
+from chimera.flows.card_as_data import card_as_data
 from chimera.flows.decide_review import decide_review
+from chimera.flows.show_card import show_card, to_show
 from chimera.flows.show_reviews import show_reviews
 from chimera.kernel import clock
+from chimera.kernel.errors import not_found
 from chimera.kernel.http.door import Call, Door
 from chimera.kernel.http.pages import page, page_in_turn
 from chimera.kernel.http.permissions import PEOPLE
@@ -18,6 +21,7 @@ from safety.actions import taking
 from safety.models import CardKind, ReviewCard
 from safety.quorum import ANY_APPROVER
 from safety.serializers import NewDecision, ReviewClaimShape, ReviewShape
+from safety.serializers.cards import CardShape
 from safety.serializers.queue import Queue, ReviewsQuery
 from safety.states import CardStatus, Decision
 
@@ -75,6 +79,19 @@ class Review(Door):
     def get(self, request: Call, review_id: UUID) -> Response:
         card = ReviewCard.objects.select_related("claimed_by", "decided_by").get_or_refuse(review_id)
         return Response(show_reviews_data([card])[0])
+
+
+class ReviewPage(Door):
+    allow: ClassVar = {"GET": PEOPLE}
+
+    @extend_schema(operation_id="reviews_card", responses=CardShape)
+    def get(self, request: Call, review_id: UUID) -> Response:
+        """All that its page in the console shows, as you see it: `GET /reviews/{id}` under `review`, beside it plain words, what is open
+        to you, money, the difference to the last time, what led here, how such cards were decided, and where the live feed goes on."""
+        card = to_show(ReviewCard.objects.filter(pk=review_id)).first()
+        if card is None:
+            raise not_found("review")
+        return Response(CardShape(card_as_data(card, show_card(card), who=request.user)).data)
 
 
 class ReviewClaim(Door):
