@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from chimera.flows.card_as_data import card_as_data
 from chimera.flows.decide_review import decide_review
 from chimera.flows.show_card import show_card, to_show
-from chimera.flows.show_reviews import show_reviews
+from chimera.flows.show_reviews import show_reviews, show_reviews_briefly
 from chimera.kernel import clock
 from chimera.kernel.errors import not_found
 from chimera.kernel.http.door import Call, Door
@@ -20,7 +20,7 @@ from safety import actions
 from safety.actions import taking
 from safety.models import CardKind, ReviewCard
 from safety.quorum import ANY_APPROVER
-from safety.serializers import NewDecision, ReviewClaimShape, ReviewShape
+from safety.serializers import BriefReviewShape, ListedReviewShape, NewDecision, ReviewClaimShape, ReviewShape
 from safety.serializers.cards import CardShape
 from safety.serializers.queue import Queue, ReviewsQuery
 from safety.states import CardStatus, Decision
@@ -32,15 +32,18 @@ class Reviews(Door):
     allow: ClassVar = {"GET": PEOPLE}
     knows: ClassVar = (ReviewsQuery,)
 
-    @extend_schema(operation_id="reviews_list", responses=page_of(ReviewShape))
+    @extend_schema(operation_id="reviews_list", responses=page_of(ListedReviewShape))
     def get(self, request: Call) -> Response:
-        """Newest first; those of a `queue` as they are due."""
+        """Newest first; those of a `queue` that wait as they are due."""
         asked = ReviewsQuery.read(request.query_params.dict())
         rows = _narrowed(ReviewCard.objects.select_related("claimed_by", "decided_by"), asked)
+        shown = show_reviews_lines if asked.get("brief") == "true" else show_reviews_data
         if queue := asked.get("queue"):
             rows = _queue(rows, Queue(queue), int(request.user.id))
-            return page_in_turn(rows, request, show_reviews_data, moment="due_at")
-        return page(rows, request, show_reviews_data)
+            if queue == Queue.DECIDED:
+                return page(rows, request, shown)
+            return page_in_turn(rows, request, shown, moment="due_at")
+        return page(rows, request, shown)
 
 
 def _narrowed(rows: Any, asked: dict[str, Any]) -> Any:
@@ -66,10 +69,18 @@ def _queue(rows: Any, queue: Queue, person_id: int) -> Any:
             return rows.due_soon(at)
         case Queue.UNSEEN:
             return rows.unseen_by(person_id)
+        case Queue.JUDGE:
+            return rows.at_judge()
+        case Queue.DECIDED:
+            return rows.over()
 
 
 def show_reviews_data(cards: list[ReviewCard]) -> list[object]:
     return list(ReviewShape(show_reviews(cards), many=True).data)
+
+
+def show_reviews_lines(cards: list[ReviewCard]) -> list[object]:
+    return list(BriefReviewShape(show_reviews_briefly(cards), many=True).data)
 
 
 class Review(Door):

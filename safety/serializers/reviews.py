@@ -120,6 +120,18 @@ class ReviewShape(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
 
 
+class BriefReviewShape(ReviewShape):
+    result = None  # type: ignore[assignment]
+    memories = None  # type: ignore[assignment]
+
+
+class ListedReviewShape(ReviewShape):
+    """With or without `result` and `memories`: as it was asked for."""
+
+    result = serializers.DictField(allow_null=True, required=False)
+    memories = serializers.ListField(child=serializers.DictField(), required=False)
+
+
 class ReviewClaimShape(serializers.Serializer[Any]):
     claim_expires_at = serializers.DateTimeField()
 
