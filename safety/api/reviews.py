@@ -36,8 +36,8 @@ class Reviews(Door):
     def get(self, request: Call) -> Response:
         """Newest first; those of a `queue` that wait as they are due."""
         asked = ReviewsQuery.read(request.query_params.dict())
-        rows = _narrowed(ReviewCard.objects.select_related("claimed_by", "decided_by"), asked)
-        shown = show_reviews_lines if asked.get("brief") == "true" else show_reviews_data
+        rows = _narrowed(ReviewCard.objects.select_related("session", "claimed_by", "decided_by"), asked)
+        shown = _briefly if asked.get("brief") == "true" else _listed
         if queue := asked.get("queue"):
             rows = _queue(rows, Queue(queue), int(request.user.id))
             if queue == Queue.DECIDED:
@@ -79,8 +79,16 @@ def show_reviews_data(cards: list[ReviewCard]) -> list[object]:
     return list(ReviewShape(show_reviews(cards), many=True).data)
 
 
-def show_reviews_lines(cards: list[ReviewCard]) -> list[object]:
-    return list(BriefReviewShape(show_reviews_briefly(cards), many=True).data)
+def _listed(cards: list[ReviewCard]) -> list[object]:
+    return list(ListedReviewShape(_named(cards, show_reviews(cards)), many=True).data)
+
+
+def _briefly(cards: list[ReviewCard]) -> list[object]:
+    return list(BriefReviewShape(_named(cards, show_reviews_briefly(cards)), many=True).data)
+
+
+def _named(cards: list[ReviewCard], shapes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [shape | {"session_name": str(card.session)} for card, shape in zip(cards, shapes, strict=True)]
 
 
 class Review(Door):

@@ -226,6 +226,8 @@ def test_a_queue_is_narrowed_and_searched_as_in_the_console(acme: Stage) -> None
         return [row["id"] for row in acme.rita.get("reviews", queue="waiting", **asked).ok()["results"]]
 
     assert found() == [first, second, action]
+    rows = acme.rita.get("reviews", queue="waiting").ok()["results"]
+    assert [row["session_name"] for row in rows] == ["huts of the quay", "huts of the quay", "launch"]
     assert found(kind="action") == found(reason="spend_above_threshold") == [action]
     assert found(search="hut 2") == [second]
     assert found(search="THE QUAY") == found(search="quay hut") == [first, second]
