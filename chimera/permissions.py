@@ -164,6 +164,7 @@ POST actions/{id}/outcome           | worker
 GET reviews                         | people
 GET reviews/counts                  | people
 GET reviews/{id}                    | people
+GET reviews/{id}/card               | people
 POST reviews/next                   | reviewer finance operator
 POST reviews/batch                  | reviewer finance operator
 GET reviews/decisions               | people

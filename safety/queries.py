@@ -46,6 +46,14 @@ class CardQuerySet(QuerySet[Any]):
         """Waiting ones that are overdue, or will be within DUE_SOON."""
         return self.waiting().filter(due_at__lte=at + DUE_SOON)
 
+    def at_judge(self) -> Self:
+        """What waits for its judge's score before a person is asked."""
+        return self.filter(status=CardStatus.PENDING, kind="judge").order_by("due_at", "pk")
+
+    def over(self) -> Self:
+        """Decided by people, or ended without them, newest first."""
+        return self.exclude(status=CardStatus.PENDING).order_by("-pk")
+
     def unseen_by(self, person_id: int) -> Self:
         """Waiting ones that this person has not opened."""
         return self.waiting().exclude(seen__person_id=person_id)
@@ -113,6 +121,10 @@ class ActionQuerySet(ByTime):
     def of_task(self, task_id: UUID) -> Self:
         """Bounded by the task's own id, which prunes the months before the task."""
         return self.so_far().filter(task_id=task_id, pk__gte=ids.first_of(ids.time_of(task_id) - CLOCK_SLACK))
+
+    def about(self, words: str) -> Self:
+        """Those whose tool or payee begins so, as the console's search has it."""
+        return self.filter(Q(tool__istartswith=words) | Q(payee__istartswith=words))
 
     def of_agent(self, agent_id: UUID) -> Self:
         """What an agent may read: what it proposed or was given to execute, and all of the tasks that it works on."""

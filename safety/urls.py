@@ -23,7 +23,7 @@ from safety.api.policies import (
     PolicyVersions,
 )
 from safety.api.queue import ReviewCounts, ReviewDecisions, ReviewNext, ReviewRelease, ReviewSeen
-from safety.api.reviews import Review, ReviewClaim, ReviewDecision, Reviews
+from safety.api.reviews import Review, ReviewClaim, ReviewDecision, ReviewPage, Reviews
 
 urlpatterns = [
     path("tasks/<uuid:task_id>/actions", TaskActions.as_view()),
@@ -38,6 +38,7 @@ urlpatterns = [
     path("reviews/decisions", EarlyDecisions.as_view()),
     path("reviews/decisions/<uuid:early_decision_id>/withdraw", EarlyDecisionWithdrawal.as_view()),
     path("reviews/<uuid:review_id>", Review.as_view()),
+    path("reviews/<uuid:review_id>/card", ReviewPage.as_view()),
     path("reviews/<uuid:review_id>/seen", ReviewSeen.as_view()),
     path("reviews/<uuid:review_id>/claim", ReviewClaim.as_view()),
     path("reviews/<uuid:review_id>/release", ReviewRelease.as_view()),

@@ -1,5 +1,6 @@
 """Everything that a reviewer wants to know about one card, on one page, in as few queries as that takes. Reads only."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -13,18 +14,24 @@ from chimera.flows.show_around import Around, show_around
 from chimera.flows.show_hold import Asked, show_hold
 from chimera.flows.show_lineage import Link, lineage_of
 from chimera.flows.show_reviews import Standing, result_shape, standing_of, with_votes
+from chimera.kernel.console import panels, show
 from chimera.kernel.http.parsing import money_text
+from chimera.kernel.identity import Principal
 from commerce.limits import ZERO
 from commerce.models import Transaction
 from commerce.states import MONEY_OPEN
 from memory import queries as memory
 from safety.diffs import Change, changes
 from safety.models import Action, CardKind, ReviewCard
+from safety.quorum import deciders
 from safety.states import CardStatus
 from swarm.models import Task, TaskResult
 
 ALIKE_MAX = 50  # decided cards that are counted
+ALIKE_SHOWN_MAX = 5  # of them, the newest
 ACTIONS_MAX = 20  # of the task, the newest
+SPENDS_SHOWN_MAX = 50  # of the task, the newest; all of them are counted
+SAID_MAX = 160  # characters of what an earlier attempt said
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,15 @@ class CardPage:
     @property
     def task(self) -> Task | None:
         return self.lineage[0].task if self.lineage else None
+
+    @property
+    def became(self) -> list[tuple[str, int]]:
+        """How often people decided what about such cards, in words, the most frequent first."""
+        return Counter(became(card) for card in self.alike).most_common()
+
+    def why_barred(self, card: ReviewCard, who: Principal) -> str:
+        """Why this person may not approve it; "" for who may, and for those whom it does not ask at all."""
+        return self.barred.get(int(who.id), "") if who.has(*deciders(card.quorum)) else ""
 
 
 def to_show(cards: QuerySet[ReviewCard]) -> QuerySet[ReviewCard]:
@@ -136,6 +152,20 @@ def bought(spend: Transaction) -> dict[str, Any]:
     """What exactly it asks for, as JSON."""
     words = {name: getattr(spend, name) for name in ("asset_symbol", "payee", "category", "purpose", "metadata")}
     return {"amount_usd": money_text(spend.amount_usd), **words}
+
+
+def became(card: ReviewCard) -> str:
+    if card.status == CardStatus.APPROVED and card.edited_payload is not None:
+        return "approved as edited"
+    return str(card.status).replace("_", " ")
+
+
+def said_in(attempt: TaskResult) -> str:
+    """One line of what it handed in, or of why it failed."""
+    if attempt.error:
+        return show.short(f"{attempt.error.get('code', '')}: {attempt.error.get('message', '')}", SAID_MAX)
+    said = "; ".join(text for _, text in panels.texts(attempt.output_payload or {})[:3]) or attempt.reasoning
+    return show.short(said, SAID_MAX)
 
 
 def _asked_for(action: Action) -> dict[str, Any]:

@@ -74,6 +74,11 @@ class Principal:
         (only,) = self.roles
         return only
 
+    @property
+    def writes(self) -> bool:
+        """A token with scopes may only read, unless one of them is `write`."""
+        return not self.scopes or "write" in self.scopes
+
     def has(self, *roles: Role) -> bool:
         return bool(self.roles & set(roles)) or (self.is_person and Role.ADMIN in self.roles)
 

@@ -1,18 +1,17 @@
 """The card on one screen: what is to happen, why it was stopped, what its agent knew, its money, and what led here."""
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
 
-from chimera.flows.show_card import CardPage, bought
+from chimera.flows.card_in_words import in_words
+from chimera.flows.show_card import ALIKE_SHOWN_MAX, SPENDS_SHOWN_MAX, CardPage, became, bought, said_in
 from chimera.kernel.console import panels, show
 from chimera.kernel.console.panels import Panel
 from chimera.kernel.console.rows import RowsAdmin
-from safety.admin import wording
 from safety.admin.approvals import approvals
 from safety.admin.looks import KIND_TONES, MONEY_TONES, STATUS_TONES
 from safety.admin.reasons import tone_of, words_of
@@ -20,8 +19,6 @@ from safety.diffs import Change
 from safety.models import CardKind, ReviewCard
 from safety.states import CardStatus
 
-SPENDS_SHOWN_MAX = 50
-ALIKE_SHOWN_MAX = 5
 CHANGES_SHOWN_MAX = 100
 
 
@@ -49,7 +46,7 @@ def panels_of(admin: RowsAdmin, request: HttpRequest, card: ReviewCard, page: Ca
 
 
 def _asked(card: ReviewCard, page: CardPage) -> Panel:
-    words = wording.in_words(card, page)
+    words = in_words(card, page)
     waits = card.status == CardStatus.PENDING
     return panels.custom("What is to happen", "safety/reviewcard/asked.html", words=words, waits=waits)
 
@@ -180,24 +177,17 @@ def _money(page: CardPage) -> Panel:
 
 def _attempts(page: CardPage) -> list[Panel]:
     rows = [
-        (str(a.attempt), a.agent.name, show.label(a.outcome), show.moment(a.created_at), show.short(_said(a), 160))
+        (str(a.attempt), a.agent.name, show.label(a.outcome), show.moment(a.created_at), said_in(a))
         for a in page.attempts
     ]
     return [panels.table("Earlier attempts", ("", "By", "Outcome", "When", "What it said"), rows)] if rows else []
 
 
-def _said(attempt: Any) -> str:
-    if attempt.error:
-        return f"{attempt.error.get('code', '')}: {attempt.error.get('message', '')}"
-    return "; ".join(text for _, text in panels.texts(attempt.output_payload or {})[:3]) or attempt.reasoning
-
-
 def _alike(admin: RowsAdmin, page: CardPage) -> Panel:
     """How people decided about such cards."""
-    counted = Counter(_became(card) for card in page.alike)
     rows = [
         (
-            show.label(_became(card), STATUS_TONES[CardStatus(card.status)]),
+            show.label(became(card), STATUS_TONES[CardStatus(card.status)]),
             show.link(admin.address(card), show.short(card.headline or str(card), 70)),
             card.decided_by.get_username() if card.decided_by else show.NOTHING,
             show.moment(card.decided_at),
@@ -205,15 +195,9 @@ def _alike(admin: RowsAdmin, page: CardPage) -> Panel:
         )
         for card in page.alike[:ALIKE_SHOWN_MAX]
     ]
-    note = ", ".join(f"{number} {words}" for words, number in counted.most_common())
+    note = ", ".join(f"{number} {words}" for words, number in page.became)
     columns = ("", "What", "By", "When", "Note")
     return panels.table("Earlier decisions like it", columns, rows, empty="None yet.", note=note)
-
-
-def _became(card: ReviewCard) -> str:
-    if card.status == CardStatus.APPROVED and card.edited_payload is not None:
-        return "approved as edited"
-    return str(card.status).replace("_", " ")
 
 
 def _tail(card: ReviewCard, page: CardPage) -> Panel:

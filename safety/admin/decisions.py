@@ -16,7 +16,8 @@ from chimera.kernel.errors import Refused
 from chimera.kernel.http.parsing import check_json, read_object
 from safety import actions
 from safety.actions import taking
-from safety.models import CardKind, ReviewCard
+from safety.actions.deciding import EDITED
+from safety.models import ReviewCard
 from safety.quorum import ANY_APPROVER
 from safety.states import CardStatus, Decision
 
@@ -86,7 +87,7 @@ def _pending(card: ReviewCard) -> bool:
 
 
 def _editable(card: ReviewCard) -> bool:
-    return _pending(card) and card.kind in (CardKind.RESULT, CardKind.ACTION)
+    return _pending(card) and card.kind in EDITED
 
 
 def _claimed(card: ReviewCard) -> bool:

@@ -9,8 +9,7 @@ from django.http import HttpRequest
 from chimera.kernel import clock
 from chimera.kernel.console.caller import principal
 from safety.counts import COUNTED_MAX, counts_for
-from safety.models import CardKind, ReviewCard
-from safety.states import CardStatus
+from safety.models import ReviewCard
 
 
 class StandingFilter(admin.SimpleListFilter):
@@ -41,9 +40,9 @@ class StandingFilter(admin.SimpleListFilter):
             case "all":
                 rows = queryset.order_by("-pk")
             case "decided":
-                rows = queryset.exclude(status=CardStatus.PENDING).order_by("-pk")
+                rows = queryset.over()
             case "judge":
-                rows = queryset.filter(status=CardStatus.PENDING, kind=CardKind.JUDGE).order_by("due_at", "pk")
+                rows = queryset.at_judge()
             case "mine":
                 rows = queryset.held_by(me, at)
             case "unclaimed":

@@ -222,7 +222,7 @@ class ReviewCardAdmin(RowsAdmin):
     def _barred(self, request: HttpRequest, card: ReviewCard) -> str:
         """Why this person may not approve it; "" who may, and for those whom it does not ask at all."""
         page: CardPage = card.page  # type: ignore[attr-defined]
-        return page.barred.get(int(principal(request).id), "") if may(request, deciders(card.quorum)) else ""
+        return page.why_barred(card, principal(request))
 
     def detail_page(self, request: HttpRequest, row: ReviewCard, **more: Any) -> HttpResponse:
         page = show_card(row)

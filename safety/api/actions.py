@@ -13,13 +13,14 @@ from chimera.flows.show_actions import show_action, show_actions, show_execution
 from chimera.flows.weigh_action import look_ahead
 from chimera.kernel.http import problem
 from chimera.kernel.http.door import Call, Door
-from chimera.kernel.http.pages import choice_or_refuse, page, uuid_or_refuse
+from chimera.kernel.http.pages import page
 from chimera.kernel.http.permissions import ANYONE
-from chimera.kernel.http.schema import page_of, paged
+from chimera.kernel.http.schema import page_of
 from safety.actions.proposals import Proposal
 from safety.models import Action as ActionRow
 from safety.serializers.actions import (
     ActionShape,
+    ActionsQuery,
     ExecutionShape,
     MismatchShape,
     NewAction,
@@ -53,7 +54,7 @@ class TaskActions(Door):
 
 class Actions(Door):
     allow: ClassVar = {"GET": ANYONE}
-    knows: ClassVar = paged("task", "session", "status")
+    knows: ClassVar = (ActionsQuery,)
 
     @extend_schema(operation_id="actions_list", responses=page_of(ActionShape))
     def get(self, request: Call) -> Response:
@@ -121,12 +122,7 @@ def _readable(request: Call) -> Any:
 
 
 def _filtered(request: Call) -> Any:
-    rows = _readable(request)
-    asked = request.query_params
-    if task := asked.get("task"):
-        rows = rows.filter(task_id=uuid_or_refuse(task, "task"))
-    if session := asked.get("session"):
-        rows = rows.filter(session_id=uuid_or_refuse(session, "session"))
-    if status := asked.get("status"):
-        rows = rows.filter(status=choice_or_refuse(status, "status", [s.value for s in ActionStatus]))
-    return rows
+    asked = ActionsQuery.read(request.query_params.dict())
+    columns = {"task": "task_id", "session": "session_id", "status": "status"}
+    rows = _readable(request).filter(**{column: asked[name] for name, column in columns.items() if name in asked})
+    return rows.about(asked["search"]) if "search" in asked else rows

@@ -14,9 +14,11 @@ from safety.serializers.policies import (
     ReplayRule,
 )
 from safety.serializers.reviews import (
+    BriefReviewShape,
     ChangeShape,
     DemandShape,
     EarlyDecisionShape,
+    ListedReviewShape,
     NewDecision,
     NewEarlyDecision,
     ReasonShape,
@@ -26,9 +28,11 @@ from safety.serializers.reviews import (
 )
 
 __all__ = [
+    "BriefReviewShape",
     "ChangeShape",
     "DemandShape",
     "EarlyDecisionShape",
+    "ListedReviewShape",
     "NewDecision",
     "NewEarlyDecision",
     "NewPolicy",

@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
-from chimera.kernel.http.parsing import JSONField, MoneyField, StrictSerializer, TextField
+from chimera.kernel.http.parsing import IdField, JSONField, MoneyField, StrictSerializer, TextField
 from chimera.kernel.http.problem import Problem
 from safety.actions.proposals import ARGUMENTS_BYTES_MAX, DEFAULT_ASSET
 from safety.serializers.reviews import ReasonShape
@@ -62,6 +62,15 @@ class NewOutcome(StrictSerializer):
         default=None,
         help_text="Left out: of a success all that was held, of a failure nothing.",
     )
+
+
+class ActionsQuery(StrictSerializer):
+    task = IdField(required=False)
+    session = IdField(required=False)
+    status = serializers.ChoiceField(choices=[s.value for s in ActionStatus], required=False)
+    search = TextField(max_length=200, required=False, help_text="The beginning of its tool, or of its payee.")
+    cursor = serializers.CharField(required=False, help_text="`next` of the page before.")
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=settings.PAGE_MAX)
 
 
 class KnownShape(serializers.Serializer[Any]):

@@ -17,14 +17,16 @@ KINDS = [kind.value for kind in CardKind if kind is not CardKind.JUDGE]
 
 
 class Queue(StrEnum):
-    """The views of what waits, as the console has them: all of it, what one is at, what nobody is at, what is due within the hour, what
-    one has not opened."""
+    """The console's views: all that waits, what one is at, what nobody is at, what is due within the hour, what one has not opened; what
+    waits for its judge, and what is decided."""
 
     WAITING = "waiting"
     MINE = "mine"
     UNCLAIMED = "unclaimed"
     DUE_SOON = "due_soon"
     UNSEEN = "unseen"
+    JUDGE = "judge"
+    DECIDED = "decided"
 
 
 class ReviewsQuery(StrictSerializer):
@@ -34,9 +36,16 @@ class ReviewsQuery(StrictSerializer):
     session = IdField(required=False)
     task = IdField(required=False)
     queue = serializers.ChoiceField(
-        choices=[queue.value for queue in Queue], required=False, help_text="Of what waits for people; as it is due."
+        choices=[queue.value for queue in Queue],
+        required=False,
+        help_text="A view of the console's; as it is due, and what is `decided` newest first.",
     )
     search = TextField(max_length=200, required=False, help_text="Words of its headline, or of its session's name.")
+    brief = serializers.ChoiceField(
+        choices=["true", "false"],
+        required=False,
+        help_text="true: without `result` and `memories`, which make a long page heavy; `GET /reviews/{id}/card` has them.",
+    )
     cursor = serializers.CharField(required=False, help_text="`next` of the page before.")
     limit = serializers.IntegerField(required=False, min_value=1, max_value=settings.PAGE_MAX)
 

@@ -120,6 +120,19 @@ class ReviewShape(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
 
 
+class ListedReviewShape(ReviewShape):
+    """With or without `result` and `memories`: as it was asked for."""
+
+    session_name = serializers.CharField()
+    result = serializers.DictField(allow_null=True, required=False)
+    memories = serializers.ListField(child=serializers.DictField(), required=False)
+
+
+class BriefReviewShape(ListedReviewShape):
+    result = None  # type: ignore[assignment]
+    memories = None  # type: ignore[assignment]
+
+
 class ReviewClaimShape(serializers.Serializer[Any]):
     claim_expires_at = serializers.DateTimeField()
 

@@ -144,3 +144,21 @@ def agent_of(handler: Any, *, reserve: str | None = None, **more: Any) -> Agent:
 
 async def answer(task, ctx):
     return ctx.result({"n": task.input.get("n", 0)}, confidence=0.9)
+
+
+class Endless:
+    """A handler that never ends of itself."""
+
+    def __init__(self) -> None:
+        self.begun, self.cancelled = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, task, ctx):
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            assert ctx.cancelled
+            self.cancelled.set()
+
+    async def is_cancelled(self) -> None:
+        await asyncio.wait_for(self.cancelled.wait(), WAIT_SECONDS)

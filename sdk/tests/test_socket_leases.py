@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from chimera_sdk import Agent, StaleLease
-from speaking import HELLO, RENEWED, Peer, agent_of, answer, claim, converse
+from speaking import HELLO, RENEWED, Endless, Peer, agent_of, answer, claim, converse
 
 
 def test_a_handler_goes_on_across_a_short_disconnection():
@@ -65,25 +65,17 @@ def test_an_answered_result_is_not_sent_again():
 
 
 def test_a_lease_that_went_elsewhere_meanwhile_cancels_its_handler():
-    begun, cancelled = asyncio.Event(), asyncio.Event()
-
-    async def slow(task, ctx):
-        begun.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            assert ctx.cancelled
-            cancelled.set()
+    slow = Endless()
 
     async def first(peer: Peer) -> None:
         await peer.hello()
         await peer.say(claim(1))
-        await begun.wait()
+        await slow.begun.wait()
         await peer.socket.close(1001)
 
     async def second(peer: Peer) -> None:
         assert (await peer.hello(again={"t1": False}))["slots"] == 4
-        await asyncio.wait_for(cancelled.wait(), 10)
+        await slow.is_cancelled()
 
     converse(agent_of(slow), first, second)
 
@@ -118,21 +110,15 @@ def test_a_server_that_is_busy_is_asked_again_what_we_still_hold():
 
 @pytest.mark.parametrize("how", ["command", "heartbeat", "stale"])
 def test_a_task_that_is_stopped_or_lost_is_cancelled_and_not_reported(how):
-    begun, cancelled = asyncio.Event(), asyncio.Event()
+    endless = Endless()
 
     async def slow(task, ctx):
-        if task.id == "t2":
-            return {}
-        begun.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            cancelled.set()
+        return {} if task.id == "t2" else await endless(task, ctx)
 
     async def script(peer: Peer) -> None:
         await peer.hello(heartbeat_seconds=0.05)
         await peer.say(claim(1))
-        await begun.wait()
+        await endless.begun.wait()
         if how == "command":
             await peer.say({"kind": "command", "name": "stop", "task": "t1"})
         else:
@@ -144,7 +130,7 @@ def test_a_task_that_is_stopped_or_lost_is_cancelled_and_not_reported(how):
                 else {"task": "t1", "error": {"code": "stale_lease", "detail": "This lease is over."}}
             )
             await peer.ack(beat, leases=[said])
-        await asyncio.wait_for(cancelled.wait(), 10)
+        await endless.is_cancelled()
         await peer.say(claim(2))
         assert (await peer.hear("result"))["task"] == "t2"
 

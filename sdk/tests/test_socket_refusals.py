@@ -7,7 +7,7 @@ import pytest
 from answering import Answer, answering
 from chimera_sdk import ProblemError
 from chimera_sdk.lines import NoSocket
-from speaking import Peer, agent_of, answer, claim, converse, speaking
+from speaking import Endless, Peer, agent_of, answer, claim, converse, speaking
 
 
 @pytest.mark.parametrize(("code", "status"), [(4401, 401), (4403, 403)])
@@ -25,48 +25,34 @@ def test_a_key_that_is_no_good_ends_the_agent(code, status):
 
 
 def test_a_key_that_ends_while_a_handler_runs_cancels_it():
-    begun, cancelled = asyncio.Event(), asyncio.Event()
-
-    async def slow(task, ctx):
-        begun.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            cancelled.set()
+    slow = Endless()
 
     async def script(peer: Peer) -> None:
         await peer.hello()
         await peer.say(claim(1))
-        await begun.wait()
+        await slow.begun.wait()
         await peer.socket.close(4401)
 
     async def run() -> None:
         async with speaking(script) as server:
             with pytest.raises(ProblemError):
                 await agent_of(slow, url=server.url, key="chm_x").serve()
-            await asyncio.wait_for(cancelled.wait(), 10)
+            await slow.is_cancelled()
 
     asyncio.run(run())
 
 
 def test_an_agent_that_is_suspended_drops_its_work_and_asks_again():
-    begun, cancelled = asyncio.Event(), asyncio.Event()
-
-    async def slow(task, ctx):
-        begun.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            cancelled.set()
+    slow = Endless()
 
     async def first(peer: Peer) -> None:
         await peer.hello()
         await peer.say(claim(1))
-        await begun.wait()
+        await slow.begun.wait()
         await peer.socket.close(4403)
 
     async def second(peer: Peer) -> None:
-        assert cancelled.is_set()
+        assert slow.cancelled.is_set()
         await peer.socket.close(4403)
 
     async def third(peer: Peer) -> None:

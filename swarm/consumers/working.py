@@ -64,7 +64,7 @@ def come_in(scope: dict[str, Any]) -> Worker:
     principal = principal_of_scope(scope)
     if not principal.is_agent:
         raise forbidden("This socket is for agents; people use the API and the pages.", code="agents_only")
-    if principal.scopes and "write" not in principal.scopes:
+    if not principal.writes:
         raise forbidden("This key may only read; use one with the scope `write`.", code="scope")
     with tenancy.bound(principal.tenant_id):
         agent = agents.hear(principal.agent_id, by=principal.actor)

@@ -150,6 +150,20 @@ def test_where_a_proxy_ends_tls_a_page_that_came_without_it_is_not_ours(acme: St
             sockets.principal_of_scope(scope)
 
 
+def test_what_comes_without_tls_is_refused_where_tls_is_asked_for(acme: Stage, settings: Any) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    scope = dict(socket("/ws/sessions/x/", secret=acme.otto.secret).scope)
+    with pytest.raises(Refused, match="wss://") as refused:
+        sockets.principal_of_scope(scope)
+    assert (refused.value.status, refused.value.code) == (403, "insecure")
+
+    assert sockets.principal_of_scope(scope | {"scheme": "wss"}).name == acme.otto.name
+
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    proxied = scope | {"headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]}
+    assert sockets.principal_of_scope(proxied).name == acme.otto.name
+
+
 def test_a_bearer_needs_no_origin_and_is_asked_for_none(acme: Stage) -> None:
     session = acme.session()
 

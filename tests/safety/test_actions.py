@@ -20,6 +20,22 @@ from tests.safety.acts import POST, decide, execute, money, outcome, propose, re
 # ------------------------------------------------------------------ allowed at once
 
 
+def test_actions_are_looked_for_by_the_beginning_of_tool_or_payee(acme: Stage) -> None:
+    acme.budget(day_usd="20")
+    claim = at_work(acme)
+    posted = propose(acme, claim, tool="publish").ok(201)["id"]
+    paid = propose(acme, claim, tool="buy", amount_usd="1", payee="Press.example").ok(201)["id"]
+
+    def found(**asked: str) -> list[str]:
+        return [row["id"] for row in acme.anna.get("actions", **asked).ok()["results"]]
+
+    assert found(search="P") == [paid, posted]
+    assert (found(search="pub"), found(search="press"), found(search="example")) == ([posted], [paid], [])
+    assert found(search="p", status="denied") == []
+    for odd in ({"search": "x" * 201}, {"search": "a\x00"}, {"status": "nonsense"}, {"task": "1"}):
+        acme.anna.get("actions", **odd).refused(422, "invalid")
+
+
 def test_what_nobody_minds_is_allowed_executed_once_and_its_outcome_is_kept(acme: Stage) -> None:
     claim = at_work(acme)
     action = propose(acme, claim).ok(201)

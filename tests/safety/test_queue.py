@@ -184,6 +184,16 @@ def test_the_queue_is_looked_at_by_who_is_at_what_and_what_is_due(acme: Stage) -
     assert found(acme.boss, "due_soon") == {third}
     assert (found(acme.rita, "unseen"), found(acme.boss, "unseen")) == ({second, third}, {first, second, third})
     acme.rita.get("reviews", queue="all").refused(422, "invalid")
+    for card, decision in ((second, "approve"), (first, "reject")):
+        acme.boss.post(f"reviews/{card}/decision", {"decision": decision, "note": "seen"}).ok()
+    assert [found(acme.rita, queue) for queue in ("decided", "waiting", "judge")] == [{first, second}, {third}, set()]
+
+
+def test_a_badge_counts_what_waits_for_a_person(acme: Stage) -> None:
+    _, _, third = pile(acme, 3)
+    take(acme.rita)
+    with acme.bound():
+        ReviewCard.objects.filter(pk=third).update(due_at=clock.now() + timedelta(minutes=30))
     counts = {"waiting": 3, "mine": 1, "due_soon": 1, "unseen": 2}
     assert acme.rita.get("reviews/counts").ok().body == counts
     assert acme.boss.get("reviews/counts").ok().body == counts | {"mine": 0, "unseen": 3}
@@ -216,6 +226,8 @@ def test_a_queue_is_narrowed_and_searched_as_in_the_console(acme: Stage) -> None
         return [row["id"] for row in acme.rita.get("reviews", queue="waiting", **asked).ok()["results"]]
 
     assert found() == [first, second, action]
+    rows = acme.rita.get("reviews", queue="waiting").ok()["results"]
+    assert [row["session_name"] for row in rows] == ["huts of the quay", "huts of the quay", "launch"]
     assert found(kind="action") == found(reason="spend_above_threshold") == [action]
     assert found(search="hut 2") == [second]
     assert found(search="THE QUAY") == found(search="quay hut") == [first, second]
@@ -223,6 +235,23 @@ def test_a_queue_is_narrowed_and_searched_as_in_the_console(acme: Stage) -> None
     acme.rita.get("reviews", kind="nonsense").refused(422, "invalid")
     for odd in ({"search": "x" * 201}, {"search": "a\x00"}, {"reason": "a\x00"}):
         acme.rita.get("reviews", **odd).refused(422, "invalid")
+
+
+def test_cards_that_wait_for_their_judge_are_a_view_of_their_own(acme: Stage) -> None:
+    claim = at_work(acme, judged=True)
+    card = acme.ada.finish(claim, confidence=0.8).ok()["review"]
+    assert [row["id"] for row in acme.rita.get("reviews", queue="judge").ok()["results"]] == [card]
+    assert acme.rita.get("reviews", queue="waiting").ok()["results"] == []
+
+
+def test_a_brief_list_leaves_out_what_is_heavy_and_nothing_else(acme: Stage) -> None:
+    acme.ada.finish(at_work(acme), confidence=0.8).ok()
+    (whole,) = acme.rita.get("reviews", queue="waiting").ok()["results"]
+    assert (whole.pop("result")["output_payload"], whole.pop("memories")) == ({"answer": "42"}, [])
+    for asked in ({"queue": "waiting"}, {"status": "pending"}):
+        assert acme.rita.get("reviews", brief="true", **asked).ok()["results"] == [whole]
+    assert "result" in acme.rita.get("reviews", brief="false").ok()["results"][0]
+    acme.rita.get("reviews", brief="yes").refused(422, "invalid")
 
 
 def test_a_card_is_new_to_a_person_until_it_is_said_to_be_seen(acme: Stage, zenith: Stage) -> None:

@@ -94,6 +94,20 @@ def test_the_client_speaks_the_rest_of_the_api(acme: Stage, house: House) -> Non
     assert (refused.value.status, refused.value.code) == (401, "unauthenticated")
 
 
+def test_a_reviewer_takes_cards_puts_them_back_and_decides_several(acme: Stage, house: House) -> None:
+    with Client(house.url, acme.pia.secret) as pia, Client(house.url, acme.rita.secret) as rita:
+        session = pia.sessions.create(name="launch")["id"]
+        pia.tasks.batch([new(session, n) | {"execution_mode": "manual"} for n in range(3)])
+        first = rita.reviews.take(session=session)["review"]
+        assert rita.reviews.card(first["id"])["you"]["decisions"] == ["approve", "reject", "request_changes"]
+        assert rita.reviews.release(first["id"])["claimed_by"] is None
+        rows = list(rita.reviews.list(queue="waiting", brief="true"))
+        chosen = [{"id": row["id"], "version": row["version"]} for row in rows]
+        outcomes = rita.reviews.decide_many(chosen, "reject", note="not today")["outcomes"]
+        assert [outcome["status"] for outcome in outcomes] == ["rejected"] * 3
+        assert rita.reviews.take() == {"review": None}
+
+
 def test_the_async_client_makes_the_same_calls(acme: Stage, house: House) -> None:
     async def run() -> None:
         async with AsyncClient(house.url, acme.pia.secret) as pia:

@@ -20,14 +20,19 @@ SECONDS = 60
 
 
 @contextmanager
-def program(file: str, number: int, house: House, who: Caller, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def program(
+    file: str, number: int, house: House, who: Caller, log: Path, answers: str = ""
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """`answers` is what a person types."""
+    typed = log.with_suffix(".typed")
+    typed.write_text(answers)
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(proc.ROOT / "sdk/src")}
-    with log.open("wb") as output:
+    with log.open("wb") as output, typed.open("rb") as typing:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.sdk.readme", file, str(number)],
             env=environment | {"CHIMERA_URL": house.url, "CHIMERA_KEY": who.secret, "PYTHONUNBUFFERED": "1"},
             cwd=proc.ROOT,
-            stdin=subprocess.DEVNULL,
+            stdin=typing,
             stdout=output,
             stderr=output,
         )
@@ -77,6 +82,27 @@ def test_the_metered_agent_pays_for_its_pages_and_is_stopped_where_the_money_end
     assert (spent["status"], spent["captured_usd"]) == ("captured", "0.006")
     (card,) = acme.rita.get("reviews", status="pending").ok()["results"]
     assert (card["task"], card["reasons"][0]["code"]) == (big["id"], "budget_exceeded")
+
+
+def test_the_console_of_ones_own_gives_out_each_card_and_takes_its_decision(
+    acme: Stage, house: House, tmp_path: Path
+) -> None:
+    acme.budget(day_usd="20", approval_threshold_usd="2")
+    session = acme.session()
+    tasks = [acme.task(session, description=f"Paint hut {number}", execution_mode="manual") for number in (1, 2)]
+    bought = acme.task(session)
+    until(lambda: acme.otto.get(f"tasks/{bought['id']}")["status"] == "queued", SECONDS)
+    acme.ada.spend(acme.ada.claim()[0], "3").ok(202)
+    answers = "approve\n\nreject\nno paint\nrequest_changes\ntoo dear\n"
+    with program("README.md", 3, house, acme.rita, tmp_path / "console.log", answers) as console:
+        assert console.wait(SECONDS) == 0, (tmp_path / "console.log").read_text()
+    said = (tmp_path / "console.log").read_text()
+    assert "“Paint hut 1” begins when a person says so." in said
+    assert "ada wants to spend $3.00 at render.example." in said
+    assert "the whole tenant, day: $17.00 left if approved" in said
+    decided = [card["status"] for card in acme.rita.get("reviews").ok()["results"]]
+    assert sorted(decided) == ["approved", "changes_requested", "rejected"]
+    assert ended(acme, tasks[1]) == "failed"
 
 
 def test_whoever_forgets_the_budget_is_told_so_where_the_agent_runs(acme: Stage, house: House, tmp_path: Path) -> None:

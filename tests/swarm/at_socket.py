@@ -6,7 +6,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from chimera.asgi import application
-from tests.cast import Caller
+from chimera.kernel.bridge import in_thread
+from swarm.models import Task
+from tests.cast import Caller, Stage
 from tests.live.watching import until
 
 SECONDS = 20.0
@@ -130,3 +132,19 @@ class AtSocket:
         await until(lambda: self.closed is not None, SECONDS)
         assert self.closed is not None
         return self.closed
+
+
+def many(acme: Stage, number: int, **more: Any) -> list[str]:
+    """Ids of new tasks of one session."""
+    session = acme.session()
+    return [acme.task(session, **more)["id"] for _ in range(number)]
+
+
+async def held(acme: Stage) -> int:
+    """How many tasks of the tenant are running."""
+
+    def count() -> int:
+        with acme.bound():
+            return Task.objects.filter(status="running").count()
+
+    return await in_thread(count)

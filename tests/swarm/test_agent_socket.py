@@ -1,35 +1,15 @@
 """The agents' socket: who is let in, tasks are pushed to free slots, and what breaks disturbs nothing else."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from chimera.kernel.bridge import in_thread
-from swarm.models import Task
 from tests.cast import Stage
-from tests.kernel.log import running
 from tests.live.watching import run, until
-from tests.swarm.at_socket import AtSocket
+from tests.swarm.at_socket import AtSocket, held, many
 
-
-@pytest.fixture(autouse=True)
-def relay(db: None) -> Iterator[None]:
-    with running("redis", "clock"):
-        yield
-
-
-def many(acme: Stage, number: int, **more: Any) -> list[str]:
-    session = acme.session()
-    return [acme.task(session, **more)["id"] for _ in range(number)]
-
-
-async def held(acme: Stage) -> int:
-    def count() -> int:
-        with acme.bound():
-            return Task.objects.filter(status="running").count()
-
-    return await in_thread(count)
+pytestmark = pytest.mark.usefixtures("relay")
 
 
 def test_an_agent_is_greeted_and_its_slots_are_filled(acme: Stage) -> None:

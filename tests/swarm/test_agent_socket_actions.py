@@ -1,6 +1,5 @@
 """Actions over the socket: the same rules, rows and keys as over HTTP."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,17 +7,12 @@ import pytest
 from chimera.kernel.bridge import in_thread
 from tests.cast import Stage
 from tests.commerce.books import check_books
-from tests.kernel.log import running
 from tests.live.watching import run
 from tests.safety.acts import POST
 from tests.swarm.at_socket import AtSocket
 from tests.swarm.test_agent_socket_money import at_work
 
-
-@pytest.fixture(autouse=True)
-def relay(db: None) -> Iterator[None]:
-    with running("redis", "clock"):
-        yield
+pytestmark = pytest.mark.usefixtures("relay")
 
 
 async def propose(at: AtSocket, claim: dict[str, Any], **more: Any) -> dict[str, Any]:

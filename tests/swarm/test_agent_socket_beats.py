@@ -1,37 +1,16 @@
 """Beats and progress over the agents' socket."""
 
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from chimera.kernel import clock
 from chimera.kernel.bridge import in_thread
-from swarm.models import Task
 from tests.cast import Stage
-from tests.kernel.log import running
 from tests.live.watching import run
-from tests.swarm.at_socket import AtSocket
+from tests.swarm.at_socket import AtSocket, many
 
-
-@pytest.fixture(autouse=True)
-def relay(db: None) -> Iterator[None]:
-    with running("redis", "clock"):
-        yield
-
-
-def many(acme: Stage, number: int, **more: Any) -> list[str]:
-    session = acme.session()
-    return [acme.task(session, **more)["id"] for _ in range(number)]
-
-
-async def held(acme: Stage) -> int:
-    def count() -> int:
-        with acme.bound():
-            return Task.objects.filter(status="running").count()
-
-    return await in_thread(count)
+pytestmark = pytest.mark.usefixtures("relay")
 
 
 def test_beats_renew_what_is_half_used_and_name_what_is_lost(acme: Stage) -> None:

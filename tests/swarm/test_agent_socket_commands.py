@@ -1,7 +1,5 @@
 """What agents are told at their socket without asking: pause, stop, and the way out."""
 
-from collections.abc import Iterator
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -9,32 +7,14 @@ import pytest
 from chimera.kernel import clock
 from chimera.kernel.bridge import in_thread
 from swarm.consumers import seat
-from swarm.models import AgentKey, Task
+from swarm.models import AgentKey
 from tests.cast import Stage
-from tests.kernel.log import running
 from tests.live.watching import run, until
-from tests.swarm.at_socket import AtSocket
+from tests.swarm.at_socket import AtSocket, held, many
+
+pytestmark = pytest.mark.usefixtures("relay")
 
 GENEROUS_SECONDS = 15.0  # other tests run beside us
-
-
-@pytest.fixture(autouse=True)
-def relay(db: None) -> Iterator[None]:
-    with running("redis", "clock"):
-        yield
-
-
-def many(acme: Stage, number: int, **more: Any) -> list[str]:
-    session = acme.session()
-    return [acme.task(session, **more)["id"] for _ in range(number)]
-
-
-async def held(acme: Stage) -> int:
-    def count() -> int:
-        with acme.bound():
-            return Task.objects.filter(status="running").count()
-
-    return await in_thread(count)
 
 
 def test_a_paused_agent_gets_nothing_and_goes_on_when_it_is_resumed(acme: Stage) -> None:

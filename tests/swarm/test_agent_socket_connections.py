@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,18 +12,13 @@ from chimera.kernel.http import going
 from swarm.consumers import pushing, working
 from swarm.models import Task
 from tests.cast import Stage
-from tests.kernel.log import running
 from tests.live.watching import run, until
-from tests.swarm.at_socket import AtSocket
+from tests.swarm.at_socket import AtSocket, held, many
+
+pytestmark = pytest.mark.usefixtures("relay")
 
 WITHIN_SECONDS = 2.0  # of the contract
 GENEROUS_SECONDS = 15.0  # other tests run beside us
-
-
-@pytest.fixture(autouse=True)
-def relay(db: None) -> Iterator[None]:
-    with running("redis", "clock"):
-        yield
 
 
 @pytest.fixture
@@ -45,11 +39,6 @@ def row(acme: Stage, task_id: str) -> Task:
     with acme.bound():
         found: Task = Task.objects.get(pk=task_id)
         return found
-
-
-def many(acme: Stage, number: int) -> list[str]:
-    session = acme.session()
-    return [acme.task(session)["id"] for _ in range(number)]
 
 
 async def taken(at: AtSocket, slots: int) -> list[dict[str, Any]]:
@@ -200,10 +189,6 @@ def test_a_process_on_its_way_out_gives_nothing_back(acme: Stage, monkeypatch: p
 def test_two_sockets_and_http_claims_never_hold_more_than_the_slots(acme: Stage) -> None:
     many(acme, 30)
 
-    def held() -> int:
-        with acme.bound():
-            return Task.objects.filter(status="running").count()
-
     async def main() -> None:
         async with AtSocket(acme.ada) as first, AtSocket(acme.ada) as second:
             first.say({"kind": "ready", "ref": "a", "slots": 8})
@@ -222,7 +207,7 @@ def test_two_sockets_and_http_claims_never_hold_more_than_the_slots(acme: Stage)
                 await until(
                     lambda total=total: len(first.claims) + len(second.claims) + len(claimed) >= total, GENEROUS_SECONDS
                 )
-                assert await in_thread(held) <= 8
+                assert await held(acme) <= 8
             ids = [claim["task"]["id"] for claim in (*first.claims, *second.claims, *claimed)]
             assert len(ids) == len(set(ids)) == 28
 

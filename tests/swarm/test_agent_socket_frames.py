@@ -1,17 +1,17 @@
 """What cannot be read: each item is answered an error of its own, the others go on, and both doors say the same of it."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from chimera.kernel.bridge import in_thread
 from tests.cast import Stage
-from tests.kernel.log import running
 from tests.live.watching import run
 from tests.processes import proc
 from tests.swarm.at_socket import AtSocket
+
+pytestmark = pytest.mark.usefixtures("relay")
 
 GOOD: dict[str, Any] = {"status": "succeeded", "output_payload": {"answer": "42"}, "confidence_score": 0.95}
 FAILED: dict[str, Any] = {"status": "failed", "output_payload": None, "error": {"code": "x", "message": "y"}}
@@ -116,12 +116,6 @@ TEXTS = {
     "text": ('"result"', "not_an_object"),
     "null": ("null", "not_an_object"),
 }
-
-
-@pytest.fixture(autouse=True)
-def relay(db: None) -> Iterator[None]:
-    with running("redis", "clock"):
-        yield
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Beats with a cost over the agents' socket: metered as over HTTP, many at once, each with an answer of its own."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -14,15 +13,10 @@ from commerce.models import Transaction
 from swarm.models import Task
 from tests.cast import Stage
 from tests.commerce.books import check_books
-from tests.kernel.log import running
 from tests.live.watching import run
 from tests.swarm.at_socket import AtSocket
 
-
-@pytest.fixture(autouse=True)
-def relay(db: None) -> Iterator[None]:
-    with running("redis", "clock"):
-        yield
+pytestmark = pytest.mark.usefixtures("relay")
 
 
 def rows(acme: Stage) -> list[tuple[str, Decimal, Decimal | None, Decimal | None]]:

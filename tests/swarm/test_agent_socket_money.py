@@ -1,7 +1,6 @@
 """Spends, captures and voids over the socket: the same rules, rows and keys as over HTTP."""
 
 import asyncio
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -18,16 +17,11 @@ from commerce.api import transactions as door
 from commerce.models import Transaction
 from tests.cast import Stage
 from tests.commerce.books import check_books
-from tests.kernel.log import running
 from tests.live.watching import run
 from tests.safety.test_early_decisions import KEY, digest, early, say
 from tests.swarm.at_socket import AtSocket
 
-
-@pytest.fixture(autouse=True)
-def relay(db: None) -> Iterator[None]:
-    with running("redis", "clock"):
-        yield
+pytestmark = pytest.mark.usefixtures("relay")
 
 
 def rows(acme: Stage) -> list[Transaction]:

@@ -1,6 +1,5 @@
 """Results over the agents' socket: every outcome has its answer."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,34 +7,16 @@ import pytest
 from chimera.kernel.bridge import in_thread
 from swarm.models import Task
 from tests.cast import Stage
-from tests.kernel.log import running
 from tests.live.watching import run
-from tests.swarm.at_socket import AtSocket
+from tests.swarm.at_socket import AtSocket, held, many
 
-
-@pytest.fixture(autouse=True)
-def relay(db: None) -> Iterator[None]:
-    with running("redis", "clock"):
-        yield
+pytestmark = pytest.mark.usefixtures("relay")
 
 
 def row(acme: Stage, claim: dict[str, Any]) -> Task:
     with acme.bound():
         found: Task = Task.objects.get(pk=claim["task"]["id"])
         return found
-
-
-def many(acme: Stage, number: int, **more: Any) -> list[str]:
-    session = acme.session()
-    return [acme.task(session, **more)["id"] for _ in range(number)]
-
-
-async def held(acme: Stage) -> int:
-    def count() -> int:
-        with acme.bound():
-            return Task.objects.filter(status="running").count()
-
-    return await in_thread(count)
 
 
 def test_each_outcome_of_a_result_has_its_answer(acme: Stage) -> None:

@@ -1,6 +1,5 @@
 """Several connections of one agent: each has its own leases, a beat takes one over, and they share the slots."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -13,30 +12,19 @@ from swarm.actions import claims
 from swarm.consumers import pushing, seat
 from swarm.models import Task
 from tests.cast import Stage
-from tests.kernel.log import running
 from tests.live.watching import run, until
 from tests.processes import proc
-from tests.swarm.at_socket import AtSocket
+from tests.swarm.at_socket import AtSocket, many
+
+pytestmark = pytest.mark.usefixtures("relay")
 
 GENEROUS_SECONDS = 15.0  # other tests run beside us
-
-
-@pytest.fixture(autouse=True)
-def relay(db: None) -> Iterator[None]:
-    with running("redis", "clock"):
-        yield
 
 
 def row(acme: Stage, claim: dict[str, Any]) -> Task:
     with acme.bound():
         found: Task = Task.objects.get(pk=claim["task"]["id"])
         return found
-
-
-def many(acme: Stage, number: int, **more: Any) -> None:
-    session = acme.session()
-    for _ in range(number):
-        acme.task(session, **more)
 
 
 async def taken(at: AtSocket, slots: int) -> list[dict[str, Any]]:

@@ -1,20 +1,14 @@
 """How long lists, refs and frames may be, in both directions."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.cast import Stage
-from tests.kernel.log import running
 from tests.live.watching import run
 from tests.swarm.at_socket import AtSocket
 
-
-@pytest.fixture(autouse=True)
-def relay(db: None) -> Iterator[None]:
-    with running("redis", "clock"):
-        yield
+pytestmark = pytest.mark.usefixtures("relay")
 
 
 def test_a_list_is_as_long_as_a_batch_and_no_longer(acme: Stage) -> None:

@@ -25,7 +25,7 @@ class MayCall(BasePermission):
         if request.method not in view.allow and request.method not in {"HEAD", "OPTIONS"}:
             raise MethodNotAllowed(request.method or "")
         check(principal, view.allow.get(request.method or "", frozenset()))
-        if principal.scopes and request.method not in {"GET", "HEAD"} and "write" not in principal.scopes:
+        if request.method not in {"GET", "HEAD"} and not principal.writes:
             raise forbidden("This token may only read; use one with the scope `write`.", code="scope")
         return True
 

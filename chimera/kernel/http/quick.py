@@ -152,7 +152,7 @@ class QuickInFront:
             principal = await callers.caller(secret)
             _bind(principal, named)
             check(principal, way.allow)
-            if principal.scopes and "write" not in principal.scopes:
+            if not principal.writes:
                 raise Leave
             key = given.get(KEY, b"").decode("latin1")
             answer = await way.answer(QuickCall(principal, secret, scope["path"], named, key, body, receive))

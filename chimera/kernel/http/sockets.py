@@ -12,6 +12,7 @@ from django.http.cookie import parse_cookie
 from django.http.request import split_domain_port, validate_host
 
 from chimera.kernel.errors import forbidden, not_found, unauthenticated
+from chimera.kernel.http.address import is_secure
 from chimera.kernel.http.authentication import TENANT_IN_SESSION, principal_of_bearer, principal_of_session
 from chimera.kernel.http.permissions import ANYONE, check
 from chimera.kernel.http.sessions import SessionStore, Watching
@@ -19,15 +20,17 @@ from chimera.kernel.identity import Principal
 
 
 def principal_of_scope(scope: Mapping[str, Any]) -> Principal:
-    """Authenticate a handshake; raises 401, or 403 for a cookie that comes from another site's page."""
+    """Authenticate a handshake; raises 401, or 403 for a cookie that comes from another site's page, and for what came without TLS."""
+    if settings.SECURE_SSL_REDIRECT and not is_secure(scope):
+        raise forbidden(
+            "Connect with wss://; what was sent has travelled in the clear, so make a new key.", code="insecure"
+        )
     headers = _headers(scope)
     if header := headers.get("authorization"):
         return principal_of_bearer(header)
     if settings.SESSION_COOKIE_NAME not in parse_cookie(headers.get("cookie", "")):
         raise unauthenticated("Send `Authorization: Bearer chm_…` or `chp_…`, or log in to /admin/ first.")
-    check_origin(
-        headers, secure=settings.TLS or scope.get("scheme") == "wss"
-    )  # a proxy of ours may be the one that ends TLS
+    check_origin(headers, secure=settings.TLS or is_secure(scope))
     return _principal_of_cookie(headers, SessionStore)
 
 

@@ -5,6 +5,7 @@ with `get`, `post`, `patch` and `all` of the client itself.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 from chimera_sdk.encoding import Id, segment
@@ -215,8 +216,20 @@ class Reviews(Noun[R, P]):
 
     path = "reviews"
 
+    def take(self, **chosen: Any) -> R:
+        """{review}: the one that is due first of those that you may approve and nobody is at, claimed; null when none is left. `chosen` is
+        its kind or its session."""
+        return self._client.post(f"{self.path}/next", chosen)
+
+    def card(self, id: Id) -> R:
+        """{review, words, you, exactly, earlier, money, lineage, alike, tail, …}: all that its page in the console shows."""
+        return self._client.get(f"{self._at(id)}/card")
+
     def claim(self, id: Id) -> R:
         return self._do(id, "claim")
+
+    def release(self, id: Id) -> R:
+        return self._do(id, "release")
 
     def decide(
         self,
@@ -230,6 +243,10 @@ class Reviews(Noun[R, P]):
         """`decision` is approve, reject or request_changes. With the `version` or the `digest` of the card nothing else is decided than
         what was looked at."""
         return self._do(id, "decision", decision=decision, note=note, edited_payload=edited_payload, **seen)
+
+    def decide_many(self, reviews: Sequence[Json], decision: str, *, note: str) -> R:
+        """{outcomes: [{review, status | error}]}: each of these {id, version?} for itself, with one reason."""
+        return self._client.post(f"{self.path}/batch", {"decision": decision, "note": note, "reviews": list(reviews)})
 
     def decide_by_key(
         self, correlation_key: str, decision: str, *, digest: str | None = None, note: str | None = None, **fields: Any

@@ -1,4 +1,4 @@
-"""A card in plain words: what is to happen, and what each decision makes of it."""
+"""A card in plain words: what is to happen, and what each decision makes of it. Reads nothing: all of it is on its page."""
 
 from dataclasses import dataclass
 from typing import Any
