@@ -17,7 +17,7 @@ from django.db import connection
 from chimera.kernel import clock, ids
 from memory.actions.indexing import note, write, writing
 from memory.limits import INDEX_BATCH
-from memory.models import Generation, MemoryRecord
+from memory.models import Generation, MemoryRecord, Unindexed
 from memory.stores.weaviate import collections
 from memory.stores.weaviate.schema import ALIAS
 
@@ -122,3 +122,11 @@ def _lost(generation: Generation) -> str:
     if found in (generation.mark, generation.mark + 1):
         return ""
     return f"{generation.mark} batches were written, and {found} are there"
+
+
+def retire() -> int:
+    """Note nothing for an index any more, and forget what was noted; answers how many collections were given up."""
+    with writing():
+        given_up, _ = Generation.objects.all().delete()
+        Unindexed.objects.all().delete()
+    return given_up

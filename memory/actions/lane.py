@@ -6,11 +6,14 @@ lane its deadline and then a pause; nothing is parked for it, and no other lane 
 
 import time
 
+import structlog
+
 from chimera.kernel.eventlog import Recorded
-from memory.actions import generations, indexing
+from memory.actions import drift, generations, indexing
 from memory.stores.weaviate.breaker import pushing
 from memory.stores.weaviate.wire import IndexAway, is_configured
 
+log = structlog.get_logger()
 VERIFY_SECONDS = 5.0  # how long an index that was set back may answer searches as if it were not
 _verified = float("-inf")
 
@@ -33,6 +36,8 @@ def tend() -> bool:
 
 def _step() -> bool:
     global _verified
+    if _verified == float("-inf"):
+        _check_schema()
     if time.monotonic() - _verified >= VERIFY_SECONDS:
         generations.verify()
         _verified = time.monotonic()
@@ -40,6 +45,12 @@ def _step() -> bool:
     worked = generations.walk() or worked
     generations.drop_replaced()
     return worked
+
+
+def _check_schema() -> None:
+    """At the start of whoever leads."""
+    if left := drift.repair(drift.compare()):
+        log.error("index_drift_left", drifts=[str(one) for one in left], run=drift.REINDEX)
 
 
 def look_at_once() -> None:

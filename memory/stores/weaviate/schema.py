@@ -82,7 +82,7 @@ class Repair(StrEnum):
 
     SET = "set"  # a setting that can be changed as it stands
     ADD = "add"  # a property that is missing; objects that are there need it, so it is filled anew
-    ALIAS = "alias"
+    ANEW = "anew"  # a collection that is gone, or an alias that points elsewhere
     NONE = "none"  # it stands as it was made: `manage.py memory reindex`
     IDLE = "idle"  # more than was declared, which hurts nobody
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LOOK_SECONDS = 2.0  # of a call that reads what the schema says
 CHANGE_SECONDS = 20.0  # of one that changes it, which nodes agree upon
 PUSH_SECONDS = 10.0  # of a batch of objects; less than a transaction may stand idle
+GRPC_PORT = 50051  # where the URL names none
 MESSAGE_BYTES_MAX = 64 * 1024 * 1024  # a batch of 250 memories has some 6 MB; an answer of ids a few kB
 
 
@@ -71,6 +72,7 @@ class Wire:
         from memory.stores.weaviate.protocol import weaviate_pb2_grpc
 
         parts = urlsplit(self._grpc_url)
+        there = f"{parts.hostname}:{parts.port or GRPC_PORT}"
         options = [
             ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
             ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
@@ -79,9 +81,9 @@ class Wire:
             ("grpc.max_reconnect_backoff_ms", 1_000),
         ]
         if parts.scheme == "grpcs":
-            channel = grpc.secure_channel(parts.netloc, grpc.ssl_channel_credentials(), options)
+            channel = grpc.secure_channel(there, grpc.ssl_channel_credentials(), options)
         else:
-            channel = grpc.insecure_channel(parts.netloc, options)
+            channel = grpc.insecure_channel(there, options)
         return weaviate_pb2_grpc.WeaviateStub(channel)  # type: ignore[no-untyped-call]
 
     @property
