@@ -4,19 +4,28 @@ from collections.abc import Iterator
 
 import pytest
 
-from chimera.kernel import tenancy
+from chimera.kernel import clock, tenancy
 from chimera.kernel.embedded.weaviate import Address
 from memory.actions import lane
+from memory.embedders import embedder
 from memory.models import Generation, Unindexed
-from memory.stores.weaviate import collections
+from memory.queries import Sought, Viewer
+from memory.search import lexemes
+from memory.stores import Proposal, Wanted, propose
+from memory.stores.weaviate import collections, proposing
 from memory.stores.weaviate.breaker import searching
 from memory.stores.weaviate.schema import ALIAS
 from memory.stores.weaviate.wire import wire
+from tests.cast import Stage
 
 
 @pytest.fixture
-def index(db: None, weaviate: Address) -> Iterator[Address]:
-    """Begun and serving, and empty; its collections go with the test."""
+def index(db: None, weaviate: Address, monkeypatch: pytest.MonkeyPatch) -> Iterator[Address]:
+    """Begun and serving, and empty; its collections go with the test.
+
+    Searches have more time than in life: on a machine that does much else an index may take longer than anybody would wait.
+    """
+    monkeypatch.setattr(proposing, "SEARCH_SECONDS", 20.0)
     fresh()
     drain()
     yield weaviate
@@ -51,3 +60,11 @@ def waiting() -> int:
     """Changes of anybody's memories that the index has not heard of."""
     with tenancy.system():
         return Unindexed.objects.count()
+
+
+def proposal(stage: Stage, query: str) -> Proposal:
+    """What is proposed to a person for these words and their meaning."""
+    (vector,) = embedder().embed([query])
+    with stage.bound():
+        sought = Sought(viewer=Viewer(), at=clock.now())
+        return propose(Wanted(sought=sought, vector=vector, model=embedder().model, words=lexemes(query)))

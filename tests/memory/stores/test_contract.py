@@ -14,7 +14,6 @@ from memory.models import MemoryRecord
 from memory.queries import Sought, Viewer
 from memory.search import lexemes
 from memory.stores import Index, Proposal, Wanted, propose
-from memory.stores.weaviate import proposing
 from memory.stores.weaviate.breaker import searching
 from tests.cast import Stage
 from tests.memory.stores.conftest import drain
@@ -147,9 +146,3 @@ def _closer_than_the_tolerance(one: list[Any], other: list[Any]) -> bool:
         abs(scores[a["memory"]["id"]] - scores[b["memory"]["id"]]) < SAME_ORDER_TOLERANCE
         for a, b in zip(one, other, strict=True)
     )
-
-
-@pytest.fixture(autouse=True)
-def _in_their_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a machine that does much else an index may take longer than anybody would wait for it."""
-    monkeypatch.setattr(proposing, "SEARCH_SECONDS", 20.0)
