@@ -9,6 +9,8 @@ from django.core.management import CommandError, call_command
 
 from chimera.kernel import weaviate as index
 from chimera.kernel.embedded import Weaviate
+from chimera.management import index_backups
+from memory.actions.indexing import Busy, writing
 from tests import weaviate as servers
 
 pytestmark = pytest.mark.slow
@@ -24,7 +26,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Weaviate]:
 
 
 @pytest.fixture
-def own(server: Weaviate, settings: Any) -> Callable[[int], None]:
+def own(server: Weaviate, settings: Any, db: None) -> Callable[[int], None]:
     """The settings know it, and it is empty. `own(number)` writes a memory of Acme's."""
     for name, value in server.start().variables().items():
         setattr(settings, name, value)
@@ -87,6 +89,19 @@ def test_what_was_saved_comes_back_with_its_alias(own: Callable[[int], None], se
     with pytest.raises(CommandError, match="there is no whole backup 'second'; there are: first"):
         run("restore", "second", "--replace")
     assert numbers() == {1, 2}
+
+
+def test_nobody_writes_to_the_index_meanwhile(own: Callable[[int], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    with index_backups.nobody_writing(), pytest.raises(Busy):
+        with writing():
+            pass
+    with writing():
+        pass
+    own(1)
+    monkeypatch.setattr(index_backups, "WRITER_SECONDS", 1)
+    with writing(), pytest.raises(CommandError, match="somebody has been writing to the index for 1 s; try again"):
+        run("make", "busy")
+    assert run("make", "idle").startswith("made idle")
 
 
 def test_a_name_or_a_module_that_cannot_be_is_refused_in_words(own: Callable[[int], None]) -> None:

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from chimera.management import index_backups
+from chimera.management.desk import reaching
 from chimera.management.index_backups import BackupFailed
 
 LINE_SECONDS = 5.0  # between two lines of progress
@@ -18,11 +19,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True, metavar="make | list | restore")
-        make = verbs.add_parser("make", help="searches go on meanwhile")
+        make = verbs.add_parser("make", help="searches go on meanwhile, new memories wait in PostgreSQL")
         make.add_argument(
             "name", nargs="?", default="", help="small letters, digits, _ and -; one with the time if not given"
         )
-        restore = verbs.add_parser("restore", help="searches use PostgreSQL meanwhile")
+        restore = verbs.add_parser("restore", help="searches use PostgreSQL meanwhile; new memories wait there")
         restore.add_argument("name")
         restore.add_argument("--replace", action="store_true", help="drop what is there now")
         for verb in (make, restore, verbs.add_parser("list", help="newest first")):
@@ -33,7 +34,8 @@ class Command(BaseCommand):
             raise CommandError("no Weaviate is used: WEAVIATE_URL is not set, and `make up` started none")
         self._told_at = time.monotonic()
         try:
-            self._run(options)
+            with reaching.postgresql():
+                self._run(options)
         except BackupFailed as failure:
             raise CommandError(str(failure)) from None
 
