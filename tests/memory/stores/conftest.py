@@ -13,10 +13,11 @@ from memory.queries import Sought, Viewer
 from memory.search import lexemes
 from memory.stores import Proposal, Wanted, propose
 from memory.stores.weaviate import collections, proposing
-from memory.stores.weaviate.breaker import searching
+from memory.stores.weaviate.breaker import pushing, searching
 from memory.stores.weaviate.schema import ALIAS
 from memory.stores.weaviate.wire import wire
 from tests.cast import Stage
+from tests.processes.proc import until
 
 
 @pytest.fixture
@@ -47,9 +48,17 @@ def clear() -> None:
 
 
 def drain() -> None:
-    """Everything that waits is in the index."""
-    while lane.tend():
-        pass
+    """Everything that waits is in the index, and one generation serves. A server that was restarted may refuse the first calls."""
+    until(_is_drained, seconds=60)
+
+
+def _is_drained() -> bool:
+    pushing.forget()
+    if lane.tend():
+        return False
+    with tenancy.system():
+        left = Unindexed.objects.filter(due_at__isnull=True).exists()
+    return not left and [bool(one.serving_since) and not one.replaces for one in Generation.objects.all()] == [True]
 
 
 def serving() -> str:
