@@ -82,6 +82,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Locks", "lock", "swarm_resourcelock_changelist"),
                     _item("Limits", "speed", "swarm_concurrencylimit_changelist"),
                     _item("Memories", "psychology", "memory_memoryrecord_changelist"),
+                    _item("Personas", "theater_comedy", "memory_persona_changelist"),
                 ],
             },
             {

@@ -48,6 +48,8 @@ swarm/concurrencylimit  | see                                                   
 swarm/concurrencylimit  | change remove                                             | operator
 memory/memoryrecord     | see                                                       | operator auditor
 memory/memoryrecord     | forget                                                    | operator
+memory/persona          | see                                                       | operator reviewer auditor
+memory/persona          | retire                                                    | operator
 commerce/budgetconfig   | see                                                       | finance auditor
 commerce/budgetconfig   | change raise                                              | finance
 commerce/limitincrease  | see                                                       | finance auditor
@@ -200,6 +202,14 @@ PUT memories/policy                 | admin
 GET memories/{id}                   | anyone
 POST memories/{id}/supersede        | agents operator
 POST memories/{id}/forget           | agents operator
+GET personas                        | anyone
+POST personas                       | operator
+GET personas/{id}                   | anyone
+GET personas/{id}/versions          | anyone
+GET personas/{id}/versions/{id}     | anyone
+POST personas/{id}/retire           | operator
+GET personas/{id}/context           | anyone
+POST personas/{id}/context          | agents
 """
 
 # What the roles alone do not say.
@@ -211,6 +221,8 @@ NOTES = {
     "POST reviews/decisions/{id}/withdraw": "Only whose decision it is.",
     "GET actions": "An agent sees its own, and those of tasks that it works on.",
     "GET actions/{id}": "An agent sees its own, and those of tasks that it works on.",
+    "GET personas/{id}/context": "An agent names a task only while it holds it.",
+    "POST personas/{id}/context": "Under the lease of the task that it is for.",
     "swarm/membership": "Nobody gives roles to themselves, and the last admin stays one.",
     "POST everything/stop": "Only superusers, who run the installation; so are pause and resume.",
     "POST locks": "Agents hold locks of their own; operators take one from an owner who is stuck.",

@@ -71,3 +71,54 @@ class MemoryPolicyChanged(Fact):
 class MemoryForgotten(MemoryFact):
     type: ClassVar[str] = "memory.memory.forgotten"
     reason: str
+
+
+class PersonaFact(Fact):
+    """`persona` is the id of its SOUL.md, `number` the version that is current since, `sha256` the hash of its text."""
+
+    persona: str
+    number: int
+    sha256: str
+
+    @classmethod
+    def about(cls, persona: Any, version: Any, **more: Any) -> Self:
+        return cls(
+            aggregate_id=persona.pk,
+            aggregate_version=persona.version,
+            persona=persona.key,
+            number=version.number,
+            sha256=version.sha256,
+            **more,
+        )
+
+
+class PersonaAdded(PersonaFact):
+    """A text that this persona has not had before: its next version. `contradictions` of its body with the honesty directive, by kind."""
+
+    type: ClassVar[str] = "memory.persona.added"
+    masked: list[str]
+    contradictions: list[str]
+
+
+class PersonaReturned(PersonaFact):
+    """A text that it has had is current again, as the version that it was."""
+
+    type: ClassVar[str] = "memory.persona.returned"
+
+
+class PersonaRetired(PersonaFact):
+    type: ClassVar[str] = "memory.persona.retired"
+    reason: str
+
+
+class ContextShown(Fact):
+    """An agent was given a context for its task: of which persona, how many memories stood in it, and how much was left out."""
+
+    type: ClassVar[str] = "memory.context.shown"
+    agent: UUID
+    persona: str
+    number: int
+    sha256: str  # of its text
+    memories: int
+    left_out: int
+    used_tokens: int

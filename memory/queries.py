@@ -42,6 +42,7 @@ class Sought:
     session_id: UUID | None = None
     agent_role: str | None = None
     persona: str | None = None
+    of_persona: str | None = None  # remembered as this persona, or as none
     agent_id: UUID | None = None  # who remembered it
     since: datetime | None = None  # made at or after
     until: datetime | None = None  # made before
@@ -105,6 +106,7 @@ class MemoryQuerySet(QuerySet[Any]):
             agent_id=sought.agent_id,
             created_at__gte=sought.since,
             created_at__lt=sought.until,
+            persona__in=None if sought.of_persona is None else ("", sought.of_persona),
         )
 
     def unembedded(self, model: str, at: datetime) -> Self:
@@ -137,6 +139,14 @@ class CheckQuerySet(QuerySet[Any]):
         """Oldest first."""
         checks = self.filter(task_id__in=task_ids).order_by("pk")
         return checks.filter(lease_token=lease_token) if lease_token else checks
+
+
+class PersonaQuerySet(QuerySet[Any]):
+    def get_or_refuse(self, key: str) -> Any:
+        found = self.filter(key=key).first()
+        if found is None:
+            raise not_found("persona")
+        return found
 
 
 def versions_of(memory_ids: Collection[UUID]) -> dict[UUID, int]:

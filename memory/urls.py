@@ -3,7 +3,9 @@
 from django.urls import path
 
 from memory.api.batch import MemoryBatch
+from memory.api.contexts import PersonaContext
 from memory.api.memories import Memories, Memory, MemoryForget, MemorySearch, MemorySupersede
+from memory.api.personas import Persona, PersonaRetire, Personas, PersonaVersion, PersonaVersions
 from memory.api.policy import Policy
 
 urlpatterns = [
@@ -14,4 +16,10 @@ urlpatterns = [
     path("memories/<uuid:memory_id>", Memory.as_view()),
     path("memories/<uuid:memory_id>/supersede", MemorySupersede.as_view()),
     path("memories/<uuid:memory_id>/forget", MemoryForget.as_view()),
+    path("personas", Personas.as_view()),
+    path("personas/<slug:persona_id>", Persona.as_view()),
+    path("personas/<slug:persona_id>/versions", PersonaVersions.as_view()),
+    path("personas/<slug:persona_id>/versions/<int:number>", PersonaVersion.as_view()),
+    path("personas/<slug:persona_id>/context", PersonaContext.as_view()),
+    path("personas/<slug:persona_id>/retire", PersonaRetire.as_view()),
 ]

@@ -34,7 +34,7 @@ from chimera.kernel.relay import fast, slow
 from commerce import accumulator
 from commerce import events as commerce
 from memory import events as memory
-from memory.actions import lane, vectors
+from memory.actions import conversations, lane, souls, vectors
 from safety import events as safety
 from swarm import dispatch, lock_hints
 from swarm import events as swarm
@@ -160,12 +160,16 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     commerce.LimitRaiseEnded: [],
     commerce.BudgetWarned: [],
     commerce.BudgetRulesChanged: [],
-    memory.MemoryAdded: [slow("memory", vectors.embed), INDEX],
+    memory.MemoryAdded: [slow("memory", conversations.keep), slow("memory", vectors.embed), INDEX],
     memory.MemorySeen: [],  # how much a memory weighs comes to the index by its own list
-    memory.MemorySuperseded: [INDEX],
-    memory.MemoryForgotten: [INDEX],
+    memory.MemorySuperseded: [slow("memory", conversations.drop), INDEX],
+    memory.MemoryForgotten: [slow("memory", conversations.drop), INDEX],
     memory.MemoryRefused: [],
     memory.MemoryPolicyChanged: [],
+    memory.PersonaAdded: [],  # Redis holds versions by their ids, and no version ever changes
+    memory.PersonaReturned: [],
+    memory.PersonaRetired: [slow("memory", souls.drop)],
+    memory.ContextShown: [],
     entrance.PersonLoggedIn: [],
     entrance.PersonLoginRefused: [],
     entrance.SecondFactorSetUp: [],

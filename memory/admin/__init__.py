@@ -1,3 +1,3 @@
 """The console's pages of memory."""
 
-from memory.admin import memories  # noqa: F401  (registers)
+from memory.admin import memories, personas  # noqa: F401  (registers)

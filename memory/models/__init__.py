@@ -1,17 +1,21 @@
 from memory.models.check import Frozen, MemoryCheck
 from memory.models.index import Generation, Unindexed
+from memory.models.persona import ContextShown, Persona, PersonaVersion
 from memory.models.policy import MemoryPolicy
 from memory.models.record import Category, MemoryRecord, Source, Visibility
 from memory.models.sighting import MemorySighting
 
 __all__ = [
     "Category",
+    "ContextShown",
     "Frozen",
     "Generation",
     "MemoryCheck",
     "MemoryPolicy",
     "MemoryRecord",
     "MemorySighting",
+    "Persona",
+    "PersonaVersion",
     "Source",
     "Unindexed",
     "Visibility",

@@ -8,12 +8,12 @@ from chimera.kernel import clock
 from chimera.kernel.eventlog import Event
 from chimera.kernel.relay.tables import ParkedEvent
 from commerce.models import BudgetConfig, Transaction
-from memory.models import MemoryRecord
+from memory.models import MemoryRecord, Persona
 from safety.models import Delivery
 from swarm.models import Membership, ResourceLock
 from tests.cast import Stage
 from tests.console.desk import Desk
-from tests.kernel.world import tomorrow
+from tests.kernel.world import SOUL, tomorrow
 from tests.safety.acts import propose
 from tests.scene import Scene, play
 
@@ -70,6 +70,7 @@ def rows(acme: Stage, scene: Scene) -> dict[str, str]:
     told = acme.boss.post("notification-targets", HOOK).ok(201)
     (claim,) = acme.ada.claim()
     acme.ada.spend(claim, "0.02").ok(201)
+    acme.otto.post("personas", {"soul": SOUL}).ok(201)
     action = propose(acme, claim, {"text": "The baths open at high water."}).ok(201)
     raised = {"window": "month", "amount_usd": "1", "reason": "high water", "expires_at": tomorrow()}
     increase = acme.fay.post(f"budgets/{budget}/increases", raised).ok(201)
@@ -88,6 +89,7 @@ def rows(acme: Stage, scene: Scene) -> dict[str, str]:
             "lock": ResourceLock.objects.get().pk,
             "limit": limit["id"],
             "memory": MemoryRecord.objects.first().pk,
+            "persona": Persona.objects.get().pk,
             "budget": budget,
             "increase": increase["id"],
             "transaction": Transaction.objects.get(status="held", keeper="lease").pk,

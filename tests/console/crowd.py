@@ -72,6 +72,7 @@ def _one(number: int) -> None:
         new=NewMemory(content=f"memory {number}", session_id=session.pk, agent_id=agent.pk),
         by=Actor.agent(agent.pk, agent.name),
     )
+    personas.add(text=SOUL.replace("harbour-ghost", f"harbour-ghost-{number}"), by=SYSTEM)
     budget = budgets.create(
         scope=Scope.SESSION,
         scope_id=session.pk,

@@ -21,6 +21,14 @@ SCHEDULE = {
 }
 LIMIT = {"scope": "tenant", "running_max": 100}
 TARGET = {"name": "house", "kind": "webhook", "address": "https://hooks.example.com/services/house"}
+SOUL = """---
+id: harbour-ghost
+name: The Ghost of the Harbour
+voice_traits: [plain]
+directives: [Name places.]
+---
+A voice from the tide gate.
+"""
 POLICY = {
     "name": "ghost",
     "rules": [{"name": "all", "when": {"subjects": ["spend"]}, "then": "review"}],
@@ -61,6 +69,8 @@ def made_by(acme: Stage, settle: Callable[[], None]) -> World:
     acme.otto.post("memories", {"content": "The tide gate opens at six."}).ok()
     acme.boss.put("memories/policy", {"screening": {"pii.email": "refuse"}}).ok()
     acme.ada.post("memories/search", {"query": "tide", "task": task["id"]} | lease).ok()
+    persona = acme.otto.post("personas", {"soul": SOUL}).ok(201)
+    acme.ada.post(f"personas/{persona['id']}/context", {"task": task["id"]} | lease).ok(201)
     schedule = acme.otto.post(f"campaigns/{campaign['id']}/schedules", SCHEDULE).ok(201)
     progress = {"phase": "reading", "percentage": 50, "message": "half"}
     acme.ada.post(f"tasks/{task['id']}/heartbeat", lease | {"progress": progress}).ok()
@@ -97,6 +107,8 @@ def made_by(acme: Stage, settle: Callable[[], None]) -> World:
             "review_id": review,
             "action_id": action["id"],
             "memory_id": memory["id"],
+            "persona_id": persona["id"],
+            "number": "1",
             "policy_id": policy["id"],
             "target_id": target["id"],
             "delivery_id": delivery["id"],

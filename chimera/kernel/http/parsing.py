@@ -28,6 +28,18 @@ class StrictJSONParser(BaseParser):
         return read_object(_bounded(stream))
 
 
+class MarkdownParser(BaseParser):
+    """A text in UTF-8, for doors that take a file as it is."""
+
+    media_type = "text/markdown"
+
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        try:
+            return _bounded(stream).decode("utf-8")
+        except UnicodeDecodeError:
+            raise Refused("The body is not UTF-8; save the file as UTF-8.", code="malformed_text", status=400) from None
+
+
 def _bounded(stream: Any) -> bytes:
     most = settings.REQUEST_BYTES_MAX
     too_large = Refused(f"The body is larger than {most} bytes; send less at once.", code="too_large", status=413)

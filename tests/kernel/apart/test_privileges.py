@@ -18,7 +18,10 @@ KEPT = (
     "commerce_transaction",
     "commerce_transition",
     "kernel_event",
+    "memory_contextshown",
     "memory_memorycheck",
+    "memory_persona",
+    "memory_personaversion",
     "safety_action",
     "safety_earlydecision",
     "safety_reviewcard",
@@ -32,7 +35,15 @@ KEPT = (
     "swarm_taskprogress",
     "swarm_taskresult",
 )
-APPENDED = ("commerce_transition", "kernel_event", "memory_memorycheck", "swarm_taskartifact", "swarm_taskprogress")
+APPENDED = (
+    "commerce_transition",
+    "kernel_event",
+    "memory_contextshown",
+    "memory_memorycheck",
+    "memory_personaversion",
+    "swarm_taskartifact",
+    "swarm_taskprogress",
+)
 # What verbs change; all other columns stand as they were inserted.
 CHANGES = {
     "commerce_spendwindow": {"limit_usd", "limit_until", "held_usd", "captured_usd", "warned_percent"},

@@ -1,5 +1,6 @@
 """Every door of the API, tried as another tenant: what is others' does not exist. A door without a case fails here."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -67,6 +68,8 @@ BODIES: dict[str, Callable[[World], dict[str, Any]]] = {
     "POST reviews/<uuid:review_id>/decision": lambda w: {"decision": "approve"},
     "POST memories/<uuid:memory_id>/supersede": lambda w: MEMORY,
     "POST memories/<uuid:memory_id>/forget": lambda w: {"reason": "wrong"},
+    "POST personas/<slug:persona_id>/retire": lambda w: {"reason": "wrong"},
+    "POST personas/<slug:persona_id>/context": lambda w: {"task": w.ids["task_id"], "lease_token": w.lease_token},
 }
 # What people say where agents say something else.
 PEOPLES_BODIES = {"POST transactions/<uuid:transaction_id>/void": {"reason": "wrong"}}
@@ -112,6 +115,7 @@ NAMING: dict[str, list[Callable[[World], dict[str, Any]]] | None] = {
     "memories": [lambda w: MEMORY | {"session": w.ids["session_id"]}, lambda w: MEMORY | {"task": w.ids["task_id"]}],
     "memories/batch": None,  # each on its own; see tests/memory/test_batch.py
     "memories/policy": None,  # one for each tenant
+    "personas": None,  # an id of theirs is another persona; see tests/memory/personas/test_personas.py
     "memories/search": [
         lambda w: {"query": "tide", "task": w.ids["task_id"], "lease_token": w.lease_token},
         lambda w: {"query": "tide", "session": w.ids["session_id"]},
@@ -161,7 +165,7 @@ def readers(stage: Stage, route: str, roles: frozenset[Any]) -> list[Caller]:
 def call(caller: Caller, method: str, route: str, world: World) -> Said:
     path = route
     for name, value in world.ids.items():
-        path = path.replace(f"<uuid:{name}>", value)
+        path = re.sub(f"<(uuid|slug|int):{name}>", value, path)
     assert "<" not in path, f"{route} has a place that this test cannot fill"
     door = f"{method} {route}"
     is_person = caller.secret.startswith("chp_")
