@@ -19,7 +19,7 @@ urlpatterns = [
     path("personas", Personas.as_view()),
     path("personas/<slug:persona_id>", Persona.as_view()),
     path("personas/<slug:persona_id>/versions", PersonaVersions.as_view()),
-    path("personas/<slug:persona_id>/versions/<int:number>", PersonaVersion.as_view()),
+    path("personas/<slug:persona_id>/versions/<slug:number>", PersonaVersion.as_view()),
     path("personas/<slug:persona_id>/context", PersonaContext.as_view()),
     path("personas/<slug:persona_id>/retire", PersonaRetire.as_view()),
 ]

@@ -8,30 +8,26 @@ it is; Redis is filled last, and holds nothing that PostgreSQL has not.
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from chimera.flows.check_memory import viewer_of
+from chimera.flows.gather_memories import NOT_ASKED, Gathered, Wish, gather
 from chimera.kernel import clock, tenancy
 from chimera.kernel.errors import Refused, forbidden
 from chimera.kernel.eventlog import tell
 from chimera.kernel.identity import Principal
-from memory import actions, events, ranking, search, texts
+from memory import actions, events, search, texts
 from memory.actions import conversations, personas, souls
-from memory.limits import CONTEXT_MEMORIES, QUERY_CHARACTERS_MAX, RECENT_MAX, RECENT_SECONDS
-from memory.models import Category, ContextShown, MemoryRecord, Persona, PersonaVersion
+from memory.limits import QUERY_CHARACTERS_MAX
+from memory.models import ContextShown, Persona, PersonaVersion
 from memory.personas import packing, wording
 from memory.personas.honesty import Contradiction
-from memory.personas.packing import LeftOut, Packed, Part, Reason, Section, Wanted
+from memory.personas.packing import Packed, Part, Section, Wanted
 from memory.personas.soul import Soul
-from memory.queries import Sought, Viewer
 from memory.ranking import Mode
-from memory.search import Hit, Question
+from memory.search import Question
 from swarm.actions import tasks
-from swarm.models import AgentProfile, Task
-
-NOT_ASKED = Question(text="", mode=Mode.KEYWORD, words=(), vector=None, model="")
+from swarm.models import Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,16 +64,6 @@ class Context:
     evidence_id: UUID | None = None
 
 
-@dataclass(frozen=True)
-class _Memories:
-    """What may stand in a context, in words; `hits` by id, of both sections."""
-
-    last_hour: list[Part]
-    found: list[Part]
-    left_out: list[LeftOut]
-    hits: Mapping[str, Hit]
-
-
 def prepare(*, principal: Principal, asked: Asked) -> Prepared:
     """Outside transactions. 404 for a persona, a version or a task that is not there, 409 `persona_retired`; else as `assemble`."""
     with tenancy.bound(principal.tenant_id):
@@ -90,7 +76,7 @@ def prepare(*, principal: Principal, asked: Asked) -> Prepared:
         asked=asked,
         persona=persona,
         version=version,
-        question=search.ask(text=query, mode=Mode.HYBRID) if query.strip() else None,
+        question=search.ask(text=query, mode=Mode.HYBRID, tenant_id=principal.tenant_id) if query.strip() else None,
         soul=souls.cached(version.pk, sha256=version.sha256),
         words=conversations.words(task.session_id) if task else {},
     )
@@ -109,7 +95,14 @@ def assemble(*, principal: Principal, prepared: Prepared) -> Context:
     found = [Contradiction.model_validate(each) for each in prepared.version.contradictions]
     fixed = wording.fixed(soul, found)
     _check_room(fixed, prepared.asked.budget_tokens)
-    memories = _memories(principal, prepared, task)
+    wish = Wish(
+        principal=principal,
+        persona=prepared.persona.key,
+        task=task,
+        question=prepared.question,
+        known=prepared.words,
+    )
+    memories = gather(wish)
     wanted = {
         Section.SOUL: wording.body(soul),
         Section.LAST_HOUR: Wanted(memories.last_hour),
@@ -166,83 +159,14 @@ def _check_room(fixed: Mapping[Section, Sequence[Part]], budget: int) -> None:
         )
 
 
-# ---------------------------------------------------------------------- memories
-
-
-def _memories(principal: Principal, prepared: Prepared, task: Task | None) -> _Memories:
-    viewer = _viewer(principal, task)
-    recent = _last_hour(prepared, viewer, task)
-    hits = _found(prepared, viewer)
-    rows = [*recent, *(hit.memory for hit in hits)]
-    agents = {row.agent_id for row in rows if row.agent_id}
-    names = dict(AgentProfile.objects.filter(pk__in=agents).values_list("pk", "name"))
-    words = _words(prepared, rows)
-    for row in rows:
-        row.content = words[row.pk]
-    parts = {str(row.pk): wording.memory(row, row.content, agent=names.get(row.agent_id)) for row in rows}
-    last_hour = [parts[str(row.pk)] for row in recent[:RECENT_MAX]]
-    there = {part.id for part in last_hour}
-    twice = [str(hit.memory.pk) for hit in hits if str(hit.memory.pk) in there]
-    left_out = [LeftOut(Section.MEMORIES, key, Reason.IN_LAST_HOUR, parts[key].cost) for key in twice]
-    if len(recent) > RECENT_MAX:
-        left_out.append(LeftOut(Section.LAST_HOUR, None, Reason.OLDER, 0))
-    scored = {str(row.pk): _unasked(row, prepared.question or NOT_ASKED) for row in recent}
-    return _Memories(
-        last_hour=last_hour,
-        found=[parts[str(hit.memory.pk)] for hit in hits if str(hit.memory.pk) not in there],
-        left_out=left_out,
-        hits=scored | {str(hit.memory.pk): hit for hit in hits},
-    )
-
-
-def _viewer(principal: Principal, task: Task | None) -> Viewer:
-    """With a task, what is kept for its session, whoever asks; without one, what a search would find."""
-    if task is None:
-        return viewer_of(principal)
-    return Viewer(principal.agent_id if principal.is_agent else None, frozenset({task.session_id}))
-
-
-def _last_hour(prepared: Prepared, viewer: Viewer, task: Task | None) -> list[Any]:
-    """What happened in the task's session, or to the persona: newest first, without the words."""
-    now = clock.now()
-    rows = MemoryRecord.objects.kept().visible_to(viewer).superseded_not_before(now).valid_at(now)
-    rows = rows.filter(category=Category.EPISODIC, created_at__gt=now - timedelta(seconds=RECENT_SECONDS))
-    whose = {"session_id": task.session_id} if task else {"persona": prepared.persona.key}
-    return list(rows.having(**whose).light().defer("content").order_by("-created_at", "-pk")[: RECENT_MAX + 1])
-
-
-def _found(prepared: Prepared, viewer: Viewer) -> list[Hit]:
-    if prepared.question is None:
-        return []
-    sought = Sought(viewer=viewer, at=clock.now(), of_persona=prepared.persona.key)
-    return search.find(prepared.question, sought, limit=CONTEXT_MEMORIES)
-
-
-def _words(prepared: Prepared, rows: Sequence[Any]) -> dict[UUID, str]:
-    """From what was read, from Redis, and from PostgreSQL what neither has."""
-    words = {row.pk: row.content for row in rows if "content" not in row.get_deferred_fields()}
-    missing = {row.pk for row in rows} - set(words)
-    words |= {key: prepared.words[key] for key in missing & set(prepared.words)}
-    if missing := missing - set(words):
-        words |= dict(MemoryRecord.objects.filter(pk__in=missing).values_list("pk", "content"))
-    return words
-
-
-def _unasked(row: Any, question: Question) -> Hit:
-    """What stands there because it is recent has the score of its age and weight alone: nobody has compared it with the question."""
-    age = ranking.age(created_at=row.created_at, at=clock.now())
-    parts = ranking.parts(similarity=None, coverage=0.0, age=age, importance=row.importance_score)
-    return Hit(row, ranking.score(parts, question.mode), parts)
-
-
-def _with_left_out(packed: Packed, memories: _Memories) -> Packed:
+def _with_left_out(packed: Packed, memories: Gathered) -> Packed:
     """What stands in the last hour instead is left out of the memories; where that had no room for it either, the budget is why."""
     shown = {part.id for section in packed.sections for part in section.parts}
     more = [each for each in memories.left_out if each.id is None or each.id in shown]
     return replace(packed, left_out=[*packed.left_out, *more])
 
 
-def _as_it_happened(packed: Packed, memories: _Memories) -> Packed:
+def _as_it_happened(packed: Packed, memories: Gathered) -> Packed:
     """The last hour was filled from its end, and is read from its beginning."""
     order = {part.id: -number for number, part in enumerate(memories.last_hour)}
     for section in packed.sections:
@@ -251,10 +175,7 @@ def _as_it_happened(packed: Packed, memories: _Memories) -> Packed:
     return packed
 
 
-# ---------------------------------------------------------------------- evidence
-
-
-def _keep(principal: Principal, prepared: Prepared, context: Context, task: Task, memories: _Memories) -> ContextShown:
+def _keep(principal: Principal, prepared: Prepared, context: Context, task: Task, memories: Gathered) -> ContextShown:
     shown: list[dict[str, Any]] = [
         {"section": str(section.section), "id": part.id, "tokens": part.cost}
         for section in context.packed.sections

@@ -13,6 +13,7 @@ from chimera.kernel.http.permissions import ANYONE, OPERATORS
 from chimera.kernel.http.schema import page_of
 from memory import shapes
 from memory.actions import personas
+from memory.limits import VERSIONS_MAX
 from memory.models import Persona as Row
 from memory.serializers.personas import (
     NewPersona,
@@ -74,7 +75,7 @@ class PersonaVersion(Door):
     knows: ClassVar = (VersionAsked,)
 
     @extend_schema(operation_id="personas_version", responses=PersonaDetailShape)
-    def get(self, request: Call, persona_id: str, number: int) -> Response:
+    def get(self, request: Call, persona_id: str, number: str) -> Response:
         said = VersionAsked(data=request.query_params.dict())
         said.is_valid(raise_exception=True)
         other = said.validated_data.get("against")
@@ -95,6 +96,6 @@ class PersonaRetire(Door):
         return Response(PersonaShape(row).data)
 
 
-def _number(number: int) -> int:
-    """Any number that stands in an address; none has version 0, nor one that no column can hold."""
-    return min(number, 2_000_000_000) or -1
+def _number(said: str) -> int:
+    """What stands in an address; 0, which no version has, for what is no number of one."""
+    return int(said) if said.isascii() and said.isdigit() and len(said) <= len(str(VERSIONS_MAX)) else 0

@@ -15,6 +15,7 @@ from commerce.actions import budgets, increases
 from commerce.models import Transaction
 from commerce.states import Currency, Scope, WindowKind
 from memory import actions as memory
+from memory.actions import personas
 from memory.actions.records import NewMemory
 from safety import actions as safety
 from safety.actions import policies
@@ -28,6 +29,7 @@ from swarm.models.schedule import TaskTemplate
 from swarm.states import LimitScope
 from tests.cast import Stage
 from tests.console.conftest import failed_delivery, parked
+from tests.kernel.world import SOUL
 
 
 def grow(acme: Stage, first: int, last: int) -> None:

@@ -108,7 +108,6 @@ def made_by(acme: Stage, settle: Callable[[], None]) -> World:
             "action_id": action["id"],
             "memory_id": memory["id"],
             "persona_id": persona["id"],
-            "number": "1",
             "policy_id": policy["id"],
             "target_id": target["id"],
             "delivery_id": delivery["id"],
