@@ -29,7 +29,7 @@ DROP FUNCTION chimera_keep_persona();
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("memory", "0006_sightings"),
+        ("memory", "0009_embeddings"),
         ("swarm", "0001_initial"),
     ]
 

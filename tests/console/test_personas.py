@@ -1,9 +1,11 @@
 """Personas at the console: uploaded, read version by version with what is different, retired."""
 
+import re
+
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from tests.cast import Stage
-from tests.console.desk import Desk
+from tests.console.desk import Desk, Page
 from tests.console.places import NOUNS
 from tests.memory.personas.conftest import soul
 
@@ -11,8 +13,9 @@ PERSONA = NOUNS["persona"]
 NEW = f"{PERSONA.list}new/"
 
 
-def row_id(page: str) -> str:
-    return page.split(PERSONA.list)[1].split("/")[0]
+def row_id(page: Page) -> str:
+    """Of the persona that a page shows, from the address of its first version."""
+    return re.findall(rf"{PERSONA.list}([0-9a-f-]{{36}})/versions/1/", page.html)[0]  # type: ignore[no-any-return]
 
 
 def test_a_soul_is_uploaded_and_shown(acme: Stage, otto: Desk) -> None:
@@ -38,7 +41,7 @@ def test_a_version_shows_what_is_different_from_the_one_before(acme: Stage, otto
     otto.post(NEW, soul=soul()).ok()
     page = otto.post(NEW, soul=soul(directives=("Name places.",))).ok()
     assert "made version 2" in page.text
-    one = PERSONA.one(row_id(page.html.split("Versions")[1]))
+    one = PERSONA.one(row_id(page))
     second = otto.get(f"{one}versions/2/").ok()
     assert "Different from version 1" in second.text
     assert '+ - "Name places."' in second.text
@@ -64,7 +67,7 @@ def test_a_persona_that_contradicts_honesty_wears_a_banner(acme: Stage, otto: De
 
 def test_a_persona_is_retired_with_a_reason(acme: Stage, otto: Desk) -> None:
     page = otto.post(NEW, soul=soul()).ok()
-    one = row_id(page.html.split("Versions")[1])
+    one = row_id(page)
     assert otto.post(PERSONA.one(one, "retire")).status == 422
     assert "Retired at" in otto.post(PERSONA.one(one, "retire"), reason="The launch is over.").ok().text
     assert acme.ada.get("personas/harbour-notebook").ok()["retired_at"]
@@ -72,7 +75,7 @@ def test_a_persona_is_retired_with_a_reason(acme: Stage, otto: Desk) -> None:
 
 def test_reviewers_read_and_upload_nothing(acme: Stage, rita: Desk, otto: Desk) -> None:
     page = otto.post(NEW, soul=soul()).ok()
-    one = row_id(page.html.split("Versions")[1])
+    one = row_id(page)
     assert rita.get(PERSONA.one(one)).ok().buttons == set()
     assert rita.get(f"{PERSONA.one(one)}versions/1/").status == 200
     assert rita.get(NEW).status == 403
