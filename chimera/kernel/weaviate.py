@@ -26,13 +26,13 @@ class Standing:
     version: str = ""
 
 
-def standing() -> Standing:
-    """One look, which takes three seconds at most."""
+def standing(*, seconds: float = TIMEOUT_SECONDS) -> Standing:
+    """One look: three questions, each of which may take `seconds`."""
     if not settings.WEAVIATE_URL:
         return Standing("not used")
     try:
-        call("GET", "/.well-known/ready")
-        version = str(call("GET", "/meta")["version"])
+        call("GET", "/.well-known/ready", seconds=seconds)
+        version = str(call("GET", "/meta", seconds=seconds)["version"])
     except urllib.error.HTTPError as refusal:
         if refusal.code in (401, 403):
             return Standing("away", f"it refuses the key ({refusal.code})")
@@ -41,14 +41,14 @@ def standing() -> Standing:
         return Standing("away", str(getattr(failure, "reason", failure)) or type(failure).__name__)
     except (ValueError, KeyError, TypeError):
         return Standing("away", "what answers there is no Weaviate")
-    return _with_grpc(version)
+    return _with_grpc(version, seconds)
 
 
-def _with_grpc(version: str) -> Standing:
+def _with_grpc(version: str, seconds: float) -> Standing:
     """Searches and batches go there; a firewall may let pass the one and not the other."""
     there = urlsplit(settings.WEAVIATE_GRPC_URL)
     try:
-        socket.create_connection((there.hostname or "", there.port or GRPC_PORT), timeout=TIMEOUT_SECONDS).close()
+        socket.create_connection((there.hostname or "", there.port or GRPC_PORT), timeout=seconds).close()
     except OSError as failure:
         return Standing("away", f"{settings.WEAVIATE_GRPC_URL} cannot be reached: {failure}")
     return Standing("ok", version=version)

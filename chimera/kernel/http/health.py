@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from chimera.kernel import partitions, redis, weaviate
 
 log = structlog.get_logger()
+INDEX_SECONDS = 0.3  # for each question to Weaviate: whoever asks whether we are ready waits for a second or two
 
 
 async def healthz(request: HttpRequest) -> HttpResponse:
@@ -38,7 +39,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     except redis.Away:
         findings["redis"] = "away"
         warnings.append("Redis is away: claims go through PostgreSQL, live pages poll")
-    findings["weaviate"] = weaviate.standing().word
+    findings["weaviate"] = weaviate.standing(seconds=INDEX_SECONDS).word
     if findings["weaviate"] == "away":
         warnings.append("Weaviate is away: memories are searched in PostgreSQL, and indexed when it is back")
     ready = findings.get("postgresql") == "ok"
