@@ -95,6 +95,8 @@ def note(tenants: dict[UUID, UUID], refused: dict[UUID, str]) -> None:
 
 def _put(generation: Generation, rows: list[Any]) -> dict[UUID, str]:
     collection = generation.collection
+    if not generation.mark:
+        collections.ensure(collection)  # a row first, a collection when something is written to it
     collections.ensure_tenants(collection, [objects.MARK_TENANT, *{str(row.tenant_id) for row in rows}])
     made = [objects.made_of(row, collection=collection) for row in rows]
     refused = wire().push([*made, objects.mark(generation.mark + 1, collection=collection)])

@@ -107,8 +107,10 @@ def drifts(actual: dict[str, Any]) -> list[Drift]:
 
 def _in_tenancy(actual: dict[str, Any]) -> list[Drift]:
     found = actual.get("multiTenancyConfig") or {}
+    if not found.get("enabled"):
+        return [Drift("multiTenancyConfig.enabled", False, True, Repair.NONE)]
     return [
-        Drift(f"multiTenancyConfig.{name}", found.get(name), said, Repair.NONE if name == "enabled" else Repair.SET)
+        Drift(f"multiTenancyConfig.{name}", found.get(name), said, Repair.SET)
         for name, said in TENANCY.items()
         if found.get(name, False) != said
     ]
@@ -168,16 +170,13 @@ def _in_vectors(actual: dict[str, Any]) -> list[Drift]:
 
 def repaired(actual: dict[str, Any]) -> dict[str, Any]:
     """The collection with every setting as declared that can be changed; for PUT."""
-    wanted = {**actual, "multiTenancyConfig": {**(actual.get("multiTenancyConfig") or {}), **_but_enabled()}}
+    tenancy = actual.get("multiTenancyConfig") or {}
+    wanted = {**actual, "multiTenancyConfig": TENANCY if tenancy.get("enabled") else tenancy}
     wanted["invertedIndexConfig"] = {**(actual.get("invertedIndexConfig") or {}), **WORD_INDEX}
     named = wanted["vectorConfig"][VECTOR]
     settings = {**named["vectorIndexConfig"], **{name: VECTOR_INDEX[name] for name in REPAIRED}}
     wanted["vectorConfig"] = {**wanted["vectorConfig"], VECTOR: {**named, "vectorIndexConfig": settings}}
     return wanted
-
-
-def _but_enabled() -> dict[str, Any]:
-    return {name: said for name, said in TENANCY.items() if name != "enabled"}
 
 
 def _short(value: Any) -> str:
