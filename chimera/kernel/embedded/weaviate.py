@@ -6,7 +6,6 @@ Its data can be made again from PostgreSQL: what cannot be loaded is set aside.
 import http.client
 import os
 import shutil
-import signal
 import socket
 import time
 import urllib.error
@@ -14,14 +13,14 @@ import urllib.request
 from pathlib import Path
 from typing import NamedTuple
 
-from chimera.kernel.embedded import orphan, ports
-from chimera.kernel.embedded.folder import Hold, Kept, open_home, write_private
+from chimera.kernel.embedded import ports
+from chimera.kernel.embedded.folder import write_private
 from chimera.kernel.embedded.process import Process, ServerFailed
+from chimera.kernel.embedded.server import Server
 
 VERSION = "1.38.9"
 BINARY = "CHIMERA_WEAVIATE_BINARY"  # names one that was built elsewhere
 START_SECONDS = 60.0  # three when it is empty; after a crash it reads its logs again
-STOP_SECONDS = 2.0
 PORTS = ("http", "grpc", "gossip", "data", "raft", "rpc")  # in a row, because it looks for `data` next to `gossip`
 GIB = 1 << 30
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")  # a number of bytes, or "max"
@@ -81,7 +80,7 @@ def find(home: Path) -> Path | None:
     return found if found.exists() else None
 
 
-class Weaviate:
+class Weaviate(Server):
     """One server in `home`/weaviate, with its backups in `home`/weaviate/backups. All its ports are kept.
 
     The port for gRPC and the one between nodes listen on every interface, whatever it is told: they ask for a key and
@@ -89,14 +88,11 @@ class Weaviate:
     """
 
     name = "Weaviate"
+    kind = "weaviate"
 
     def __init__(self, home: Path, binary: Path) -> None:
-        self.home = open_home(home)
+        super().__init__(home)
         self.binary = binary
-        self.folder = self.home / "weaviate"
-        self._kept = Kept(self.home / "weaviate.json")
-        self._hold = Hold(self.home / "weaviate.lock")
-        self._process: Process | None = None
 
     @property
     def address(self) -> Address:
@@ -107,21 +103,6 @@ class Weaviate:
     @property
     def backups(self) -> Path:
         return self.folder / "backups"
-
-    @property
-    def pid(self) -> int:
-        return self._running.pid
-
-    @property
-    def log(self) -> Path:
-        return self.home / "logs" / "weaviate.log"
-
-    @property
-    def returncode(self) -> int | None:
-        return self._running.returncode
-
-    def alive(self) -> bool:
-        return self._process is not None and self._process.alive()
 
     def start(self) -> Address:
         """Up and answering. Idempotent; a dead server is started again, on the same ports if they can be had.
@@ -147,9 +128,8 @@ class Weaviate:
         """Start it without waiting until it answers. Idempotent."""
         if self.alive():
             return
-        if self._process is None:
-            self._hold.take(self.name)
-        self._end_leftover()
+        self._take()
+        self._end_leftover(f"--port={self._port('http')}")
         self._choose_ports()
         self.backups.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._process = Process(
@@ -158,7 +138,7 @@ class Weaviate:
             environment=self._environment(),
             folder=self.home,
         )
-        write_private(self.home / "weaviate.pid", str(self._process.pid))
+        write_private(self._pid_file, str(self._process.pid))
 
     def answers(self, seconds: float = 2.0) -> bool:
         """It is ready, and it is ours: another program on its port would not know the key."""
@@ -176,20 +156,6 @@ class Weaviate:
             return False
         return True
 
-    def stop(self) -> None:
-        """SIGTERM, which writes what is in memory; what is cut short is read again from its logs. Idempotent."""
-        if self._process is not None and self._process.alive():
-            self._process.stop(signal.SIGTERM, seconds=STOP_SECONDS)
-        self._process = None
-        self._hold.release()
-
-    def kill(self) -> None:
-        os.kill(self.pid, signal.SIGKILL)
-        self._running.wait(10)
-
-    def last_words(self) -> str:
-        return self._running.last_words()
-
     def set_data_aside(self) -> Path | None:
         """For an empty start. Where it lies now, in place of what was set aside before; None when there was none."""
         data = self.folder / "data"
@@ -200,25 +166,12 @@ class Weaviate:
         data.replace(aside)
         return aside
 
-    @property
-    def _running(self) -> Process:
-        if self._process is None:
-            raise ServerFailed("Weaviate was not started")
-        return self._process
-
     def _mend(self) -> None:
         """It ended before it answered: because of a port, or of its data."""
         words = self.last_words()
         if "address already in use" not in words and not self.set_data_aside():
             raise ServerFailed(f"Weaviate did not start ({self.log}):\n{words}")
         self.begin()
-
-    def _end_leftover(self) -> None:
-        pid_file = self.home / "weaviate.pid"
-        if pid_file.exists() and pid_file.read_text().strip().isdigit():
-            marker = f"--port={self._port('http')}"
-            orphan.end(int(pid_file.read_text()), marker=marker, numbers=(signal.SIGTERM,))
-        pid_file.unlink(missing_ok=True)
 
     def _choose_ports(self) -> None:
         kept = self._kept.get("ports") or {}
