@@ -1,5 +1,6 @@
 """`manage.py memory migrate|reindex|status|retire`: the index beside PostgreSQL, made, checked, filled anew, given up."""
 
+import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -9,6 +10,8 @@ from memory.actions.indexing import Busy
 from memory.stores.weaviate.wire import IndexAway, is_configured
 
 WORDS = {"migrate": migrate, "reindex": reindex, "status": status, "retire": retire}
+TURN_SECONDS = 30.0  # a batch of the relay takes one at most
+PAUSE_SECONDS = 0.05
 OF_THE_INDEX = {"migrate", "reindex"}  # which have nothing to do where there is none
 
 
@@ -26,15 +29,23 @@ class Command(BaseCommand):
             self.stdout.write("PostgreSQL is the index (WEAVIATE_URL is not set); there is nothing to do")
             return
         try:
-            status = WORDS[options["word"]].run(options, self._say)
-        except Busy:
-            raise CommandError("somebody else is writing to the index; try again") from None
+            status = self._when_it_is_our_turn(options)
         except IndexAway as away:
             raise CommandError(
                 f"Weaviate is away ({away}); searches go on in PostgreSQL, and nothing is lost"
             ) from None
         if status:
             raise SystemExit(status)
+
+    def _when_it_is_our_turn(self, options: dict[str, Any]) -> int:
+        deadline = time.monotonic() + TURN_SECONDS
+        while True:
+            try:
+                return WORDS[options["word"]].run(options, self._say)
+            except Busy:
+                if time.monotonic() > deadline:
+                    raise CommandError("somebody else is writing to the index all the time; try again") from None
+                time.sleep(PAUSE_SECONDS)
 
     def _say(self, line: str) -> None:
         self.stdout.write(line)

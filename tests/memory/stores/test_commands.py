@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
+from chimera.checks import the_index_is_as_declared
 from chimera.kernel import tenancy
 from chimera.kernel.embedded.weaviate import Address
 from memory.actions import drift, generations, indexing, lane
@@ -176,6 +177,14 @@ def test_an_alias_that_points_elsewhere_is_put_right(index: Address) -> None:
     assert f"alias {ALIAS}: {ALIAS}_other instead of {serving()}" in said
     assert say("migrate")[0] == 0
     assert collections.pointed_at() == serving()
+
+
+def test_the_system_check_names_it_with_what_to_run(index: Address) -> None:
+    assert the_index_is_as_declared(None) == []
+    _drifted(lambda declared: (_vectors(declared).update(ef=7), _other(declared, "words", tokenization="word")))
+    found = {warned.hint: warned.msg for warned in the_index_is_as_declared(None)}
+    assert "properties.words.tokenization: word instead of whitespace" in found["manage.py memory reindex"]
+    assert "vectorIndexConfig.ef: 7 instead of 160" in found["manage.py memory migrate"]
 
 
 def test_whoever_leads_the_lane_repairs_at_its_start(index: Address) -> None:
