@@ -7,8 +7,10 @@ from procrastinate.contrib.django import app
 from chimera.kernel import idempotency, partitions, tenancy
 from chimera.kernel.entrance import attempts
 from chimera.kernel.http import sessions
-from memory.actions import vectors
+from memory.actions import erasing, fading, vectors
 from memory.embedders import EmbedderAway
+from memory.limits import FADED_AN_HOUR_MAX, FADED_AT_ONCE
+from memory.models import MemoryPolicy
 from safety.actions import deliveries, sending, shadowing
 from swarm.actions import locks, schedule_runs
 
@@ -81,6 +83,35 @@ def embed_waiting(timestamp: int) -> None:
         return
     if embedded:
         log.info("memories_embedded", memories=embedded)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(queueing_lock="chimera.housekeeping.erase_memories")
+def erase_memories(timestamp: int | None = None) -> None:
+    """Carry on what is to be erased, each as far as it goes. Asked for with the request; one that fails holds no other up."""
+    for tenant_id, erasure_id in erasing.open_ones():
+        try:
+            status = erasing.go_on(tenant_id=tenant_id, erasure_id=erasure_id)
+        except Exception:
+            log.exception("memory_erasure_failed", tenant=str(tenant_id), erasure=str(erasure_id))
+        else:
+            log.info("memory_erasure", erasure=str(erasure_id), status=str(status))
+
+
+@app.periodic(cron="13 * * * *")
+@app.task(queueing_lock="fade_memories", retry=5)
+def fade_memories(timestamp: int) -> None:
+    """Let go of what has faded, tenant by tenant where a policy says so, slice by slice, each in a transaction of its own."""
+    with tenancy.system():
+        tenants = list(MemoryPolicy.objects.exclude(fading={}).order_by("pk").values_list("tenant_id", flat=True))
+    for tenant_id in tenants:
+        faded, slice_ = 0, FADED_AT_ONCE
+        while slice_ == FADED_AT_ONCE and faded < FADED_AN_HOUR_MAX:
+            with tenancy.bound(tenant_id):
+                slice_ = fading.fade()
+            faded += slice_
+        if faded:
+            log.info("memories_faded", tenant=str(tenant_id), memories=faded)
 
 
 @app.periodic(cron="*/5 * * * *")

@@ -199,6 +199,10 @@ POST memories/batch                 | agents operator
 POST memories/search                | anyone
 GET memories/policy                 | anyone
 PUT memories/policy                 | admin
+POST memories/policy/preview        | admin
+GET memories/erasures               | auditor
+POST memories/erasures              | admin
+GET memories/erasures/{id}          | auditor
 GET memories/{id}                   | anyone
 POST memories/{id}/supersede        | agents operator
 POST memories/{id}/forget           | agents operator

@@ -58,14 +58,17 @@ class MemoryRefused(Fact):
 
 
 class MemoryPolicyChanged(Fact):
-    """`screening` names what is not as usual."""
+    """`screening` names what is not as usual, `fading` what fades (memory.fading.Fading); {} where nothing does."""
 
     type: ClassVar[str] = "memory.policy.changed"
     screening: dict[str, str]
+    fading: dict[str, Any] = {}
 
     @classmethod
     def about(cls, policy: Any) -> Self:
-        return cls(aggregate_id=policy.pk, aggregate_version=policy.version, screening=policy.screening)
+        return cls(
+            aggregate_id=policy.pk, aggregate_version=policy.version, screening=policy.screening, fading=policy.fading
+        )
 
 
 class MemoryForgotten(MemoryFact):
@@ -122,3 +125,28 @@ class ContextShown(Fact):
     memories: int
     left_out: int
     used_tokens: int
+
+
+class MemoryErasureRequested(Fact):
+    """Whose memory is to be erased stands in the erasure alone."""
+
+    type: ClassVar[str] = "memory.erasure.requested"
+    scope: str
+
+    @classmethod
+    def about(cls, erasure: Any, **more: Any) -> Self:
+        return cls(aggregate_id=erasure.pk, aggregate_version=erasure.version, scope=str(erasure.scope), **more)
+
+
+class MemoryErased(MemoryErasureRequested):
+    """PostgreSQL has nothing of it any more. `counts`: how many rows of which kind are gone or blank."""
+
+    type: ClassVar[str] = "memory.erasure.erased"
+    counts: dict[str, int]
+
+
+class MemoryErasureConfirmed(MemoryErasureRequested):
+    """Nor has any index or cache. `seal` is the digest of the receipt."""
+
+    type: ClassVar[str] = "memory.erasure.confirmed"
+    seal: str

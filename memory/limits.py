@@ -52,3 +52,7 @@ RECENT_MAX = 50  # memories of it that are looked at, the newest first
 CONTEXT_MEMORIES = 30  # memories that the search for a context proposes
 CONVERSATION_MAX = 200  # memories of a session that Redis holds, the newest
 CACHED_SECONDS = 600  # a persona in Redis, after it was last put there
+FADED_AT_ONCE = 500  # memories that fade in one transaction
+FADED_AN_HOUR_MAX = 50_000  # of one tenant in one run, so that a policy that was widened does not hold others up
+FADED_SHOWN_MAX = 20  # of what would fade, to whoever changes the policy
+ERASED_AT_ONCE = 500  # memories, or checks looked through, in one transaction of an erasure

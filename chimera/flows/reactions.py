@@ -170,6 +170,9 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     memory.PersonaReturned: [],
     memory.PersonaRetired: [slow("memory", souls.drop)],
     memory.ContextShown: [],
+    memory.MemoryErasureRequested: [],  # the worker is asked for it with it, and looks every minute
+    memory.MemoryErased: [],
+    memory.MemoryErasureConfirmed: [],
     entrance.PersonLoggedIn: [],
     entrance.PersonLoginRefused: [],
     entrance.SecondFactorSetUp: [],

@@ -33,4 +33,4 @@ def remember_result(event: Recorded) -> None:
             agent_role=result.agent.role,
             source=Source(result=result.id),
         )
-        actions.remember(result_id=result.id, new=new, by=SYSTEM)
+        actions.remember(result_id=result.id, made_at=result.created_at, new=new, by=SYSTEM)

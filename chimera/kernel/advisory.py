@@ -18,6 +18,11 @@ def holding(name: str) -> Asked:
     return "SELECT pg_advisory_xact_lock(hashtextextended(%(name)s::text, 0))", {"name": name}
 
 
+def share(name: str) -> None:
+    """Wait for whoever holds this name; many share it, and who comes to hold it waits for all of them."""
+    prepared.ask("SELECT pg_advisory_xact_lock_shared(hashtextextended(%(name)s::text, 0))", {"name": name})
+
+
 def hold_all(names: Iterable[str]) -> None:
     """Several in one statement, in the order of their names, so that two who want the same do not wait in a circle."""
     with connection.cursor() as cursor:

@@ -22,6 +22,7 @@ from chimera.kernel.identity import Principal
 from chimera.kernel.prepared import Asked, Row
 
 KEY_LENGTH_MAX = 200
+NOUN_LENGTH_MAX = 40
 STORED_STATUSES = frozenset({200, 201, 202, 402})
 
 
@@ -30,6 +31,7 @@ class Answer(tenancy.TenantOwned):
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     principal = models.CharField(max_length=120)
+    noun = models.CharField(max_length=40, db_default="")  # what its path is about, "memories"; "" of older ones
     key_digest = models.BinaryField(max_length=32)
     request_digest = models.BinaryField(max_length=32)
     status = models.PositiveSmallIntegerField()
@@ -62,6 +64,7 @@ class Once:
                 code="invalid_idempotency_key",
             )
         self.key, self.principal = key, f"{principal.kind}:{principal.id}"
+        self.noun = path.removeprefix("/api/v1/").partition("/")[0][:NOUN_LENGTH_MAX]
         self.key_digest = hashlib.sha256(key.encode()).digest()
         self.request_digest = hashlib.sha256(f"{method} {path}\n".encode() + _canonical(body, said)).digest()
 
@@ -141,12 +144,12 @@ def keep_all(answered: Sequence[tuple[Once, int, bytes]]) -> None:
 
 
 _KEEP = """
-    INSERT INTO kernel_answer (id, tenant_id, principal, key_digest, request_digest, status, body, created_at)
-    SELECT id, %(tenant)s::uuid, principal, key_digest, request_digest, status, body, %(at)s::timestamptz
+    INSERT INTO kernel_answer (id, tenant_id, principal, noun, key_digest, request_digest, status, body, created_at)
+    SELECT id, %(tenant)s::uuid, principal, noun, key_digest, request_digest, status, body, %(at)s::timestamptz
     FROM unnest(
-        %(ids)s::uuid[], %(principals)s::text[], %(keys)s::bytea[], %(requests)s::bytea[], %(statuses)s::smallint[],
+        %(ids)s::uuid[], %(principals)s::text[], %(nouns)s::text[], %(keys)s::bytea[], %(requests)s::bytea[], %(statuses)s::smallint[],
         %(bodies)s::bytea[]
-    ) AS kept (id, principal, key_digest, request_digest, status, body)
+    ) AS kept (id, principal, noun, key_digest, request_digest, status, body)
     ON CONFLICT (tenant_id, principal, key_digest) DO UPDATE SET request_digest = excluded.request_digest,
         status = excluded.status, body = excluded.body, created_at = excluded.created_at
 """
@@ -159,6 +162,7 @@ def keeping(answered: Sequence[tuple[Once, int, bytes]]) -> Asked:
         "at": clock.now(),
         "ids": [ids.uuid7() for _ in answered],
         "principals": [call.principal for call, _, _ in answered],
+        "nouns": [call.noun for call, _, _ in answered],
         "keys": [call.key_digest for call, _, _ in answered],
         "requests": [call.request_digest for call, _, _ in answered],
         "statuses": [status for _, status, _ in answered],
@@ -200,6 +204,12 @@ def _canonical(body: bytes, said: Any = None) -> bytes:
         return json.dumps(parsed, sort_keys=True, separators=(",", ":")).encode()
     except (ValueError, RecursionError):
         return body
+
+
+def forget(*nouns: str) -> int:
+    """Drop the bound tenant's answers about these, whatever they say: their calls, when repeated, are new ones. Answers how many."""
+    deleted, _ = Answer.objects.filter(noun__in=["", *nouns]).delete()
+    return deleted
 
 
 def sweep() -> int:

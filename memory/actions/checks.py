@@ -6,7 +6,7 @@ from uuid import UUID
 from chimera.kernel import clock
 from chimera.kernel.errors import conflict
 from memory import screening
-from memory.actions import policies
+from memory.actions import erasing, policies
 from memory.limits import CHECKS_MAX, FROZEN_CHARACTERS_MAX
 from memory.models import Frozen, MemoryCheck
 from memory.search import Hit, Question, shown
@@ -21,6 +21,7 @@ def freeze(
 
     Tells nothing: the check is part of the task's evidence, read by `memory.queries.frozen_for`.
     """
+    erasing.share()
     if MemoryCheck.objects.of_tasks(task_id, lease_token=lease_token).count() >= CHECKS_MAX:
         raise conflict(
             f"This lease has made {CHECKS_MAX} memory checks; work with what was found.",

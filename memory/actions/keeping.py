@@ -20,6 +20,7 @@ from chimera.kernel.actors import Actor
 from chimera.kernel.errors import busy
 from chimera.kernel.eventlog import Fact, tell
 from memory import sameness
+from memory.actions import erasing
 from memory.events import MemoryAdded, MemorySeen
 from memory.limits import SIGHTINGS_KEPT_MAX
 from memory.models import MemoryRecord, MemorySighting
@@ -78,6 +79,7 @@ def standing_for(columns: Columns) -> tuple[MemoryRecord, bool]:
 
 def _standing(firsts: dict[bytes, Columns]) -> tuple[dict[bytes, MemoryRecord], set[bytes]]:
     """For each digest the memory that stands, locked; and those of them that are new."""
+    erasing.share()
     standing: dict[bytes, MemoryRecord] = {}
     added: set[bytes] = set()
     for _ in range(TRIES):

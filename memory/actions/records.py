@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from chimera.kernel import clock
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import Refused, Stale, conflict, forbidden
 from chimera.kernel.eventlog import tell
-from memory.actions import keeping, policies
+from memory.actions import erasing, keeping, policies
 from memory.actions.drafts import IMPORTANCE_DEFAULT, NewMemory, References, columns_of
 from memory.actions.keeping import Came, Kept
 from memory.events import MemoryAdded, MemoryForgotten, MemoryRefused, MemorySuperseded
@@ -45,12 +46,14 @@ def add_all(*, new: Sequence[NewMemory], by: Actor) -> list[Kept | Refused]:
     return [columns if isinstance(columns, Refused) else next(kept) for columns in read]
 
 
-def remember(*, result_id: UUID, new: NewMemory, by: Actor) -> MemoryRecord | None:
-    """Keep what a result taught, once: None when it is remembered already, also by somebody who is just doing it.
+def remember(*, result_id: UUID, made_at: datetime, new: NewMemory, by: Actor) -> MemoryRecord | None:
+    """Keep what a result taught, once: None when it is remembered already, also by somebody who is just doing it, and when what was made
+    at that time is erased.
 
     None, and MemoryRefused is told, when the policy refuses what stands in it: nobody is there to write it otherwise.
     """
-    if _is_remembered(result_id):
+    erasing.share()
+    if _is_remembered(result_id) or erasing.covers(session_id=new.session_id, agent_id=new.agent_id, made_at=made_at):
         return None
     try:
         columns = _columns(new, by) | {"source_result": result_id}

@@ -12,7 +12,7 @@ from chimera.kernel.identity import Role
 from memory import actions
 from memory.actions import policies
 from memory.models import MemoryPolicy
-from memory.serializers.policy import MemoryPolicyShape, NewMemoryPolicy
+from memory.serializers.policy import FadingPreviewBody, FadingPreviewShape, MemoryPolicyShape, NewMemoryPolicy
 
 
 class Policy(Door):
@@ -20,26 +20,41 @@ class Policy(Door):
 
     @extend_schema(operation_id="memories_policy_read", responses=MemoryPolicyShape)
     def get(self, request: Call) -> Response:
-        """What becomes of personal data and secrets in what agents want remembered."""
+        """What becomes of personal data and secrets in what agents want remembered, and what fades."""
         return Response(_shown(policies.standing()))
 
     @extend_schema(operation_id="memories_policy_replace", request=NewMemoryPolicy, responses=MemoryPolicyShape)
     def put(self, request: Call) -> Response:
-        """For what is remembered from now on; what is stored stays as it is."""
+        """Screening is for what is remembered from now on, and what is stored stays as it is; fading is for all, from the next hour on."""
         body = NewMemoryPolicy(data=request.data)
         body.is_valid(raise_exception=True)
         said = body.validated_data
         policy = actions.change_policy(
-            screening=said["screening"],
+            screening=said.get("screening"),
+            fading=said.get("fading"),
             expected_version=expected_version(request, said.get("version")),
             by=request.user.actor,
         )
         return Response(_shown(policy))
 
 
+class PolicyPreview(Door):
+    allow: ClassVar = {"POST": frozenset({Role.ADMIN})}
+    nudges = False
+
+    @extend_schema(
+        operation_id="memories_policy_preview", request=FadingPreviewBody, responses={200: FadingPreviewShape}
+    )
+    def post(self, request: Call) -> Response:
+        """What would fade now with this; nothing does."""
+        seen = actions.preview_fading(FadingPreviewBody.read(request.data)["fading"])
+        return Response(FadingPreviewShape(seen).data)
+
+
 def _shown(policy: MemoryPolicy) -> dict[str, Any]:
     shown = {
         "screening": {str(pattern): str(deed) for pattern, deed in policies.deeds(policy).items()},
+        "fading": policies.fading_of(policy).model_dump(mode="json"),
         "version": policy.version,
         "updated_at": policy.updated_at if policy.version else None,
     }

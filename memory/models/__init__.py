@@ -1,4 +1,5 @@
 from memory.models.check import Frozen, MemoryCheck
+from memory.models.erasure import ErasureScope, MemoryErasure
 from memory.models.index import Generation, Unindexed
 from memory.models.persona import ContextShown, Persona, PersonaVersion
 from memory.models.policy import MemoryPolicy
@@ -8,9 +9,11 @@ from memory.models.sighting import MemorySighting
 __all__ = [
     "Category",
     "ContextShown",
+    "ErasureScope",
     "Frozen",
     "Generation",
     "MemoryCheck",
+    "MemoryErasure",
     "MemoryPolicy",
     "MemoryRecord",
     "MemorySighting",

@@ -11,6 +11,9 @@ class MemoryPolicy(TenantOwned):
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     screening = models.JSONField(default=dict)  # pattern → refuse, mask or keep, where it is not the usual
+    fading = models.JSONField(
+        default=dict, db_default=models.Value({}, models.JSONField())
+    )  # memory.fading.Fading; {}: nothing fades
     version = models.PositiveIntegerField(default=1, editable=False)
     updated_at = models.DateTimeField(default=clock.now, editable=False)
 

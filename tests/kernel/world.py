@@ -68,6 +68,7 @@ def made_by(acme: Stage, settle: Callable[[], None]) -> World:
     memory = acme.ada.post("memories", {"content": "The tide gate opens at six.", "task": task["id"]}).ok(201)
     acme.otto.post("memories", {"content": "The tide gate opens at six."}).ok()
     acme.boss.put("memories/policy", {"screening": {"pii.email": "refuse"}}).ok()
+    erasure = acme.boss.post("memories/erasures", {"scope": "subject", "whose": "ghost", "reason": "asked"}).ok(202)
     acme.ada.post("memories/search", {"query": "tide", "task": task["id"]} | lease).ok()
     persona = acme.otto.post("personas", {"soul": SOUL}).ok(201)
     acme.ada.post(f"personas/{persona['id']}/context", {"task": task["id"]} | lease).ok(201)
@@ -108,6 +109,7 @@ def made_by(acme: Stage, settle: Callable[[], None]) -> World:
             "action_id": action["id"],
             "memory_id": memory["id"],
             "persona_id": persona["id"],
+            "erasure_id": erasure["id"],
             "policy_id": policy["id"],
             "target_id": target["id"],
             "delivery_id": delivery["id"],

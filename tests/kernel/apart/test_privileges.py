@@ -22,6 +22,7 @@ KEPT = (
     "memory_memorycheck",
     "memory_persona",
     "memory_personaversion",
+    "memory_memoryerasure",
     "safety_action",
     "safety_earlydecision",
     "safety_reviewcard",

@@ -116,6 +116,11 @@ NAMING: dict[str, list[Callable[[World], dict[str, Any]]] | None] = {
     "memories/batch": None,  # each on its own; see tests/memory/test_batch.py
     "memories/policy": None,  # one for each tenant
     "personas": None,  # an id of theirs is another persona; see tests/memory/personas/test_personas.py
+    "memories/policy/preview": None,
+    "memories/erasures": [
+        lambda w: {"scope": "session", "whose": w.ids["session_id"], "reason": "wrong"},
+        lambda w: {"scope": "agent", "whose": w.ids["agent_id"], "reason": "wrong"},
+    ],
     "memories/search": [
         lambda w: {"query": "tide", "task": w.ids["task_id"], "lease_token": w.lease_token},
         lambda w: {"query": "tide", "session": w.ids["session_id"]},
