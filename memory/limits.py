@@ -55,4 +55,5 @@ CACHED_SECONDS = 600  # a persona in Redis, after it was last put there
 FADED_AT_ONCE = 500  # memories that fade in one transaction
 FADED_AN_HOUR_MAX = 50_000  # of one tenant in one run, so that a policy that was widened does not hold others up
 FADED_SHOWN_MAX = 20  # of what would fade, to whoever changes the policy
-ERASED_AT_ONCE = 500  # memories, or checks looked through, in one transaction of an erasure
+ERASED_AT_ONCE = 500  # memories in one transaction of an erasure
+WALKED_AT_ONCE = 500  # checks that one transaction of it looks through for copies

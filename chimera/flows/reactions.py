@@ -171,7 +171,7 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     memory.PersonaRetired: [slow("memory", souls.drop)],
     memory.ContextShown: [],
     memory.MemoryErasureRequested: [],  # the worker is asked for it with it, and looks every minute
-    memory.MemoryErased: [],
+    memory.MemoryErased: [INDEX],
     memory.MemoryErasureConfirmed: [],
     entrance.PersonLoggedIn: [],
     entrance.PersonLoginRefused: [],

@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import Q
 
 from memory import receipts
-from memory.limits import ERASED_AT_ONCE
+from memory.limits import ERASED_AT_ONCE, WALKED_AT_ONCE
 from memory.models import ErasureScope, MemoryErasure, MemoryRecord, MemorySighting
 
 _HEIRS = "UPDATE memory_memoryrecord SET superseded_by_id = NULL WHERE superseded_by_id = ANY(%s)"
