@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from chimera.kernel import redis, tenancy
 from chimera.kernel.eventlog import Recorded
-from memory.limits import CACHED_SECONDS
+from memory.limits import SOUL_CACHED_SECONDS
 from memory.models import PersonaVersion
 from memory.personas.soul import Soul
 
@@ -38,14 +38,14 @@ def cache(version_id: UUID, soul: Soul) -> None:
         with redis.hint() as client:
             pipe = client.pipeline()
             pipe.hset(redis.persona(version_id), mapping=fields)
-            pipe.expire(redis.persona(version_id), CACHED_SECONDS)
+            pipe.expire(redis.persona(version_id), SOUL_CACHED_SECONDS)
             pipe.execute()
     except redis.Away:
         return
 
 
 def drop(event: Recorded) -> None:
-    """Reaction to PersonaRetired: its versions leave Redis. What comes back with a late reader ends after CACHED_SECONDS."""
+    """Reaction to PersonaRetired: its versions leave Redis. What comes back with a late reader ends after SOUL_CACHED_SECONDS."""
     with tenancy.bound(event.tenant_id):
         rows = PersonaVersion.objects.filter(persona_id=event.payload["aggregate_id"])
         ids = list(rows.values_list("pk", flat=True))

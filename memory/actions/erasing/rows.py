@@ -72,7 +72,7 @@ def walk(erasure: MemoryErasure) -> bool:
         "SELECT last, frozen, asked FROM chimera_erase_frozen(%s, %s, %s)",
         erasure.pk,
         erasure.walked_to,
-        ERASED_AT_ONCE,
+        WALKED_AT_ONCE,
     )
     if last is None:
         return False
