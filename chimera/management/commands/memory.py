@@ -41,7 +41,7 @@ class Command(BaseCommand):
         deadline = time.monotonic() + TURN_SECONDS
         while True:
             try:
-                return WORDS[options["word"]].run(options, self._say)
+                return int(WORDS[options["word"]].run(options, self._say))
             except Busy:
                 if time.monotonic() > deadline:
                     raise CommandError("somebody else is writing to the index all the time; try again") from None

@@ -101,6 +101,7 @@ def test_one_that_hangs_is_not_waited_for(acme: Stage, server: Weaviate, remembe
             short.setattr(module, f"{name}_SECONDS", 0.3)
         short.setattr(breaker, "PAUSE_SECONDS", 600.0)
         short.setattr(breaker, "PAUSE_SECONDS_MAX", 600.0)
+        back()
         found = proposal(acme, "harbour")
         assert (found.index, len(found.ids)) == (Index.POSTGRESQL, 1)
         assert not lane.tend()
