@@ -9,7 +9,8 @@ DJANGO_NEXT := 6.1.3
 PYTHON_NEXT ?= $(firstword $(shell python3.13 -c '' 2>/dev/null && command -v python3.13) $(wildcard $(or $(PYENV_ROOT),$(shell pyenv root 2>/dev/null))/versions/3.13.*/bin/python3.13))
 # What leans most on Django and on Python itself: there the same rooms are walked through once more.
 NEXT_TESTS := tests/kernel sdk/tests
-WORKERS  ?= 2
+# Of two cores two workers leave a quarter idle: they wait for processes, clocks and each other.
+WORKERS  ?= 3
 ARGS     ?=
 PIP      := -m pip --disable-pip-version-check --quiet install
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from chimera.kernel.identity import Role
 
+VOTED = "You have approved this card already; somebody else is needed."
 ANY_APPROVER = frozenset({Role.REVIEWER, Role.FINANCE, Role.OPERATOR, Role.ADMIN})  # whom a demand may name
 
 
@@ -71,3 +72,13 @@ def missing(demands: Iterable[Demand]) -> str:
     """In words: "1 of reviewer, 2 of admin or finance"."""
     open_ones = [(d.approvers - d.given, " or ".join(sorted(d.roles))) for d in demands if not d.is_met]
     return ", ".join(f"{number} of {roles}" for number, roles in open_ones)
+
+
+def takes(demands: Iterable[Demand], roles: Iterable[Role]) -> bool:
+    """Whether an approval of somebody with these roles is still asked for."""
+    mine = frozenset(roles)
+    return any(demand.takes(mine) and not demand.is_met for demand in demands)
+
+
+def not_asked(demands: Iterable[Demand]) -> str:
+    return f"This card needs {missing(demands)}; you are none of them."

@@ -4,10 +4,12 @@ Rows are committed, as in life: the event log shows nothing of an open transacti
 plain role; the tests act as the application's role, and only the emptying is the superuser's.
 """
 
+import os
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.management import call_command
 from django.db import connections
 
@@ -16,6 +18,22 @@ from chimera.kernel.embedded.weaviate import Address
 from tests import weaviate as servers
 from tests.cast import Stage, found
 from tests.emptying import empty
+from tests.turns import dealt
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    items[:] = dealt(items, [item.nodeid for item in items], workers)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """Hashing one costs 0.2 s and 100 MB, on purpose; those of tests are nobody's. What runs as a process of its own pays it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for cost, least in {"time_cost": 1, "memory_cost": 8, "parallelism": 1}.items():
+            patch.setattr(Argon2PasswordHasher, cost, least)
+        yield
 
 
 @pytest.hookimpl(wrapper=True)

@@ -18,7 +18,6 @@ from chimera.flows.show_reviews import review_shape
 from chimera.flows.show_usage import Bar
 from chimera.kernel.console import show
 from chimera.kernel.identity import Principal
-from safety.actions.deciding import EDITED
 from safety.models import Action, CardKind, ReviewCard
 from safety.quorum import deciders
 from safety.states import CardStatus, Decision
@@ -58,7 +57,7 @@ def _you(card: ReviewCard, page: CardPage, who: Principal) -> dict[str, Any]:
     open_to = [each for each in Decision if asked and not (why and each is Decision.APPROVE)]
     return {
         "decisions": [each.value for each in open_to],
-        "edits": Decision.APPROVE in open_to and card.kind in EDITED,
+        "edits": asked and page.edits(card, who),
         "barred": why or None,
     }
 
@@ -96,7 +95,7 @@ def _money(card: ReviewCard, page: CardPage) -> dict[str, Any]:
     ]
     waits = card.status == CardStatus.PENDING
     return {
-        "held_usd": page.held_usd,
+        "held_usd": page.becomes.held_usd,
         "transactions": spends,
         "transactions_count": len(page.spends),
         "budgets": [_budget(asked, waits) for asked in page.usage],

@@ -5,9 +5,10 @@ from typing import Any
 
 from chimera.flows.show_card import CardPage
 from chimera.kernel.console import show
+from commerce.actions.foretelling import Fate
 from safety.models import CardKind, ReviewCard
 
-NO_CHANGES = "it goes back to an agent with your note, and nothing is spent"
+BACK = "it goes back to an agent with your note"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,32 +24,41 @@ class Words:
 def in_words(card: ReviewCard, page: CardPage) -> Words:
     who = (page.lineage[0].agent if page.lineage else "") or "An agent"
     about = f"“{show.short(page.task.description or page.task.type, 120)}”" if page.task else "a task that is gone"
-    held = page.held_usd
-    free = f", and {show.usd(held)} held for it is free again" if held else ""
-    failed = f"the task fails{free}"
+    denied = page.becomes.denied
+    failed = f"the task fails{_money(denied)}"
+    back = f"{BACK}{_money(denied) if denied.spent_usd else ', and nothing is spent'}"
     match CardKind(card.kind):
         case CardKind.SPEND:
             asked = f"{who} wants to spend {_price(page.spend)}. Its task: {about}."
-            return Words(asked, "its task goes on, and may spend exactly this", NO_CHANGES, failed)
+            return Words(asked, "its task goes on, and may spend exactly this", back, failed)
         case CardKind.ACTION:
             return Words(
                 f"{who} wants to {_action(page)}. Its task: {about}.",
                 "it may be done once, exactly as it stands here",
-                NO_CHANGES,
+                back,
                 failed,
             )
         case CardKind.RESULT | CardKind.JUDGE:
-            spent = f", and {show.usd(held)} held for it is spent" if held else ""
             return Words(
                 f"{who} has done {about}, and hands this in.",
-                f"this becomes the task's result{spent}",
-                f"it goes back to an agent with your note{free}",
+                f"this becomes the task's result{_money(page.becomes.approved)}",
+                f"{BACK}{_money(denied)}",
                 failed,
             )
         case CardKind.MANUAL:
             return Words(
                 f"{about} begins when a person says so.", "an agent may begin", "your note goes with it", failed
             )
+
+
+def _money(fate: Fate) -> str:
+    """What becomes of what is held for it."""
+    spent, freed = show.usd(fate.spent_usd), show.usd(fate.freed_usd)
+    if fate.spent_usd and fate.freed_usd:
+        return f", {spent} held for it is spent, and {freed} is free again"
+    if fate.spent_usd:
+        return f", and {spent} held for it is spent"
+    return f", and {freed} held for it is free again" if fate.freed_usd else ""
 
 
 def _price(spend: Any) -> str:

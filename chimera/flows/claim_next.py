@@ -18,7 +18,7 @@ from chimera.kernel.identity import Role
 from safety.actions import taking
 from safety.models import ReviewCard
 from safety.queries import CardQuerySet
-from safety.quorum import deciders, one_reviewer
+from safety.quorum import deciders, one_reviewer, takes
 
 GROUP = 50  # cards that are looked at together
 LOOKED_AT_MAX = 1_000  # then what waits is not for this person, and asking on would only cost
@@ -64,4 +64,4 @@ def _takes(card: ReviewCard, standing: Standing | None, person_id: int, roles: C
     if standing is None:
         return bool(deciders(card.quorum).intersection(roles))
     voted = any(vote.person_id == person_id for vote in standing.counting)
-    return not voted and any(demand.takes(roles) and not demand.is_met for demand in standing.demands)
+    return not voted and takes(standing.demands, roles)

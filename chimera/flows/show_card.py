@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -11,19 +10,19 @@ from django.db.models import QuerySet
 
 from chimera.flows import requesters
 from chimera.flows.show_around import Around, show_around
-from chimera.flows.show_hold import Asked, show_hold
+from chimera.flows.show_hold import Asked, Becomes, show_hold
 from chimera.flows.show_lineage import Link, lineage_of
 from chimera.flows.show_reviews import Standing, result_shape, standing_of, with_votes
 from chimera.kernel.console import panels, show
 from chimera.kernel.http.parsing import money_text
 from chimera.kernel.identity import Principal
-from commerce.limits import ZERO
 from commerce.models import Transaction
-from commerce.states import MONEY_OPEN
 from memory import queries as memory
+from safety.actions import digest_of
+from safety.actions.deciding import EDITED
 from safety.diffs import Change, changes
 from safety.models import Action, CardKind, ReviewCard
-from safety.quorum import deciders
+from safety.quorum import VOTED, deciders, not_asked, takes
 from safety.states import CardStatus
 from swarm.models import Task, TaskResult
 
@@ -55,16 +54,12 @@ class CardPage:
     attempts: list[TaskResult]  # the earlier ones
     spend: Transaction | None  # that it is about
     spends: list[Transaction]  # all of its task
+    becomes: Becomes  # what decisions make of what they hold
     usage: list[Asked]  # of every budget that the task's spends asked
     around: Around
     standing: Standing  # of its approvals
     barred: dict[int, str]  # while it waits: who may not approve it, and why
     alike: list[ReviewCard] = field(default_factory=list)  # what people decided about such cards, newest first
-
-    @property
-    def held_usd(self) -> Decimal:
-        """Of the task, open."""
-        return sum((spend.amount_usd for spend in self.spends if spend.status in MONEY_OPEN), ZERO)
 
     @property
     def task(self) -> Task | None:
@@ -76,8 +71,23 @@ class CardPage:
         return Counter(became(card) for card in self.alike).most_common()
 
     def why_barred(self, card: ReviewCard, who: Principal) -> str:
-        """Why this person may not approve it; "" for who may, and for those whom it does not ask at all."""
-        return self.barred.get(int(who.id), "") if who.has(*deciders(card.quorum)) else ""
+        """Why this person may not approve what stands here; "" for who may, and for those whom it does not ask at all."""
+        if card.status != CardStatus.PENDING or not who.has(*deciders(card.quorum)):
+            return ""
+        return self.barred.get(int(who.id), "") or self._why_not_counted(card, who)
+
+    def edits(self, card: ReviewCard, who: Principal) -> bool:
+        """Whether this person may approve it in other words, of which nobody has approved anything yet."""
+        asked = any(demand.takes(who.roles) for demand in self.standing.demands)
+        waits = card.status == CardStatus.PENDING and card.kind in EDITED
+        return waits and asked and int(who.id) not in self.barred
+
+    def _why_not_counted(self, card: ReviewCard, who: Principal) -> str:
+        stands = digest_of(card.edited_payload)
+        if any(vote.person_id == int(who.id) and vote.payload == stands for vote in self.standing.votes):
+            return VOTED
+        demands = self.standing.demands
+        return "" if takes(demands, who.roles) else not_asked(demands)
 
 
 def to_show(cards: QuerySet[ReviewCard]) -> QuerySet[ReviewCard]:
@@ -95,10 +105,11 @@ def show_card(card: ReviewCard) -> CardPage:
     action = next((row for row in actions if row.pk == card.action_id), None)
     barred = requesters.barred_of(card, actions=actions, spends=spends) if card.status == CardStatus.PENDING else {}
     spend = next((spend for spend in spends if spend.pk == card.transaction_id), None)
+    becomes = Becomes.of(card, spends)
     earlier = (
         _earlier_spend(spend, spends)
         if card.kind == CardKind.SPEND
-        else _earlier_action(action, actions) or _earlier_result(result, results)
+        else _earlier_action(card, action, actions) or _earlier_result(card, result, results)
     )
     return CardPage(
         lineage=lineage,
@@ -109,7 +120,8 @@ def show_card(card: ReviewCard) -> CardPage:
         attempts=[row for row in results if row.id != card.result_id],
         spend=spend,
         spends=spends,
-        usage=show_hold(spends, _names(card, lineage)),
+        becomes=becomes,
+        usage=show_hold(becomes, _names(card, lineage)),
         around=show_around(about=_things(card, results, actions, spends), session_id=card.session_id),
         standing=standing_of(card, barred),
         barred=barred,
@@ -130,12 +142,12 @@ def _alike(card: ReviewCard) -> list[ReviewCard]:
     return list(rows.defer("reasons", "quorum")[:ALIKE_MAX])
 
 
-def _earlier_action(action: Action | None, actions: Sequence[Action]) -> Earlier | None:
+def _earlier_action(card: ReviewCard, action: Action | None, actions: Sequence[Action]) -> Earlier | None:
     """The last one of this task with the same tool."""
     before = next((a for a in actions if action and a.pk < action.pk and a.tool == action.tool), None)
     if action is None or before is None:
         return None
-    now = _asked_for(action)
+    now = _asked_for(action, card.edited_payload)
     return Earlier(str(before), before.status, before.ended_reason, now, changes(_asked_for(before), now))
 
 
@@ -168,27 +180,23 @@ def said_in(attempt: TaskResult) -> str:
     return show.short(said, SAID_MAX)
 
 
-def _asked_for(action: Action) -> dict[str, Any]:
+def _asked_for(action: Action, edited: dict[str, Any] | None = None) -> dict[str, Any]:
+    """With what a reviewer made of its arguments, where others must approve that too."""
     document = action.document()
     money = {name: document["action"][name] for name in ("payee", "category", "asset_symbol")}
-    arguments: dict[str, Any] = action.arguments
+    arguments: dict[str, Any] = action.arguments if edited is None else edited
     return arguments | {f"({name})": value for name, value in (money | {"amount_usd": document["amount_usd"]}).items()}
 
 
-def _earlier_result(result: TaskResult | None, results: Sequence[TaskResult]) -> Earlier | None:
+def _earlier_result(card: ReviewCard, result: TaskResult | None, results: Sequence[TaskResult]) -> Earlier | None:
     """The last attempt that said something."""
     if result is None:
         return None
     before = next((r for r in results if r.id < result.id and r.output_payload is not None), None)
     if before is None:
         return None
-    return Earlier(
-        f"attempt {before.attempt}",
-        before.outcome,
-        "",
-        result.output_payload,
-        changes(before.output_payload, result.output_payload),
-    )
+    now = result.output_payload if card.edited_payload is None else card.edited_payload
+    return Earlier(f"attempt {before.attempt}", before.outcome, "", now, changes(before.output_payload, now))
 
 
 def _things(

@@ -21,7 +21,7 @@ from safety.actions.proposals import ARGUMENTS_BYTES_MAX
 from safety.diffs import Change
 from safety.events import ReviewDecided, ReviewVoted
 from safety.models import CardKind, ReviewCard, ReviewVote
-from safety.quorum import deciders, is_met, missing, standing
+from safety.quorum import VOTED, deciders, is_met, missing, not_asked, standing, takes
 from safety.states import CARD, DECIDED_AS, CardStatus, Decision
 
 EDITED = (CardKind.RESULT, CardKind.ACTION)  # the output of the one, the arguments of the other
@@ -83,11 +83,11 @@ def approve(
     payload, person_id = digest_of(card.edited_payload), user_id(by)
     before = list(ReviewVote.objects.filter(card=card, payload=payload).values_list("person_id", "roles"))
     if person_id in {person for person, _ in before}:
-        raise conflict("You have approved this card already; somebody else is needed.", code="already_voted")
+        raise conflict(VOTED, code="already_voted")
     counting = [given for person, given in before if person not in barred]
     demands = standing(card.quorum, counting)
-    if not any(demand.takes(roles) and not demand.is_met for demand in demands):
-        raise forbidden(f"This card needs {missing(demands)}; you are none of them.", code="role")
+    if not takes(demands, roles):
+        raise forbidden(not_asked(demands), code="role")
     ReviewVote.objects.create(card=card, person_id=person_id, roles=sorted(roles), payload=payload, note=note.strip())
     demands = standing(card.quorum, [*counting, roles])
     if is_met(demands):

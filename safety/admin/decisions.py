@@ -21,7 +21,6 @@ from safety.models import ReviewCard
 from safety.quorum import ANY_APPROVER
 from safety.states import CardStatus, Decision
 
-APPROVALS = frozenset({"approve", "approve_edited"})  # of the verbs below, those that permit
 NOTE_CHARACTERS_MAX = 4_000  # as over the API
 
 

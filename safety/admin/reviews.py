@@ -28,7 +28,7 @@ from chimera.kernel.identity import Role
 from safety.actions import check_asked, taking
 from safety.admin import batch, queue
 from safety.admin.card import panels_of
-from safety.admin.decisions import APPROVALS, VERBS
+from safety.admin.decisions import VERBS
 from safety.admin.looks import KIND_TONES, STATUS_TONES
 from safety.admin.queue import StandingFilter
 from safety.admin.reasons import ReasonFilter, labels
@@ -234,13 +234,17 @@ class ReviewCardAdmin(RowsAdmin):
         return response
 
     def offers(self, request: HttpRequest, row: ReviewCard, bound: Any = None) -> list[Offer]:
-        """None to those whom this card does not ask, and no approval to who asked for it."""
+        """None to those whom this card does not ask, and no approval to whose would not count."""
         if not may(request, deciders(row.quorum)):
             return []
-        barred = bool(self._barred(request, row))
-        mine = str(row.claimed_by_id) == principal(request).id
-        hidden = (APPROVALS if barred else frozenset()) | (frozenset() if mine else {"release"})
-        return [offer for offer in super().offers(request, row, bound) if offer.verb.name not in hidden]
+        page: CardPage = row.page  # type: ignore[attr-defined]
+        who = principal(request)
+        hidden = {
+            "approve": bool(page.why_barred(row, who)),
+            "approve_edited": not page.edits(row, who),
+            "release": str(row.claimed_by_id) != who.id,
+        }
+        return [offer for offer in super().offers(request, row, bound) if not hidden.get(offer.verb.name)]
 
     def verb_view(self, request: HttpRequest, row_id: UUID, verb: str) -> HttpResponse:
         card = self.get_queryset(request).filter(pk=row_id).first()

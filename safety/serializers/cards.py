@@ -51,7 +51,9 @@ class CardCallerShape(serializers.Serializer[Any]):
         child=serializers.ChoiceField(choices=[d.value for d in Decision]), help_text="Those that are open to you."
     )
     edits = serializers.BooleanField(help_text="Whether you may approve it with an `edited_payload`.")
-    barred = serializers.CharField(allow_null=True, help_text="Why you may not approve it, though it asks your role.")
+    barred = serializers.CharField(
+        allow_null=True, help_text="Why you may not approve it as it stands, though it asks your role."
+    )
 
 
 class CardActionShape(serializers.Serializer[Any]):
@@ -95,8 +97,12 @@ class CardTransactionShape(serializers.Serializer[Any]):
 
 class CardHeldShape(serializers.Serializer[Any]):
     held_usd = MoneyField(help_text="Held in this window for this task: counted in `held_usd` beside.")
-    left_if_approved_usd = MoneyField(help_text="Once the card is approved.")
-    left_if_rejected_usd = MoneyField(help_text="Once it is rejected.")
+    left_if_approved_usd = MoneyField(
+        help_text="Once the card is approved: of a result, what meters and actions left over is free again."
+    )
+    left_if_rejected_usd = MoneyField(
+        help_text="Once it is rejected, or sent back: what is metered or under way stays counted."
+    )
 
 
 class CardWindowShape(serializers.Serializer[Any]):

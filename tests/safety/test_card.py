@@ -220,6 +220,43 @@ def test_an_edit_that_waits_for_another_approval_is_what_is_approved(acme: Stage
     assert [each["path"] for each in found["review"]["changes"]] == ["/text"]
 
 
+def test_the_difference_leads_to_what_an_edit_asks_for(acme: Stage) -> None:
+    budget = acme.budget(day_usd="20")
+    tiers = {"approvals": [{"above_usd": "1", "approvers": 2, "roles": ["finance", "reviewer"]}]}
+    acme.fay.put(f"budgets/{budget['id']}/rules", {"rules": tiers}).ok()
+    claim = at_work(acme)
+    decide(acme, propose(acme, claim, amount_usd="3").ok(201), "request_changes")
+    again = propose(acme, claimed_again(acme, claim), {**POST, "text": "At five."}, amount_usd="3").ok(201)
+    edited = {**POST, "text": "At six."}
+    decide(acme, again, edited_payload=edited)
+    found = card(acme.fay, again["review"])
+    assert found["exactly"] == edited
+    assert [(each["path"], each["before"], each["value"]) for each in found["earlier"]["changes"]] == [
+        ("/text", POST["text"], "At six.")
+    ]
+
+
+def test_an_approval_that_would_not_count_is_not_offered(acme: Stage) -> None:
+    budget = acme.budget(day_usd="20")
+    tiers = {"approvals": [{"above_usd": "1", "approvers": 2, "roles": ["finance"]}]}
+    acme.fay.put(f"budgets/{budget['id']}/rules", {"rules": tiers}).ok()
+    review = propose(acme, at_work(acme), amount_usd="3").ok(201)["review"]
+
+    def refused(who: Caller) -> str:
+        """Why; it is what the decision says, too."""
+        you = card(who, review)["you"]
+        said = who.post(f"reviews/{review}/decision", {"decision": "approve"})
+        assert said.body["detail"] == you["barred"]
+        assert you["decisions"] == ["reject", "request_changes"]
+        return f"{said['code']}: {you['barred']} {you['edits']}"
+
+    assert refused(acme.rita) == "role: This card needs 2 of finance; you are none of them. False"
+    assert "approve" in card(acme.fay, review)["you"]["decisions"]
+    acme.fay.post(f"reviews/{review}/decision", {"decision": "approve"}).ok()
+    assert refused(acme.fay) == "already_voted: You have approved this card already; somebody else is needed. True"
+    assert card(acme.boss, review)["you"]["barred"] is None
+
+
 def test_people_read_cards_and_agents_and_others_do_not(acme: Stage, zenith: Stage, scene: Scene) -> None:
     for who in (acme.rita, acme.otto, acme.fay, acme.anna, acme.boss):
         card(who, scene.card)
