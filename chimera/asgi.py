@@ -13,12 +13,14 @@ from chimera.kernel.http import frugal, wire  # noqa: E402
 from chimera.kernel.http.quick import QuickInFront  # noqa: E402
 from chimera.kernel.http.static import StaticInFront  # noqa: E402
 from commerce.api import quick as money  # noqa: E402
+from memory import stores  # noqa: E402
 from swarm.api import quick as work  # noqa: E402
 from swarm.routing import websocket_urlpatterns  # noqa: E402
 
 serving.wait_and_refuse_unsafe_login()
 wire.install()
 frugal.install()
+stores.load()
 application = ProtocolTypeRouter(
     {
         "http": QuickInFront(StaticInFront(django_application), [*work.WAYS, *money.WAYS]),

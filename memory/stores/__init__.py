@@ -13,13 +13,19 @@ from memory.stores.weaviate import proposing
 from memory.stores.weaviate.proposing import NotAsked
 from memory.stores.weaviate.wire import is_configured
 
-__all__ = ["Index", "PostgresStore", "Proposal", "Store", "Wanted", "instead", "propose", "store"]
+__all__ = ["Index", "PostgresStore", "Proposal", "Store", "Wanted", "instead", "load", "propose", "store"]
 
 _postgres = PostgresStore()
 
 
 def store() -> Store:
     return _postgres
+
+
+def load() -> None:
+    """What the index needs is loaded at the start of a process, and not while somebody searches: it takes a second."""
+    if is_configured():
+        import memory.stores.weaviate.protocol  # noqa: F401
 
 
 def propose(wanted: Wanted) -> Proposal:

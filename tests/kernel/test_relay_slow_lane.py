@@ -290,3 +290,20 @@ def test_a_slow_lane_cannot_take_a_name_of_ours() -> None:
         with pytest.raises(ValueError, match="cannot be the name"):
             relay.slow(name, lambda event: None)
     assert SYSTEM
+
+
+def test_what_a_lane_tends_has_its_turn_when_no_fact_is_left() -> None:
+    diary, done = Diary(), []
+    more = iter([True, False])
+    note("a")
+
+    def tend() -> bool:
+        done.append(list(diary.seen))
+        assert not connection.in_atomic_block
+        return next(more)
+
+    with registered(diary.table(), tended={"diary": tend}):
+        tended = lane()
+        paces = [tended.step().value for _ in range(3)]
+    assert paces == ["more", "more", "idle"]
+    assert done == [["a"], ["a"]], "not while there were facts"

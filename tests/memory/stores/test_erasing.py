@@ -10,7 +10,7 @@ from memory.actions import lane
 from memory.stores.weaviate import collections
 from tests.cast import Stage
 from tests.memory.conftest import Remember
-from tests.memory.stores.conftest import serving, waiting
+from tests.memory.stores.conftest import drain, serving, waiting
 
 pytestmark = pytest.mark.usefixtures("index")
 
@@ -47,8 +47,7 @@ def test_while_weaviate_is_down_nothing_is_confirmed(
     assert acme.ada.get("memories").ok()["results"] == []
     weaviate_server.start()
     lane.look_at_once()
-    while lane.tend():
-        pass
+    drain()
     assert not collections.held(serving(), acme.tenant_id, gone["id"])
     erase_memories()
     assert acme.boss.get(f"memories/erasures/{erasure['id']}").ok()["status"] == "confirmed"
