@@ -15,7 +15,7 @@ ARGS     ?=
 PIP      := -m pip --disable-pip-version-check --quiet install
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-next weaviate check format docs bench bench-swarm bench-review lock clean
+.PHONY: help up test test-next weaviate check format docs bench bench-swarm bench-review bench-memory lock clean
 
 help:
 	@echo "make up [ARGS=--no-campaign]   start everything, and work on the example campaign (CHIMERA_PORT, CHIMERA_HOME)"
@@ -25,6 +25,7 @@ help:
 	@echo "make test-next                 the quick tests of kernel, doors and flows on Django $(DJANGO_NEXT) and Python 3.13"
 	@echo "make bench-swarm [ARGS=--write]  measure Chimera beside Celery, Dramatiq, RQ and Procrastinate"
 	@echo "make bench-review [ARGS=--write]  measure the reviewers' queue and card among 100 000 that wait"
+	@echo "make bench-memory [ARGS=--write]  measure memory's writes and searches among 100 000, beside the bare Weaviate client"
 	@echo "make format | docs | bench | lock | clean"
 
 up: $(VENV)/runs
@@ -87,6 +88,9 @@ bench-swarm: $(VENV)/tests $(OTHERS)/queues
 
 bench-review: $(VENV)/tests
 	@$(PY) benchmarks/review_queue.py $(ARGS)
+
+bench-memory: $(VENV)/tests
+	@$(PY) -m benchmarks.memory $(ARGS)
 
 # Pins of everything that the two requirements files bring along, from a fresh installation of them.
 # async-timeout is asked for by redis below Python 3.11.3 alone, so a newer Python does not see it.

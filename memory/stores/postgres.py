@@ -1,5 +1,6 @@
 """pgvector and full-text search, beside the rows themselves."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -8,6 +9,7 @@ from uuid import UUID
 from django.contrib.postgres.search import SearchQueryField
 from django.db import connection
 from django.db.models import BooleanField, ExpressionWrapper, F, FloatField, Func, Value
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast
 from pgvector.django import CosineDistance
 
@@ -18,18 +20,40 @@ from memory.models import MemoryRecord
 from memory.queries import Sought
 
 EF_SEARCH = 200  # candidates that HNSW keeps while it walks: twice what is asked (benchmarks/memory_search.py)
-EXACT_BELOW = 2_000  # memories of a tenant that are measured one by one; more are looked up in the index
+SKETCHED = 400  # memories whose sketches are nearest, and which are then measured; four times what is asked
+EXACT_BELOW = SKETCHED  # memories of a tenant that are all measured
+SKETCHED_BELOW = 50_000  # whose sketches are all compared, in some 12 ms; more are looked up in the index
+SIZE_SECONDS = 10.0  # so long a process believes how many memories a tenant has
+TENANTS_MAX = 4_096  # of which one process keeps that
+
+
+NEAREST_SKETCHES = """
+    SELECT near.id FROM memory_memoryrecord near
+    WHERE near.tenant_id = %s::uuid AND near.embedding_model = %s AND near.forgotten_at IS NULL AND near.embedding IS NOT NULL
+    ORDER BY near.sketch <~> binary_quantize(%s::halfvec(1536))::bit(1536) LIMIT %s
+"""
+_IS_ONE = (
+    f"memory_memoryrecord.id = ANY (ARRAY({NEAREST_SKETCHES}))"  # an array, so that rows are fetched by their keys
+)
 
 
 class PostgresStore:
-    """An index that comes up short, because a filter let few of its finds through, is followed by an exact scan: a
-    selective filter never hides what is there."""
+    """Few memories are measured one by one. Of more the sketches are compared (memory.sketch_sql), of very many those that the HNSW
+    index leads to. What comes up short, because a filter let few of its finds through, is followed by an exact scan: a selective
+    filter never hides what is there."""
 
     def nearest(self, sought: Sought, *, vector: Vector, model: str, most: int) -> list[UUID]:
-        if _tenant_size(EXACT_BELOW) < EXACT_BELOW:
+        size = _tenant_size()
+        if size < EXACT_BELOW:
             return self.exact(sought, vector=vector, model=model, most=most)
-        found = self.indexed(sought, vector=vector, model=model, most=most)
+        quick = self.sketched if size < SKETCHED_BELOW else self.indexed
+        found = quick(sought, vector=vector, model=model, most=most)
         return found if len(found) == most else self.exact(sought, vector=vector, model=model, most=most)
+
+    def sketched(self, sought: Sought, *, vector: Vector, model: str, most: int) -> list[UUID]:
+        """Those of the SKETCHED nearest sketches that may be found, by distance."""
+        close = RawSQL(_IS_ONE, [tenancy.current(), model, str(vector), SKETCHED], output_field=BooleanField())
+        return list(nearest_rows(sought, vector=vector, model=model).filter(close)[:most])
 
     def indexed(self, sought: Sought, *, vector: Vector, model: str, most: int) -> list[UUID]:
         """By the HNSW index: approximate, and fewer than `most` when it walked far without enough of them."""
@@ -88,9 +112,21 @@ def _set(parameters: dict[str, str]) -> None:
         cursor.execute(f"SELECT {calls}", [part for pair in parameters.items() for part in pair])
 
 
-def _tenant_size(most: int) -> int:
-    """How many memories the bound tenant has, counted up to `most`."""
-    return MemoryRecord.objects.filter(tenant_id=tenancy.current())[:most].count()
+def _tenant_size() -> int:
+    """How many memories the bound tenant has, counted up to SKETCHED_BELOW, now and then."""
+    tenant_id, now = tenancy.current(), time.monotonic()
+    until, size = _sizes.get(tenant_id, (0.0, 0))
+    if now < until:
+        return size
+    size = MemoryRecord.objects.filter(tenant_id=tenant_id)[:SKETCHED_BELOW].count()
+    if len(_sizes) >= TENANTS_MAX:
+        _sizes.clear()
+    if size >= EXACT_BELOW:  # counting fewer costs nothing, and they may soon be more
+        _sizes[tenant_id] = (now + SIZE_SECONDS, size)
+    return size
+
+
+_sizes: dict[UUID, tuple[float, int]] = {}
 
 
 def _ids_with(words: tuple[str, ...]) -> list[UUID]:

@@ -3,8 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
+import numpy
 import pytest
-from django.db import connection
+from django.db import connection, connections
 
 from chimera.kernel import clock
 from memory import search
@@ -224,6 +225,8 @@ def _many(acme: Stage, number: int) -> None:
 def many(acme: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """More memories than are measured one by one, and than the word index proposes; one of them is of the soul."""
     monkeypatch.setattr(postgres, "EXACT_BELOW", 200)
+    monkeypatch.setattr(postgres, "SKETCHED", 100)
+    monkeypatch.setattr(postgres, "_sizes", {})
     monkeypatch.setattr(postgres, "WORD_MATCHES_MAX", 100)
     _many(acme, 400)
     return acme
@@ -249,7 +252,44 @@ def test_the_word_index_answers_nobody_without_a_tenant_and_each_tenant_its_own(
         assert cursor.fetchall() == []
 
 
-def test_the_nearest_are_looked_up_in_the_index(many: Stage) -> None:
+def test_of_many_the_sketches_are_compared_and_can_be_read_from_their_index_alone(many: Stage) -> None:
+    (vector,) = embedder().embed(["ferry"])
+    asked = {"vector": vector, "model": "usem3", "most": 10}
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE memory_memoryrecord")
+    with many.bound():
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+            cursor.execute("EXPLAIN " + postgres.NEAREST_SKETCHES, [many.tenant_id, "usem3", str(vector), 100])
+            plan = "\n".join(row[0] for row in cursor.fetchall())
+        assert "Index Only Scan using memory_sketches" in plan
+        found = PostgresStore().sketched(_sought(), **asked)
+        assert store().nearest(_sought(), **asked) == found
+        assert len(found) == 10
+
+
+def test_sketches_find_what_an_exact_scan_finds(acme: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres, "SKETCHED", 100)
+    dice = numpy.random.default_rng(7)
+    frame = dice.standard_normal((24, 1536))
+    rows = [
+        MemoryRecord(tenant_id=acme.tenant_id, content=f"{n}", embedding=vector, embedding_model="usem3")
+        for n, vector in enumerate((dice.standard_normal((500, 24)) @ frame).tolist())
+    ]
+    with acme.bound():
+        MemoryRecord.objects.bulk_create(rows)
+        right = found = 0
+        for vector in (dice.standard_normal((10, 24)) @ frame).tolist():
+            asked = {"vector": vector, "model": "usem3", "most": 10}
+            exact = set(PostgresStore().exact(_sought(), **asked))
+            right += len(exact)
+            found += len(exact & set(PostgresStore().sketched(_sought(), **asked)))
+    assert right == 100
+    assert found >= 95
+
+
+def test_of_very_many_the_nearest_are_looked_up_in_the_index(many: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres, "SKETCHED_BELOW", 300)
     (vector,) = embedder().embed(["ferry"])
     asked = {"vector": vector, "model": "usem3", "most": 10}
     with many.bound():

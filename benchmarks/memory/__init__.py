@@ -1,0 +1,1 @@
+"""Memory among very many: `make bench-memory`."""

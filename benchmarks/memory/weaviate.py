@@ -1,0 +1,86 @@
+"""The same memories in a real Weaviate, filled by Chimera's own lane; and the bare client on the same collection."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from benchmarks.memory.searching import TOP, Question
+
+FILL_SECONDS = 3_600
+
+
+@contextmanager
+def server(home: Path, folder: Path) -> Iterator[Any]:
+    """A private one of the binary that `make weaviate` built in `home`, or CHIMERA_WEAVIATE_BINARY names; None where there is none."""
+    from chimera.kernel.embedded import Weaviate
+    from chimera.kernel.embedded.weaviate import find
+
+    binary = find(home)
+    if binary is None:
+        yield None
+        return
+    os.environ.setdefault("GOMEMLIMIT", "6GiB")
+    running = Weaviate(folder, binary)
+    running.start()
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+def fill(number: int) -> float:
+    """By the lane, in this process; seconds until it serves."""
+    from chimera.kernel import tenancy
+    from memory.actions import generations, lane
+    from memory.models import Generation
+
+    began = time.monotonic()
+    generations.begin(why="a benchmark")
+    while True:
+        lane.tend()
+        with tenancy.system():
+            if Generation.objects.filter(serving_since__isnull=False).exists():
+                return time.monotonic() - began
+        if time.monotonic() - began > FILL_SECONDS:
+            raise SystemExit(f"{number} memories were not indexed in {FILL_SECONDS} s")
+
+
+@contextmanager
+def bare(address: Any) -> Iterator[dict[str, Callable[[Question], list[object]]]]:
+    """Ways to ask without Chimera: the official client, the alias, the tenant, no filter, the texts in the answer."""
+    import weaviate
+    from weaviate.classes.init import Auth
+
+    http, grpc = urlsplit(address.url), urlsplit(address.grpc_url)
+    with weaviate.connect_to_local(
+        host=str(http.hostname),
+        port=http.port or 80,
+        grpc_port=grpc.port or 50051,
+        auth_credentials=Auth.api_key(address.api_key),
+    ) as client:
+        from memory.stores.weaviate.schema import ALIAS
+
+        memories = client.collections.use(ALIAS)
+        shown = ["content", "category", "created_at", "importance_score"]
+
+        def vector(question: Question) -> list[object]:
+            asked = memories.with_tenant(str(question.tenant.id)).query
+            found = asked.near_vector(question.vector.tolist(), limit=TOP, return_properties=shown)
+            return [one.uuid for one in found.objects]
+
+        def hybrid(question: Question) -> list[object]:
+            asked = memories.with_tenant(str(question.tenant.id)).query
+            found = asked.hybrid(
+                question.text,
+                vector=question.vector.tolist(),
+                query_properties=["words"],
+                limit=TOP,
+                return_properties=shown,
+            )
+            return [one.uuid for one in found.objects]
+
+        yield {"vector": vector, "hybrid": hybrid}
