@@ -101,7 +101,7 @@ def measure(tenant: Any, queries: list[str]) -> dict[str, Any]:
     took: dict[str, list[float]] = {name: [] for name in ("embed", "nearest", "exact", "hybrid", "vector", "keyword")}
     hits = 0
     for text in queries:
-        asked, ms = timed(lambda text=text: search.ask(text=text, mode=Mode.HYBRID))
+        asked, ms = timed(lambda text=text: search.ask(text=text, mode=Mode.HYBRID, tenant_id=tenant))
         took["embed"].append(ms)
         sought = Sought(viewer=Viewer(), at=clock.now())
         arguments = {"vector": asked.vector, "model": asked.model, "most": TOP}
@@ -133,7 +133,7 @@ def _search(tenant: Any, text: str, mode: Any) -> Any:
     from memory import search
     from memory.queries import Sought, Viewer
 
-    asked = search.ask(text=text, mode=mode)
+    asked = search.ask(text=text, mode=mode, tenant_id=tenant)
     with tenancy.bound(tenant):
         return search.find(asked, Sought(viewer=Viewer(), at=clock.now()), limit=TOP)
 

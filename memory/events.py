@@ -3,6 +3,8 @@
 from typing import Any, ClassVar, Self
 from uuid import UUID
 
+from pydantic import BaseModel, ConfigDict
+
 from chimera.kernel.eventlog import Fact
 
 
@@ -150,3 +152,39 @@ class MemoryErasureConfirmed(MemoryErasureRequested):
 
     type: ClassVar[str] = "memory.erasure.confirmed"
     seal: str
+
+
+class Retrieved(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: UUID
+    version: int
+    score: float
+
+
+class MemoryCheckFrozen(Fact):
+    """What an agent was shown for its task, the best first; nothing when nothing was found. `index` proposed it, `embedding_model` made the
+    vectors that were compared, "" when none were."""
+
+    type: ClassVar[str] = "memory.check.frozen"
+    agent: UUID
+    attempt: int
+    mode: str
+    index: str
+    embedding_model: str
+    memories: list[Retrieved]
+
+    @classmethod
+    def about(cls, check: Any, *, session_id: UUID) -> Self:
+        return cls(
+            aggregate_id=check.pk,
+            aggregate_version=1,
+            session_id=session_id,
+            task_id=check.task_id,
+            agent=check.agent_id,
+            attempt=check.attempt,
+            mode=check.mode,
+            index=check.index,
+            embedding_model=check.embedding_model,
+            memories=[Retrieved(id=m["id"], version=m["version"], score=m["score"]) for m in check.memories],
+        )

@@ -10,6 +10,7 @@ FILE_CHARACTERS_MAX = 500  # the name of the file that a memory comes from
 SENTENCE_CHARACTERS_MAX = 2_000  # the words of it
 RESULTS_DEFAULT = 10  # memories that one search answers unless told otherwise
 RESULTS_MAX = 50  # what an agent can still read, and a reviewer after it
+COMPARED_BEYOND = 20  # hits beyond the limit that are compared with those above: what is folded makes room for them
 CANDIDATES = 100  # memories that each index proposes; the ranking of half a hundred needs twice as many
 WORD_MATCHES_MAX = 400  # ids that the word index proposes before visibility and filters are asked
 CHECKS_MAX = 200  # memory checks frozen under one lease; an agent that asks more often is lost

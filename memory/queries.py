@@ -1,7 +1,7 @@
 """What can be asked of memory. Every QuerySet here is bound to the tenant by row-level security."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -158,7 +158,7 @@ def versions_of(memory_ids: Collection[UUID]) -> dict[UUID, int]:
 
 
 def frozen_for(task_id: UUID, *, lease_token: UUID | None = None) -> list[dict[str, Any]]:
-    """What its agents were shown of memory: memory.models.Frozen with {attempt, query, checked_at}.
+    """What its agents were shown of memory: memory.models.Frozen with {attempt, query, checked_at, index, embedding_model}.
 
     With `lease_token` only what was shown under that lease. Each memory once a lease, with its best score; at most
     FROZEN_SHOWN_MAX, the latest lease first and in it the best first.
@@ -168,45 +168,115 @@ def frozen_for(task_id: UUID, *, lease_token: UUID | None = None) -> list[dict[s
 
 def frozen_for_all(task_ids: Collection[UUID], *, lease_token: UUID | None = None) -> dict[UUID, list[dict[str, Any]]]:
     """The same for many tasks, in one query; an empty list for a task without a check."""
-    frozen = apps.get_model("memory", "MemoryCheck").objects.of_tasks(*task_ids, lease_token=lease_token)
+    return _by_task(
+        task_ids, apps.get_model("memory", "MemoryCheck").objects.of_tasks(*task_ids, lease_token=lease_token)
+    )
+
+
+def _by_task(task_ids: Collection[UUID], frozen: Iterable[Any]) -> dict[UUID, list[dict[str, Any]]]:
     checks: dict[UUID, list[Any]] = {task_id: [] for task_id in task_ids}
     for check in frozen:
         checks[check.task_id].append(check)
     return {task_id: _shown(of_task) for task_id, of_task in checks.items()}
 
 
-# Each search of a task's agents, with what became since then of the memories that it found.
+# Each search of these tasks' agents, and with the first of them what became since of all the memories that they found. What took a memory's
+# place may have been superseded in turn: `heirs` follows it to the last.
 _CHECKED = """
-    SELECT <columns>, (
+    WITH RECURSIVE checked AS MATERIALIZED (
+        SELECT <columns> FROM memory_memorycheck c WHERE c.task_id = ANY(%(tasks)s::uuid[])
+    ), known AS (
+        SELECT DISTINCT (found->>'id')::uuid AS id FROM checked, jsonb_array_elements(checked.memories) found
+    ), heirs AS (
+        SELECT m.id AS origin, m.id, m.superseded_by_id AS next, 0 AS step FROM memory_memoryrecord m JOIN known USING (id)
+        UNION ALL
+        SELECT heirs.origin, m.id, m.superseded_by_id, heirs.step + 1
+        FROM heirs JOIN memory_memoryrecord m ON m.id = heirs.next WHERE heirs.step < %(steps)s::int
+    ), last AS (
+        SELECT DISTINCT ON (origin) origin, id, step FROM heirs ORDER BY origin, step DESC
+    ), since AS (
         SELECT jsonb_object_agg(m.id, jsonb_build_object(
-            'superseded_at', m.superseded_at, 'forgotten_at', m.forgotten_at, 'now', left(heir.content, %(most)s::int)
-        )) FROM memory_memoryrecord m LEFT JOIN memory_memoryrecord heir ON heir.id = m.superseded_by_id
-        WHERE m.id IN (SELECT (found->>'id')::uuid FROM jsonb_array_elements(c.memories) found)
-    )::text
-    FROM memory_memorycheck c WHERE c.task_id = %(task)s::uuid ORDER BY c.id
+            'version', m.version, 'superseded_at', m.superseded_at, 'forgotten_at', m.forgotten_at,
+            'now_id', CASE WHEN last.step > 0 THEN heir.id END, 'now_forgotten_at', CASE WHEN last.step > 0 THEN heir.forgotten_at END,
+            'now', CASE WHEN last.step > 0 AND heir.forgotten_at IS NULL THEN left(heir.content, %(most)s::int) END
+        ))::text AS became
+        FROM last JOIN memory_memoryrecord m ON m.id = last.origin JOIN memory_memoryrecord heir ON heir.id = last.id
+    )
+    SELECT <columns>, CASE WHEN row_number() OVER (ORDER BY c.id) = 1 THEN (SELECT became FROM since) END
+    FROM checked c ORDER BY c.id
 """
 HEIR_CHARACTERS_MAX = 2_000  # of the memory that took its place
+HEIR_STEPS_MAX = 50  # corrections of corrections that are followed
+ERASED = {
+    "version": None,
+    "superseded_at": None,
+    "forgotten_at": None,
+    "now_id": None,
+    "now_forgotten_at": None,
+    "now": None,
+}
 
 
 def frozen_and_since(task_id: UUID) -> list[dict[str, Any]]:
-    """As `frozen_for`, each with what became of it: {superseded_at, forgotten_at, now}, moments as text, `now` the words of the
-    memory that took its place; all None of one that stands as it was. One query."""
+    """As `frozen_for`, each with what became of it; see `frozen_and_since_all`."""
+    return frozen_and_since_all([task_id])[task_id]
+
+
+def frozen_and_since_all(task_ids: Collection[UUID]) -> dict[UUID, list[dict[str, Any]]]:
+    """As `frozen_for_all`, each with {changed, version_now, superseded_at, forgotten_at, now, now_id, now_forgotten_at}, moments as text.
+
+    `changed` since it was frozen: `superseded`, `forgotten`, `erased`, `edited`, or None; one that was found as of an earlier time may
+    have been superseded before. `now` is what the last memory in its place says, None where that one is forgotten. One query.
+    """
+    checks, since = checks_and_since(task_ids)
+    found = _by_task(task_ids, checks)
+    return {task_id: [shown | _became(shown, since) for shown in frozen] for task_id, frozen in found.items()}
+
+
+def checks_and_since(task_ids: Collection[UUID]) -> tuple[list[Any], dict[str, dict[str, Any]]]:
+    """The checks of these tasks, oldest first, and by its id what became of each memory that they found."""
     model = apps.get_model("memory", "MemoryCheck")
     sql = _CHECKED.replace("<columns>", prepared.columns(model, "c"))
+    asked = {"tasks": list(task_ids), "most": HEIR_CHARACTERS_MAX, "steps": HEIR_STEPS_MAX}
     checks: list[Any] = []
     since: dict[str, dict[str, Any]] = {}
-    for *row, became in prepared.ask(sql, {"task": task_id, "most": HEIR_CHARACTERS_MAX}):
+    for *row, became in prepared.ask(sql, asked):
         checks.append(prepared.instance(model, tuple(row)))
         since |= json.loads(became or "{}")
-    as_it_was = {"superseded_at": None, "forgotten_at": None, "now": None}
-    return [shown | since.get(shown["id"], as_it_was) for shown in _shown(checks)]
+    return checks, since
+
+
+def _became(shown: Mapping[str, Any], since: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    row = since.get(shown["id"])
+    now = dict(row or ERASED)
+    return {"changed": changed_since(shown, row), "version_now": now.pop("version")} | now
+
+
+def changed_since(shown: Mapping[str, Any], row: Mapping[str, Any] | None) -> str | None:
+    """What happened to a frozen memory after it was frozen; `row` is what it is now, None where it is gone."""
+    if row is None:
+        return "erased"
+    known = shown.get("version")
+    if known == row["version"]:
+        return None
+    if row["forgotten_at"]:
+        return "forgotten"
+    if row["superseded_at"]:
+        return "superseded"
+    return "edited" if known is not None else None  # frozen before there were versions
 
 
 def _shown(checks: list[Any]) -> list[dict[str, Any]]:
     leases = {check.lease_token: number for number, check in enumerate(checks)}  # the later check of a lease counts
     best: dict[tuple[UUID, str], dict[str, Any]] = {}
     for check in checks:
-        about = {"attempt": check.attempt, "query": check.query, "checked_at": check.created_at.isoformat()}
+        about = {
+            "attempt": check.attempt,
+            "query": check.query,
+            "checked_at": check.created_at.isoformat(),
+            "index": check.index,
+            "embedding_model": check.embedding_model,
+        }
         for memory in check.memories:
             key = (check.lease_token, memory["id"])
             if key not in best or best[key]["score"] < memory["score"]:

@@ -1,13 +1,23 @@
 """How memories are ranked: a weighted sum of parts from 0 to 1, so that every score can be explained and recomputed.
 
-    score = vector * w.vector + keyword * w.keyword + recency * w.recency + importance * w.importance
+    score      = vector * w.vector + keyword * w.keyword + recency * w.recency + importance * w.importance
+    vector     = cosine / the best cosine found
+    keyword    = share², where share = weights of the query's words that it contains / weights of all the query's words
+    recency    = 0.995 ^ hours
+    importance = as it was given, and raised since
 
-The sum of relevance, recency and importance, and recency's decay by 0.995 an hour, follow Park et al., "Generative
-Agents: Interactive Simulacra of Human Behavior" (UIST 2023), 4.1. There all three weigh the same, after scaling each to
-the candidates at hand; here relevance weighs most, and the parts are absolute, so that a score does not depend on what
-else was found. Reciprocal-rank fusion was not taken for that reason: its scores say nothing about one memory alone.
+The sum of relevance, recency and importance, and recency's decay, follow Park et al., "Generative Agents: Interactive Simulacra of Human
+Behavior" (UIST 2023), 4.1. There all three weigh the same; here relevance weighs nine tenths, because more of the others put what is new or
+heavy before what answers the question.
+
+Relevance is a relative score fusion. The vector part is relative to the best that was found. The keyword part is relative to what a memory
+with all of the query's words would have: relative to the best found, as is usual, a memory with one chance word of a question that is put
+in other words would come first. A word weighs as in BM25 (Robertson and Zaragoza, 2009, 3.2, the variant that is never negative): the fewer
+of the candidates have it, the more. Figures for all this and for reciprocal ranks are in docs/adr/0103-*.md.
 """
 
+import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -31,16 +41,17 @@ class Weights:
     importance: float
 
 
+# Chosen on one half of tests/memory/retrieval, and measured on the other.
 WEIGHTS = {
-    Mode.HYBRID: Weights(vector=0.55, keyword=0.25, recency=0.10, importance=0.10),
-    Mode.VECTOR: Weights(vector=0.80, keyword=0.0, recency=0.10, importance=0.10),
-    Mode.KEYWORD: Weights(vector=0.0, keyword=0.80, recency=0.10, importance=0.10),
+    Mode.HYBRID: Weights(vector=0.54, keyword=0.36, recency=0.05, importance=0.05),
+    Mode.VECTOR: Weights(vector=0.90, keyword=0.0, recency=0.05, importance=0.05),
+    Mode.KEYWORD: Weights(vector=0.0, keyword=0.90, recency=0.05, importance=0.05),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """`vector`: cosine similarity, none below 0. `keyword`: share of the query's words that the memory contains."""
+    """`vector`: similarity beside the best one's. `keyword`: square of the share of the query's words that the memory contains."""
 
     vector: float
     keyword: float
@@ -48,14 +59,32 @@ class Parts:
     importance: float
 
 
-def parts(*, similarity: float | None, coverage: float, age: timedelta, importance: Decimal) -> Parts:
-    """A memory without a vector yet has similarity None, which counts 0."""
+def parts(
+    *, similarity: float | None, coverage: float, age: timedelta, importance: Decimal, best: float | None = None
+) -> Parts:
+    """`similarity` and the `best` one found are cosines, None without a vector of the query's model, which counts 0; `coverage` is
+    the share of the query's words by weight."""
+    near = max(0.0, similarity or 0.0)
     return Parts(
-        vector=round(min(1.0, max(0.0, similarity or 0.0)), PLACES),
-        keyword=round(min(1.0, max(0.0, coverage)), PLACES),
+        vector=round(min(1.0, near / best if best and best > 0 else near), PLACES),
+        keyword=round(min(1.0, max(0.0, coverage)) ** 2, PLACES),
         recency=round(recency(age), PLACES),
         importance=round(float(importance), PLACES),
     )
+
+
+def word_weights(words: Collection[str], *, counted: Mapping[str, int], among: int) -> dict[str, float]:
+    """What each word of a query weighs, where `counted` of `among` candidates have it."""
+    return {
+        word: round(math.log(1 + (among - counted.get(word, 0) + 0.5) / (counted.get(word, 0) + 0.5)), PLACES)
+        for word in words
+    }
+
+
+def share(found: Collection[str], weights: Mapping[str, float]) -> float:
+    """How much of a query these words of it are."""
+    whole = sum(weights.values())
+    return sum(weights[word] for word in found) / whole if whole else 0.0
 
 
 def recency(age: timedelta) -> float:

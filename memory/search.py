@@ -1,25 +1,29 @@
 """Searching memory: ask (outside any transaction, because embedding waits), then find (inside the reader's)."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from uuid import UUID
 
-from django.contrib.postgres.fields import ArrayField
 from django.db import connection
-from django.db.models import F, FloatField, Func, TextField, Value
-from django.db.models.functions import Cast
-from pgvector.django import CosineDistance
 
 from chimera.kernel.errors import busy
-from memory import ranking
+from memory import folding, judging, ranking
 from memory.asking import Meaning, meaning_of
 from memory.embedders import Vector
+from memory.folding import Hit
+from memory.judging import Judged
 from memory.limits import QUERY_WORDS_MAX
-from memory.models import MemoryRecord
 from memory.queries import Sought
 from memory.ranking import Mode, Parts
-from memory.stores import Wanted, propose
+from memory.stores import Proposal, Wanted, instead, propose
+
+__all__ = ["Found", "Hit", "Question", "ask", "find", "lexemes", "look_up", "shown"]
+
+
+TRUSTED_FROM = (
+    0.5  # share of what an index vouches for that must stand; a few it loses between its answer and PostgreSQL's
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +40,13 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    memory: MemoryRecord
-    score: float
-    parts: Parts
+class Found:
+    """What a search found, and what its scores are relative to."""
+
+    hits: list[Hit]
+    index: Proposal | None = None  # which index proposed them, and why that one
+    best_similarity: float | None = None  # cosine
+    word_weights: Mapping[str, float] = field(default_factory=dict)
 
 
 def ask(*, text: str, mode: Mode, tenant_id: UUID) -> Question:
@@ -68,49 +75,59 @@ def lexemes(text: str) -> tuple[str, ...]:
 
 
 def find(question: Question, sought: Sought, *, limit: int) -> list[Hit]:
-    """The best `limit` memories, best first, with what their scores are made of; see memory.ranking."""
+    """The hits of `look_up`."""
+    return look_up(question, sought, limit=limit).hits
+
+
+def look_up(question: Question, sought: Sought, *, limit: int) -> Found:
+    """The best `limit` memories, best first, with what their scores are made of (memory.ranking).
+
+    What says the same as a better one is folded into that; what contradicts another says so (memory.folding).
+    """
     wanted = Wanted(sought=sought, vector=question.vector, model=question.model, words=question.words)
+    proposed, rows = _proposed(wanted)
+    best = max((row.similarity for row in rows if row.similarity is not None), default=None)
+    counted = Counter(word for row in rows for word in row.words)
+    weights = ranking.word_weights(question.words, counted=counted, among=len(rows))
+    hits = [_hit(row, question, sought, best=best, weights=weights) for row in rows]
+    hits.sort(key=lambda hit: (hit.score, hit.memory.pk), reverse=True)
+    return Found(
+        hits=folding.folded(hits, limit=limit),
+        index=proposed,
+        best_similarity=None if best is None else round(best, ranking.PLACES),
+        word_weights=weights,
+    )
+
+
+def _proposed(wanted: Wanted) -> tuple[Proposal, list[Judged]]:
+    """From the index, unless most of what it vouches for may not be found: then it is wrong, and PostgreSQL's own is asked."""
     proposed = propose(wanted)
-    hits = _judged(question, sought, proposed.ids)
-    return sorted(hits, key=lambda hit: (hit.score, hit.memory.pk), reverse=True)[:limit]
+    rows = judging.judge(proposed.ids, wanted)
+    stand = sum(row.memory.pk in proposed.vouched for row in rows)
+    if stand < len(proposed.vouched) * TRUSTED_FROM:
+        said = f"Of {len(proposed.vouched)} memories that the index found, {stand} may be found; run `manage.py memory status`."
+        proposed = instead(wanted, fallback=said)
+        rows = judging.judge(proposed.ids, wanted)
+    return proposed, rows
 
 
-def _judged(question: Question, sought: Sought, proposed: Sequence[UUID]) -> list[Hit]:
-    rows = MemoryRecord.objects.sought(sought).filter(pk__in=proposed).light()
-    rows = rows.annotate(coverage=_coverage(question.words), similarity=_similarity(question))
-    return [_hit(row, question, sought) for row in rows]
-
-
-def _hit(row: Any, question: Question, sought: Sought) -> Hit:
+def _hit(row: Judged, question: Question, sought: Sought, *, best: float | None, weights: Mapping[str, float]) -> Hit:
+    age = ranking.age(created_at=row.memory.created_at, at=sought.at)
     parts = ranking.parts(
-        # A vector of another model says nothing about this query.
-        similarity=row.similarity if row.embedding_model == question.model else None,
-        coverage=row.coverage,
-        age=ranking.age(created_at=row.created_at, at=sought.at),
-        importance=row.importance_score,
+        similarity=row.similarity,
+        coverage=ranking.share(row.words, weights),
+        age=age,
+        importance=row.memory.importance_score,
+        best=best,
     )
-    return Hit(row, ranking.score(parts, question.mode), parts)
-
-
-def _similarity(question: Question) -> Any:
-    if question.vector is None:
-        return Value(None, output_field=FloatField())
-    return Value(1.0) - CosineDistance("embedding", question.vector)
-
-
-def _coverage(words: Sequence[str]) -> Any:
-    """The share of the query's words that a memory contains."""
-    if not words:
-        return Value(0.0)
-    asked = Value(list(words), output_field=ArrayField(TextField()))
-    common = Func(
-        asked,
-        F("words"),
-        template="cardinality(ARRAY(SELECT unnest(%(expressions)s))))",
-        arg_joiner="::text[]) INTERSECT SELECT unnest(tsvector_to_array(",
-        output_field=FloatField(),
+    return Hit(
+        row.memory,
+        ranking.score(parts, question.mode),
+        parts,
+        similarity=None if row.similarity is None else round(row.similarity, ranking.PLACES),
+        words=row.words,
+        age=age,
     )
-    return Cast(common, FloatField()) / float(len(words))
 
 
 def shown(parts: Parts) -> dict[str, float]:

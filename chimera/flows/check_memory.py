@@ -13,7 +13,7 @@ from chimera.kernel.errors import invalid
 from chimera.kernel.identity import Principal
 from memory import actions, search
 from memory.queries import Sought, Viewer
-from memory.search import Hit, Question
+from memory.search import Found, Question
 from swarm.actions import tasks
 from swarm.models import AgentProfile, SwarmSession, Task
 from swarm.states import TaskStatus
@@ -21,8 +21,8 @@ from swarm.states import TaskStatus
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    hits: list[Hit]
-    task_id: UUID | None  # the task that the hits are frozen with
+    found: Found
+    task_id: UUID | None  # the task that it is frozen with
 
 
 def check_memory(
@@ -61,18 +61,21 @@ def check_memory(
         since=since,
         until=until,
     )
-    hits = search.find(question, sought, limit=limit)
+    found = search.look_up(question, sought, limit=limit)
     if task is None or task.lease_token is None:
-        return Checked(hits, None)
+        return Checked(found, None)
     actions.freeze(
         task_id=task.pk,
         lease_token=task.lease_token,
         attempt=task.attempt_count,
         agent_id=principal.agent_id,
+        session_id=task.session_id,
         question=question,
-        hits=hits,
+        hits=found.hits,
+        index=found.index,
+        by=principal.actor,
     )
-    return Checked(hits, task.pk)
+    return Checked(found, task.pk)
 
 
 def viewer_of(principal: Principal, *, session: UUID | None = None, agent: UUID | None = None) -> Viewer:

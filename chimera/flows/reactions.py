@@ -173,6 +173,7 @@ REACTIONS: dict[type[Fact], Sequence[relay.Reaction]] = {
     memory.MemoryErasureRequested: [],  # the worker is asked for it with it, and looks every minute
     memory.MemoryErased: [INDEX],
     memory.MemoryErasureConfirmed: [],
+    memory.MemoryCheckFrozen: [],  # evidence, and the live page
     entrance.PersonLoggedIn: [],
     entrance.PersonLoginRefused: [],
     entrance.SecondFactorSetUp: [],

@@ -65,12 +65,21 @@ def words(payload: dict[str, Any]) -> str:
     if payload.get("phase"):
         percent = f" {payload['percentage']} %" if payload.get("percentage") else ""
         said.append(f"{payload['phase']}{percent}")
+    if isinstance(payload.get("memories"), list):
+        said.append(_retrieved(payload["memories"]))
     if payload.get("attempt"):
         said.append(f"attempt {payload['attempt']}{', resumed' if payload.get('resumed') else ''}")
     said += [str(payload[name]) for name in ("note", "reason", "message") if payload.get(name)]
     if isinstance(payload.get("reasons"), list):
         said.append(", ".join(str(code).replace("_", " ") for code in payload["reasons"]))
     return " · ".join(said)
+
+
+def _retrieved(memories: list[dict[str, Any]]) -> str:
+    if not memories:
+        return "nothing found"
+    number = len(memories)
+    return f"{number} {'memory' if number == 1 else 'memories'} found, the best {memories[0]['score']:.2f}"
 
 
 def _changed(name: str, before: Any, now: Any) -> str:

@@ -36,7 +36,7 @@ def show_reviews(cards: Sequence[ReviewCard]) -> list[dict[str, Any]]:
     # The ids find the results; the tasks' ids, by which results are partitioned, tell which partitions to look into.
     about = {c.result_id: c.task_id for c in cards if c.result_id}
     results = {r.id: r for r in TaskResult.objects.filter(id__in=list(about), task_id__in=set(about.values()))}
-    frozen = memory.frozen_for_all({c.task_id for c in cards})
+    frozen = memory.frozen_and_since_all({c.task_id for c in cards})
     standings = standings_of(cards)
     return [
         review_shape(

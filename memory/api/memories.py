@@ -14,7 +14,7 @@ from chimera.kernel.http.pages import page
 from chimera.kernel.http.permissions import AGENTS, ANYONE, OPERATORS
 from chimera.kernel.http.schema import page_of
 from chimera.kernel.identity import Principal
-from memory import actions, search
+from memory import actions, explaining, search
 from memory.actions.keeping import Came
 from memory.actions.records import NewMemory, check_may_forget
 from memory.models import MemoryRecord, Source, Visibility
@@ -195,11 +195,12 @@ def _correction(old: MemoryRecord, said: dict[str, Any], principal: Principal) -
 
 
 def _answer(question: Question, checked: Checked) -> dict[str, Any]:
-    results = [{"memory": hit.memory, "score": hit.score, "parts": asdict(hit.parts)} for hit in checked.hits]
     return {
-        "results": results,
+        "results": explaining.explained(checked.found),
         "mode": question.mode,
         "weights": asdict(WEIGHTS[question.mode]),
+        "scale": explaining.scale(checked.found),
+        "index": explaining.answered(checked.found),
         "embedding": question,
         "task": checked.task_id,
     }

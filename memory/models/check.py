@@ -13,17 +13,23 @@ from memory.queries import CheckQuerySet
 
 
 class Frozen(BaseModel):
-    """One retrieved memory: a copy, so that a later forgetting or superseding does not change what was seen."""
+    """One retrieved memory: a copy, so that a later forgetting or superseding does not change what was seen.
+
+    Copies from before there were versions have none.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: UUID
+    version: int  # raised when it is superseded or forgotten
     content: str  # at most FROZEN_CHARACTERS_MAX, `cut` tells
     cut: bool
     category: str
     source: dict[str, Any]
     score: float
     parts: dict[str, float]
+    similarity: float | None  # cosine to the query
+    contradicts: list[UUID]  # of which the agent was told
     created_at: datetime
 
 
@@ -40,6 +46,8 @@ class MemoryCheck(TenantOwned):
     query = models.TextField()
     mode = models.CharField(max_length=16)
     embedding_model = models.CharField(max_length=100, blank=True)
+    index = models.CharField(max_length=16, blank=True, db_default="")  # which one proposed what was found
+    index_fallback = models.TextField(blank=True, db_default="")  # why not the one that is asked first
     memories = models.JSONField(default=list)  # of Frozen, best first
     created_at = models.DateTimeField(default=clock.now, editable=False)
 

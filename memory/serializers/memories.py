@@ -16,6 +16,7 @@ from chimera.kernel.http.parsing import (
 from chimera.kernel.identity import AGENT_ROLES
 from memory.actions.keeping import Came
 from memory.actions.records import IMPORTANCE_DEFAULT
+from memory.explaining import Note, Origin
 from memory.limits import (
     BATCH_MAX,
     CONTENT_BYTES_MAX,
@@ -208,16 +209,56 @@ class MemoryOutcomesShape(serializers.Serializer[Any]):
 
 
 class PartsShape(serializers.Serializer[Any]):
-    vector = serializers.FloatField(help_text="Cosine similarity to the query, at least 0.")
-    keyword = serializers.FloatField(help_text="Share of the query's words that it contains.")
+    vector = serializers.FloatField(help_text="Cosine similarity to the query, divided by the best one found.")
+    keyword = serializers.FloatField(help_text="Square of the share of the query's words, by weight, that it contains.")
     recency = serializers.FloatField(help_text="1 when new, times 0.995 an hour.")
     importance = serializers.FloatField()
+
+
+class FoundShape(serializers.Serializer[Any]):
+    similarity = serializers.FloatField(
+        allow_null=True, help_text="Cosine to the query, as it is; null without a vector to compare."
+    )
+    words = serializers.ListField(child=serializers.CharField(), help_text="Of the query, by their stems.")
+
+
+class NoteShape(serializers.Serializer[Any]):
+    code = serializers.ChoiceField(choices=[str(code) for code in Note])
+    memory = serializers.UUIDField(allow_null=True, help_text="The other memory; null where that is gone.")
+    because = serializers.CharField(allow_null=True, help_text="Of a contradiction: `numbers` or `negation`.")
+    detail = serializers.CharField()
+
+
+class OriginShape(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(choices=[str(kind) for kind in Origin])
+    detail = serializers.CharField(help_text="In words; what exactly is in the memory's `source`, `agent` and `task`.")
 
 
 class HitShape(serializers.Serializer[Any]):
     memory = MemoryShape()
     score = serializers.FloatField(help_text="Weighted sum of the parts; the weights are in `weights`.")
     parts = PartsShape()
+    found = FoundShape(help_text="What its parts are made of.")
+    age_seconds = serializers.IntegerField(help_text="At the time that the search is about.")
+    source = OriginShape()  # type: ignore[assignment]
+    same = serializers.ListField(
+        child=serializers.UUIDField(), help_text="Memories that say the same, rank below it, and are not listed."
+    )
+    notes = NoteShape(many=True, help_text="What to know before relying on it.")
+    explanation = serializers.CharField(help_text="All this in a sentence.")
+
+
+class ScaleShape(serializers.Serializer[Any]):
+    similarity = serializers.FloatField(allow_null=True, help_text="The best cosine found, which is 1 in `parts`.")
+    words = serializers.DictField(
+        child=serializers.FloatField(), help_text="What each word of the query weighs, by its stem."
+    )
+
+
+class AnsweredShape(serializers.Serializer[Any]):
+    asked = serializers.CharField(help_text="The index that is asked first.")
+    answered = serializers.CharField(help_text="The one that proposed these; PostgreSQL judged them in any case.")
+    fallback = serializers.CharField(help_text="Why another one answered; '' where the first one did.")
 
 
 class EmbeddingShape(serializers.Serializer[Any]):
@@ -237,5 +278,7 @@ class SearchShape(serializers.Serializer[Any]):
         help_text="As searched: `keyword` for a hybrid query while the embedder is away.",
     )
     weights = PartsShape(help_text="What each part counts in this mode.")
+    scale = ScaleShape(help_text="What the parts are relative to.")
+    index = AnsweredShape()
     embedding = EmbeddingShape()
     task = serializers.UUIDField(allow_null=True, help_text="The task that these results are frozen with.")

@@ -33,9 +33,10 @@ def propose(wanted: Wanted) -> Proposal:
     if not is_configured():
         return Proposal(ids=_beside_the_rows(wanted), index=Index.POSTGRESQL, asked=Index.POSTGRESQL)
     try:
-        return Proposal(ids=tuple(proposing.propose(wanted)), index=Index.WEAVIATE, asked=Index.WEAVIATE)
+        found, unheard = proposing.propose(wanted)
     except NotAsked as why:
         return instead(wanted, fallback=str(why))
+    return Proposal(ids=(*found, *unheard), index=Index.WEAVIATE, asked=Index.WEAVIATE, vouched=frozenset(found))
 
 
 def instead(wanted: Wanted, *, fallback: str) -> Proposal:

@@ -30,13 +30,15 @@ class Wanted:
 class Proposal:
     """Ids to be judged by PostgreSQL: any of them may be forgotten, invisible or nobody's. Each once, in no order that counts.
 
-    `fallback` says in a sentence why another index answered than the one that is asked first; '' where that one did.
+    `fallback` says in a sentence why another index answered than the one that is asked first; '' where that one did. `vouched` are those
+    that an index beside PostgreSQL holds to be as they are: where they are not, it is wrong.
     """
 
     ids: tuple[UUID, ...]
     index: Index
     asked: Index
     fallback: str = ""
+    vouched: frozenset[UUID] = frozenset()
 
 
 class Store(Protocol):

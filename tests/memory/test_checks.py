@@ -6,9 +6,10 @@ from uuid import UUID
 import pytest
 
 from chimera.kernel import clock
+from chimera.kernel.eventlog import Event
 from memory.limits import CHECKS_MAX, FROZEN_CHARACTERS_MAX
 from memory.models import MemoryCheck
-from memory.queries import frozen_for, frozen_for_all
+from memory.queries import frozen_and_since, frozen_for, frozen_for_all
 from swarm.models import Task
 from tests.cast import Caller, Stage
 from tests.memory.conftest import Remember
@@ -151,12 +152,107 @@ def test_a_repeated_call_is_one_check(acme: Stage, claims: list[dict[str, Any]])
 
 
 def test_each_memory_stands_once_with_its_best_score(acme: Stage, claims: list[dict[str, Any]]) -> None:
-    check(acme.ada, claims[0], "ferry").ok()
-    check(acme.ada, claims[0], "harbour opens on the third of May").ok()
+    check(acme.ada, claims[0], "ferry or harbour").ok()
+    for query in ("ferry tickets cost four euros", "harbour opens on the third of May"):
+        check(acme.ada, claims[0], query).ok()
     kept = frozen(acme, claims[0])
-    assert len(kept) == 2
-    assert kept[0]["query"] == "harbour opens on the third of May"
-    assert kept[0]["score"] > kept[1]["score"]
+    assert {(m["content"].split()[0], m["query"]) for m in kept} == {
+        ("Ferry", "ferry tickets cost four euros"),
+        ("The", "harbour opens on the third of May"),
+    }
+    assert kept == sorted(kept, key=lambda m: -m["score"])
+
+
+def became(acme: Stage, claim: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """By their words, what was frozen for a task's only check, with what became of it."""
+    with acme.bound():
+        return {m["content"]: m for m in frozen_and_since(UUID(claim["task"]["id"]))}
+
+
+HARBOUR, FERRY = "The harbour opens on the third of May.", "Ferry tickets cost four euros."
+
+
+def test_a_copy_has_the_version_and_what_found_it(acme: Stage, claims: list[dict[str, Any]]) -> None:
+    check(acme.ada, claims[0]).ok()
+    for kept in frozen(acme, claims[0]):
+        assert (kept["version"], kept["index"], kept["embedding_model"]) == (1, "postgresql", "usem3")
+        assert kept["similarity"] is not None
+
+
+def test_what_stands_as_it_was_says_nothing_of_a_change(acme: Stage, claims: list[dict[str, Any]]) -> None:
+    check(acme.ada, claims[0]).ok()
+    for kept in became(acme, claims[0]).values():
+        assert (kept["changed"], kept["version_now"], kept["now"]) == (None, 1, None)
+
+
+def test_what_changed_since_is_said_with_what_it_says_now(acme: Stage, claims: list[dict[str, Any]]) -> None:
+    found = {m["memory"]["content"]: m["memory"] for m in check(acme.ada, claims[0]).ok()["results"]}
+    first = acme.otto.post(f"memories/{found[HARBOUR]['id']}/supersede", {"content": "It opens on the fourth."}).ok(201)
+    acme.otto.post(f"memories/{first['id']}/supersede", {"content": "It opens on the fifth."}).ok(201)
+    acme.otto.post(f"memories/{found[FERRY]['id']}/forget", {"reason": "wrong"}).ok()
+    since = became(acme, claims[0])
+    assert (since[HARBOUR]["changed"], since[HARBOUR]["now"]) == ("superseded", "It opens on the fifth.")
+    assert (since[FERRY]["changed"], since[FERRY]["now"]) == ("forgotten", None)
+    card = acme.ada.finish(claims[0], confidence=0.8).ok()["review"]
+    shown = {m["content"]: m for m in acme.rita.get(f"reviews/{card}").ok()["memories"]}
+    assert {words: m["changed"] for words, m in shown.items()} == {HARBOUR: "superseded", FERRY: "forgotten"}
+    assert shown[HARBOUR]["now"] == "It opens on the fifth."
+
+
+def test_what_took_its_place_is_not_quoted_once_it_is_forgotten(acme: Stage, claims: list[dict[str, Any]]) -> None:
+    found = {m["memory"]["content"]: m["memory"] for m in check(acme.ada, claims[0]).ok()["results"]}
+    heir = acme.otto.post(f"memories/{found[HARBOUR]['id']}/supersede", {"content": "Ann opens the harbour."}).ok(201)
+    acme.otto.post(f"memories/{heir['id']}/forget", {"reason": "names a person"}).ok()
+    since = became(acme, claims[0])[HARBOUR]
+    assert (since["changed"], since["now"], since["now_id"]) == ("superseded", None, heir["id"])
+    assert since["now_forgotten_at"] is not None
+
+
+def test_what_was_superseded_before_it_was_found_has_not_changed_since(
+    acme: Stage, claims: list[dict[str, Any]]
+) -> None:
+    (old,) = (m for m in acme.pia.get("memories").ok()["results"] if m["content"] == HARBOUR)
+    before = clock.now().isoformat()
+    acme.otto.post(f"memories/{old['id']}/supersede", {"content": "It opens on the fourth."}).ok(201)
+    (hit, *_) = check(acme.ada, claims[0], "harbour", as_of=before).ok()["results"]
+    assert hit["memory"]["content"] == HARBOUR
+    assert [note["code"] for note in hit["notes"]] == ["superseded"]
+    since = became(acme, claims[0])[HARBOUR]
+    assert (since["changed"], since["version"]) == (None, 2)
+    assert since["superseded_at"] is not None
+
+
+def test_a_check_is_told_with_ids_versions_and_scores_and_no_text(
+    acme: Stage, claims: list[dict[str, Any]], remember: Remember, settle: Any
+) -> None:
+    secret = remember(acme.ada, "The harbour master snores.", visibility="agent")["id"]
+    answer = check(acme.ada, claims[0], "harbour").ok()
+    settle()
+    session = claims[0]["task"]["session"]
+    events = acme.otto.get(f"sessions/{session}/events").ok()["results"]
+    (told,) = (e for e in events if e["type"] == "memory.check.frozen.v1")
+    assert told["task"] == claims[0]["task"]["id"]
+    assert told["actor"].startswith("agent:")
+    payload = told["payload"]
+    assert (payload["mode"], payload["index"], payload["embedding_model"]) == ("hybrid", "postgresql", "usem3")
+    assert [(m["id"], m["version"], m["score"]) for m in payload["memories"]] == [
+        (hit["memory"]["id"], 1, hit["score"]) for hit in answer["results"]
+    ]
+    assert secret in {m["id"] for m in payload["memories"]}
+    for text in ("snores", "harbour", "Ferry"):
+        assert text not in str(told)
+
+
+def test_a_search_without_a_task_is_told_nobody(acme: Stage, claims: list[dict[str, Any]]) -> None:
+    acme.ada.post("memories/search", {"query": "harbour"}).ok()
+    with acme.bound():
+        assert not Event.objects.filter(type="memory.check.frozen.v1").exists()
+
+
+def test_a_refused_check_is_told_nobody(acme: Stage, claims: list[dict[str, Any]]) -> None:
+    check(acme.bob, claims[0]).refused(409, "stale_lease")
+    with acme.bound():
+        assert not Event.objects.filter(type="memory.check.frozen.v1").exists()
 
 
 def test_the_attempts_are_told_apart_and_the_latest_comes_first(

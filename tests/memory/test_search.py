@@ -65,17 +65,26 @@ def test_every_score_is_the_sum_of_its_parts_and_the_answer_says_the_weights(por
             assert hit["score"] == pytest.approx(by_hand, abs=1e-5)
 
 
-def test_the_keyword_part_is_the_share_of_words_that_are_there(port: Stage, ask: Ask) -> None:
-    (hit,) = ask(port.bob, "the ferry to the moon", mode="keyword")
-    assert hit["parts"]["keyword"] == 0.5
+def test_the_keyword_part_is_the_square_of_the_share_of_the_words_by_their_weights(port: Stage) -> None:
+    answer = port.bob.post("memories/search", {"query": "the ferry to the moon", "mode": "keyword"}).ok()
+    (hit,) = answer["results"]
+    weights = answer["scale"]["words"]
+    assert set(weights) == {"ferri", "moon"}
+    assert hit["found"] == {"similarity": None, "words": ["ferri"]}
+    assert weights["moon"] > weights["ferri"], "no candidate has it"
+    assert hit["parts"]["keyword"] == pytest.approx((weights["ferri"] / sum(weights.values())) ** 2, abs=1e-5)
     assert hit["parts"]["vector"] == 0
 
 
-def test_the_vector_part_is_the_cosine(port: Stage, ask: Ask) -> None:
-    (hit,) = ask(port.bob, TEXTS[2], mode="vector", limit=1)
-    assert hit["memory"]["content"] == TEXTS[2]
-    assert hit["parts"]["vector"] == pytest.approx(1.0, abs=0.001)
-    assert hit["parts"]["keyword"] == 0
+def test_the_vector_part_is_the_cosine_beside_the_best_one(port: Stage) -> None:
+    answer = port.bob.post("memories/search", {"query": TEXTS[2], "mode": "vector"}).ok()
+    best, *rest = answer["results"]
+    assert best["memory"]["content"] == TEXTS[2]
+    assert answer["scale"]["similarity"] == best["found"]["similarity"] == pytest.approx(1.0, abs=0.001)
+    for hit in (best, *rest):
+        expected = max(0.0, hit["found"]["similarity"]) / answer["scale"]["similarity"]
+        assert hit["parts"]["vector"] == pytest.approx(expected, abs=1e-5)
+        assert hit["parts"]["keyword"] == 0
 
 
 def test_what_matters_more_and_is_newer_comes_first_among_equals(acme: Stage, remember: Remember, ask: Ask) -> None:

@@ -177,8 +177,14 @@ function row(time, what, more, kind) {
 function detail({ payload, task }) {
   const amount = payload.captured_usd ?? payload.amount_usd;
   const told = [payload.task_type ?? tasks.get(task)?.type, amount && `$${amount}`, payload.payee, payload.phase, payload.message];
-  told.push(payload.reasons?.map(words).join(", "), payload.by_name, payload.reason, payload.note);
+  told.push(payload.reasons?.map(words).join(", "), payload.by_name, payload.reason, payload.note, retrieved(payload.memories));
   return told.filter(Boolean).join(" · ");
+}
+
+function retrieved(memories) {
+  if (!Array.isArray(memories)) return "";
+  if (!memories.length) return "nothing found";
+  return `${memories.length} ${memories.length === 1 ? "memory" : "memories"} found, the best ${memories[0].score.toFixed(2)}`;
 }
 
 function mark(shown, status) {

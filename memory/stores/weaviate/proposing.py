@@ -30,8 +30,8 @@ class NotAsked(Exception):
     """Why PostgreSQL answers alone, in a sentence for whoever searched."""
 
 
-def propose(wanted: Wanted) -> list[UUID]:
-    """What the index finds, and all that it has not heard of yet. Raises NotAsked.
+def propose(wanted: Wanted) -> tuple[list[UUID], list[UUID]]:
+    """What the index finds, and all that it has not heard of yet; no memory is in both. Raises NotAsked.
 
     In the reader's transaction. The tenant is the one that this is bound to, and never a name that somebody sent.
     """
@@ -44,7 +44,8 @@ def propose(wanted: Wanted) -> list[UUID]:
         raise NotAsked("The index has lost its collection; it is made anew.") from None
     except IndexAway:
         raise NotAsked("The index does not answer, or not in time.") from None
-    return list(dict.fromkeys([*found, *unheard]))
+    late = set(unheard)
+    return [key for key in dict.fromkeys(found) if key not in late], unheard
 
 
 def _asked(wanted: Wanted) -> tuple[list[UUID], list[UUID]]:

@@ -1,0 +1,85 @@
+"""Hits that say the same stand once, and those that contradict each other say so."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import combinations
+from uuid import UUID
+
+from memory import judging
+from memory.likeness import SUBJECT_FROM, Because, Likeness, likeness
+from memory.limits import COMPARED_BEYOND
+from memory.models import MemoryRecord
+from memory.ranking import Parts
+from memory.reading import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    id: UUID  # of the other memory
+    because: Because
+    newer: bool  # the other one is
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    memory: MemoryRecord
+    score: float
+    parts: Parts
+    similarity: float | None = None  # cosine to the query
+    words: tuple[str, ...] = ()  # of the query, that it contains
+    age: timedelta = timedelta(0)
+    same: tuple[UUID, ...] = ()  # memories that say the same, and rank below it
+    contradicts: tuple[Contradiction, ...] = field(default=())
+
+
+def folded(hits: Sequence[Hit], *, limit: int) -> list[Hit]:
+    """The best `limit` that say different things.
+
+    Compared are those and COMPARED_BEYOND more: what ranks lower is neither folded nor heard.
+    """
+    compared = list(hits[: limit + COMPARED_BEYOND])
+    into: dict[UUID, UUID] = {}
+    against: dict[UUID, dict[UUID, Contradiction]] = {}
+    for better, lower, found in _alike(compared):
+        one, other = better.memory, lower.memory
+        if found.because:
+            against.setdefault(one.pk, {})[other.pk] = _contradiction(one, other, found.because)
+            against.setdefault(other.pk, {})[one.pk] = _contradiction(other, one, found.because)
+        elif one.pk not in into:
+            into.setdefault(other.pk, one.pk)
+    kept = [hit for hit in compared if hit.memory.pk not in into][:limit]
+    same = {hit.memory.pk: tuple(key for key, whole in into.items() if whole == hit.memory.pk) for hit in kept}
+    return [
+        replace(hit, same=same[hit.memory.pk], contradicts=_heard((hit.memory.pk, *same[hit.memory.pk]), against))
+        for hit in kept
+    ]
+
+
+def _alike(hits: Sequence[Hit]) -> Iterator[tuple[Hit, Hit, Likeness]]:
+    """The better ranked first. Where both have vectors of one model, only near ones are read."""
+    texts: dict[str, Reading] = {}
+    near = {
+        frozenset(pair): similarity
+        for *pair, similarity in judging.near_pairs([hit.memory.pk for hit in hits], least=SUBJECT_FROM)
+    }
+    for better, lower in combinations(hits, 2):
+        one, other = better.memory, lower.memory
+        similarity = near.get(frozenset((one.pk, other.pk)))
+        if similarity is None and one.embedding_model and one.embedding_model == other.embedding_model:
+            continue
+        found = likeness(one, other, similarity, texts)
+        if found.same or found.because:
+            yield better, lower, found
+
+
+def _contradiction(one: MemoryRecord, other: MemoryRecord, because: Because) -> Contradiction:
+    return Contradiction(other.pk, because, newer=other.created_at > one.created_at)
+
+
+def _heard(own: Sequence[UUID], against: dict[UUID, dict[UUID, Contradiction]]) -> tuple[Contradiction, ...]:
+    """What contradicts a hit, or what was folded into it; each once."""
+    heard: dict[UUID, Contradiction] = {}
+    for key in own:
+        heard = against.get(key, {}) | heard
+    return tuple(found for key, found in heard.items() if key not in own)

@@ -1,0 +1,186 @@
+"""What a short text says beside its subject: numbers, days and months, whom it names, and whether it says yes or no.
+
+For comparing two memories (memory.likeness), in English, German, French, Spanish, Italian and Portuguese. Words of other languages count as
+words; digits, times, dates and identifiers are read in any.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from memory.vocabulary import CAPITAL_MONTHS, DAYS, EMPTY, GRANTING, MONTHS, NO, NUMBERS, REFUSING
+
+READ_CHARACTERS_MAX = 1_000  # of each text; two memories that differ only after that are told apart by nothing here
+STEM_CHARACTERS = 5  # forms of a word mostly share as many: opens, opening, opened
+
+TOKEN = re.compile(r"[^\s,;!?()\[\]{}\"“”„«»]+")
+EDGES = ".:'’`*_-–—/€$£%#"
+NUMBER = re.compile(r"\d{1,15}(?:[.,:]\d{1,6}){0,3}")
+UNITS = re.compile(r"(?<=\d)(?:st|nd|rd|th|am|pm|h|km|kg|kw|gb|mb|ms|er|ème)$", re.IGNORECASE)
+
+
+JOINING = {"and", "und", "et", "y", "e"}  # within a number: one hundred and forty
+NAMING_PLACE_MAX = 2  # a number among the first three words says whom a text is about
+
+
+class Kind(Enum):
+    VALUE = auto()
+    MARK = auto()
+    NO = auto()
+    REFUSING = auto()
+    YES = auto()
+    EMPTY = auto()
+    WORD = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    values: tuple[str, ...]  # numbers, times, days, months, each as often as it stands
+    names: frozenset[str]  # words with a capital inside a sentence; in German any noun
+    marks: frozenset[str]  # identifiers: letters and digits, or digits with hyphens
+    words: frozenset[str]  # the rest, by the beginnings of the words
+    all_words: frozenset[str]  # whole
+    denies: bool  # says no: by a word for it, or by a word such as "closed", and not by both
+    numbered_first: bool  # a number stands among its first three words: "Bus 12 …", which is whom it is about
+
+
+def read(text: str) -> Reading:
+    reader = _Reader()
+    for place, (token, ends) in enumerate(_tokens(text)):
+        reader.take(token, place)
+        reader.starts = ends
+    return reader.result()
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self.values: list[str] = []
+        self.names: set[str] = set()
+        self.marks: set[str] = set()
+        self.words: set[str] = set()
+        self.says_no = False
+        self.refusals = 0
+        self.number: int | None = None  # that is being said in words
+        self.first_number: int | None = None
+        self.starts = True  # a sentence
+        self.before = ""
+
+    def take(self, token: str, place: int) -> None:
+        low = token.lower()
+        said = NUMBERS.get(low)
+        if said is not None:
+            self.number = _joined(self.number, said)
+        elif self.number is None or low not in JOINING:
+            self._end_number()
+            self._sort(token, low)
+        if self.first_number is None and (said is not None or _is_number(token)):
+            self.first_number = place
+        self.before = token
+
+    def _sort(self, token: str, low: str) -> None:
+        match _kind(token, low, starts=self.starts, before=self.before):
+            case Kind.VALUE:
+                self.values.append(_value(low))
+            case Kind.MARK:
+                self.marks.add(low)
+            case Kind.NO:
+                self.says_no = True  # said twice it is still no, in most of these languages
+            case Kind.REFUSING:
+                self.refusals += 1
+            case Kind.YES | Kind.EMPTY:
+                pass
+            case Kind.WORD:
+                self.words.add(low)
+                if token[0].isupper() and not self.starts:
+                    self.names.add(low)
+
+    def _end_number(self) -> None:
+        if self.number is not None:
+            self.values.append(str(self.number))
+            self.number = None
+
+    def result(self) -> Reading:
+        self._end_number()
+        return Reading(
+            values=tuple(sorted(self.values)),
+            names=frozenset(self.names),
+            marks=frozenset(self.marks),
+            words=frozenset(map(_stem, self.words)),
+            all_words=frozenset(self.words),
+            denies=self.says_no != (self.refusals % 2 == 1),
+            numbered_first=self.first_number is not None and self.first_number <= NAMING_PLACE_MAX,
+        )
+
+
+def _tokens(text: str) -> list[tuple[str, bool]]:
+    return [token for raw in TOKEN.findall(_plain(text)) for token in _split(raw)]
+
+
+def _plain(text: str) -> str:
+    cut = unicodedata.normalize("NFKC", text[:READ_CHARACTERS_MAX]).replace("’", "'")
+    return re.sub(r"(\w)n't\b", r"\1 not", cut).replace("ca not", "can not")
+
+
+def _split(raw: str) -> list[tuple[str, bool]]:
+    """The words of what stands between spaces, each with whether its sentence ends there."""
+    ends = raw.rstrip("'’\"").endswith((".", "!", "?", ":")) and not raw[:1].isdigit()
+    bare = UNITS.sub("", raw.strip(EDGES))
+    parts = bare.split("-") if "-" in bare and not any(c.isdigit() for c in bare) else [bare]
+    parts = [piece for part in parts for piece in part.split("'") if piece]
+    return [(part, ends and place == len(parts) - 1) for place, part in enumerate(parts)]
+
+
+def _kind(token: str, low: str, *, starts: bool, before: str) -> Kind:
+    if _is_number(token):
+        # LH 1836: whom it is about, and nothing that is said of it.
+        return Kind.MARK if len(before) > 1 and before.isupper() and before.isalpha() else Kind.VALUE
+    if low in DAYS or (low in MONTHS and _is_month(token, low, starts=starts)):
+        return Kind.VALUE
+    if any(c.isdigit() for c in token):
+        return Kind.MARK
+    if low in NO:
+        return Kind.NO
+    if low in REFUSING:
+        return Kind.REFUSING
+    if low in GRANTING:
+        return Kind.YES
+    return Kind.EMPTY if low in EMPTY else Kind.WORD
+
+
+def _is_number(token: str) -> bool:
+    return NUMBER.fullmatch(token) is not None
+
+
+def _is_month(token: str, low: str, *, starts: bool) -> bool:
+    return low not in CAPITAL_MONTHS or (token[:1].isupper() and not starts)
+
+
+def _value(low: str) -> str:
+    if low in DAYS:
+        return f"day {DAYS[low]}"
+    if low in MONTHS:
+        return f"month {MONTHS[low]}"
+    return _digits(low)
+
+
+def _digits(token: str) -> str:
+    """4,50 and 4.50 and 4.5 are one number; 1,000 and 1.000 are a thousand; 21:52 stays."""
+    if ":" in token:
+        return token
+    grouped = re.fullmatch(r"\d{1,3}(?:[.,]\d{3})+", token)
+    plain = re.sub(r"[.,]", "", token) if grouped else token.replace(",", ".")
+    if "." in plain:
+        plain = plain.rstrip("0").rstrip(".") if plain.count(".") == 1 else plain
+    return plain.lstrip("0") or "0"
+
+
+def _joined(sofar: int | None, said: int) -> int:
+    """one hundred, forty, two → 142."""
+    if sofar is None:
+        return said
+    return sofar * said if said in (100, 1000) and sofar < said else sofar + said
+
+
+def _stem(low: str) -> str:
+    return low[:STEM_CHARACTERS].removesuffix("s").replace("y", "i")
