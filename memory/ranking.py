@@ -1,8 +1,8 @@
 """How memories are ranked: a weighted sum of parts from 0 to 1, so that every score can be explained and recomputed.
 
     score      = vector * w.vector + keyword * w.keyword + recency * w.recency + importance * w.importance
-    vector     = cosine / the best cosine found
-    keyword    = share², where share = weights of the query's words that it contains / weights of all the query's words
+    vector     = cosine / the best cosine found, or / 0.4 where that is less
+    keyword    = share³, where share = weights of the query's words that it contains / weights of all the query's words
     recency    = 0.995 ^ hours
     importance = as it was given, and raised since
 
@@ -10,7 +10,8 @@ The sum of relevance, recency and importance, and recency's decay, follow Park e
 Behavior" (UIST 2023), 4.1. There all three weigh the same; here relevance weighs nine tenths, because more of the others put what is new or
 heavy before what answers the question.
 
-Relevance is a relative score fusion. The vector part is relative to the best that was found. The keyword part is relative to what a memory
+Relevance is a relative score fusion. The vector part is relative to the best that was found, unless that is far from the question itself:
+then nothing has it in full. The keyword part is relative to what a memory
 with all of the query's words would have: relative to the best found, as is usual, a memory with one chance word of a question that is put
 in other words would come first. A word weighs as in BM25 (Robertson and Zaragoza, 2009, 3.2, the variant that is never negative): the fewer
 of the candidates have it, the more. Figures for all this and for reciprocal ranks are in docs/adr/0103-*.md.
@@ -24,6 +25,9 @@ from decimal import Decimal
 from enum import StrEnum
 
 RECENCY_KEPT_PER_HOUR = 0.995  # after a week 0.43, after a month 0.03
+SIMILARITY_NEAR = (
+    0.4  # cosine below which the best found is not near; of the offline model, whose strangers have 0.0 to 0.3
+)
 PLACES = 6  # digits of scores and parts; floats beyond them are noise of halfvec and text
 
 
@@ -43,7 +47,7 @@ class Weights:
 
 # Chosen on one half of tests/memory/retrieval, and measured on the other.
 WEIGHTS = {
-    Mode.HYBRID: Weights(vector=0.54, keyword=0.36, recency=0.05, importance=0.05),
+    Mode.HYBRID: Weights(vector=0.45, keyword=0.45, recency=0.05, importance=0.05),
     Mode.VECTOR: Weights(vector=0.90, keyword=0.0, recency=0.05, importance=0.05),
     Mode.KEYWORD: Weights(vector=0.0, keyword=0.90, recency=0.05, importance=0.05),
 }
@@ -51,7 +55,7 @@ WEIGHTS = {
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """`vector`: similarity beside the best one's. `keyword`: square of the share of the query's words that the memory contains."""
+    """`vector`: similarity beside the best one's. `keyword`: third power of the share of the query's words that the memory contains."""
 
     vector: float
     keyword: float
@@ -64,10 +68,10 @@ def parts(
 ) -> Parts:
     """`similarity` and the `best` one found are cosines, None without a vector of the query's model, which counts 0; `coverage` is
     the share of the query's words by weight."""
-    near = max(0.0, similarity or 0.0)
+    near = max(0.0, similarity or 0.0) / max(SIMILARITY_NEAR, best or 1.0)
     return Parts(
-        vector=round(min(1.0, near / best if best and best > 0 else near), PLACES),
-        keyword=round(min(1.0, max(0.0, coverage)) ** 2, PLACES),
+        vector=round(min(1.0, near), PLACES),
+        keyword=round(min(1.0, max(0.0, coverage)) ** 3, PLACES),
         recency=round(recency(age), PLACES),
         importance=round(float(importance), PLACES),
     )

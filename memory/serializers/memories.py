@@ -209,8 +209,12 @@ class MemoryOutcomesShape(serializers.Serializer[Any]):
 
 
 class PartsShape(serializers.Serializer[Any]):
-    vector = serializers.FloatField(help_text="Cosine similarity to the query, divided by the best one found.")
-    keyword = serializers.FloatField(help_text="Square of the share of the query's words, by weight, that it contains.")
+    vector = serializers.FloatField(
+        help_text="Cosine similarity to the query, divided by the best one found, or by 0.4 where that is less."
+    )
+    keyword = serializers.FloatField(
+        help_text="Third power of the share of the query's words, by weight, that it contains."
+    )
     recency = serializers.FloatField(help_text="1 when new, times 0.995 an hour.")
     importance = serializers.FloatField()
 
@@ -249,7 +253,7 @@ class HitShape(serializers.Serializer[Any]):
 
 
 class ScaleShape(serializers.Serializer[Any]):
-    similarity = serializers.FloatField(allow_null=True, help_text="The best cosine found, which is 1 in `parts`.")
+    similarity = serializers.FloatField(allow_null=True, help_text="The best cosine found.")
     words = serializers.DictField(
         child=serializers.FloatField(), help_text="What each word of the query weighs, by its stem."
     )

@@ -49,10 +49,15 @@ def test_a_memory_from_after_the_time_asked_about_is_new_not_newer_than_new() ->
 def test_parts_stay_between_zero_and_one() -> None:
     opposite = ranking.parts(similarity=-0.4, coverage=1.2, age=timedelta(hours=-1), importance=Decimal("0.7"))
     assert opposite == Parts(vector=0.0, keyword=1.0, recency=1.0, importance=0.7)
-    nearest = ranking.parts(similarity=0.4, best=0.4, coverage=0.5, age=timedelta(0), importance=Decimal(0))
-    assert (nearest.vector, nearest.keyword) == (1.0, 0.25)
-    half = ranking.parts(similarity=0.2, best=0.4, coverage=-1, age=timedelta(0), importance=Decimal(0))
+    nearest = ranking.parts(similarity=0.8, best=0.8, coverage=0.5, age=timedelta(0), importance=Decimal(0))
+    assert (nearest.vector, nearest.keyword) == (1.0, 0.125)
+    half = ranking.parts(similarity=0.4, best=0.8, coverage=-1, age=timedelta(0), importance=Decimal(0))
     assert (half.vector, half.keyword) == (0.5, 0.0)
+
+
+def test_the_best_of_strangers_is_not_near() -> None:
+    stranger = ranking.parts(similarity=0.1, best=0.1, coverage=0, age=timedelta(0), importance=Decimal(0))
+    assert stranger.vector == 0.25
 
 
 def test_the_fewer_have_a_word_the_more_it_weighs() -> None:

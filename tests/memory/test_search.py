@@ -65,14 +65,14 @@ def test_every_score_is_the_sum_of_its_parts_and_the_answer_says_the_weights(por
             assert hit["score"] == pytest.approx(by_hand, abs=1e-5)
 
 
-def test_the_keyword_part_is_the_square_of_the_share_of_the_words_by_their_weights(port: Stage) -> None:
+def test_the_keyword_part_is_the_third_power_of_the_share_of_the_words_by_their_weights(port: Stage) -> None:
     answer = port.bob.post("memories/search", {"query": "the ferry to the moon", "mode": "keyword"}).ok()
     (hit,) = answer["results"]
     weights = answer["scale"]["words"]
     assert set(weights) == {"ferri", "moon"}
     assert hit["found"] == {"similarity": None, "words": ["ferri"]}
     assert weights["moon"] > weights["ferri"], "no candidate has it"
-    assert hit["parts"]["keyword"] == pytest.approx((weights["ferri"] / sum(weights.values())) ** 2, abs=1e-5)
+    assert hit["parts"]["keyword"] == pytest.approx((weights["ferri"] / sum(weights.values())) ** 3, abs=1e-5)
     assert hit["parts"]["vector"] == 0
 
 
