@@ -190,7 +190,14 @@ def _keep(principal: Principal, prepared: Prepared, context: Context, task: Task
         "attempt": task.attempt_count,
         "agent_id": principal.agent_id,
     }
-    check = actions.freeze(question=prepared.question or NOT_ASKED, hits=hits, **whose)
+    check = actions.freeze(
+        session_id=task.session_id,
+        question=prepared.question or NOT_ASKED,
+        hits=hits,
+        index=memories.index,
+        by=principal.actor,
+        **whose,
+    )
     row: ContextShown = ContextShown.objects.create(
         persona_version_id=prepared.version.pk,
         memory_check=check,

@@ -19,7 +19,8 @@ from memory.personas import wording
 from memory.personas.packing import LeftOut, Part, Reason, Section
 from memory.queries import Sought, Viewer
 from memory.ranking import Mode
-from memory.search import Hit, Question
+from memory.search import Found, Hit, Question
+from memory.stores import Proposal
 from swarm.models import AgentProfile, Task
 
 NOT_ASKED = Question(text="", mode=Mode.KEYWORD, words=(), vector=None, model="")
@@ -44,13 +45,15 @@ class Gathered:
     found: list[Part]
     left_out: list[LeftOut]
     hits: Mapping[str, Hit]
+    index: Proposal | None  # which one proposed what was found
 
 
 def gather(wish: Wish) -> Gathered:
     """What the caller may see, of the task's session and no other. What stands in the last hour is not among `found`."""
     viewer = _viewer(wish)
     recent = _last_hour(wish, viewer)
-    hits = _found(wish, viewer)
+    searched = _found(wish, viewer)
+    hits = searched.hits
     parts = _in_words(wish, [*recent, *(hit.memory for hit in hits)])
     last_hour = [parts[str(row.pk)] for row in recent[:RECENT_MAX]]
     there = {part.id for part in last_hour}
@@ -63,6 +66,7 @@ def gather(wish: Wish) -> Gathered:
         found=[parts[key] for key in ids if key not in there],
         left_out=left_out,
         hits={str(row.pk): _unasked(row, wish) for row in recent} | dict(zip(ids, hits, strict=True)),
+        index=searched.index,
     )
 
 
@@ -96,11 +100,11 @@ def _said_again(wish: Wish, since: datetime) -> dict[UUID, datetime]:
     return dict(reversed(rows.values_list("memory_id", "created_at")[:RECENT_MAX]))
 
 
-def _found(wish: Wish, viewer: Viewer) -> list[Hit]:
+def _found(wish: Wish, viewer: Viewer) -> Found:
     if wish.question is None:
-        return []
+        return Found([])
     sought = Sought(viewer=viewer, at=clock.now(), of_persona=wish.persona)
-    return list(search.find(wish.question, sought, limit=CONTEXT_MEMORIES))
+    return search.look_up(wish.question, sought, limit=CONTEXT_MEMORIES)
 
 
 def _in_words(wish: Wish, rows: Sequence[Any]) -> dict[str, Part]:
