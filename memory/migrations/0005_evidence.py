@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("memory", "0008_personas"),
+        ("memory", "0007_erasure"),
     ]
 
     operations = [
