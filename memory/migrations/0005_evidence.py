@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("memory", "0007_erasure"),
+        ("memory", "0010_sketches"),
     ]
 
     operations = [
