@@ -10,6 +10,7 @@ import pytest
 from chimera_sdk import Agent, BudgetExceeded, ProblemError, StaleLease, UnderReview
 from chimera_sdk.workshop import Workshop
 from tests.cast import Stage
+from tests.kernel.world import SOUL
 from tests.processes.harness import LEASE_SECONDS, House, until
 from tests.sdk.conftest import working
 
@@ -34,11 +35,14 @@ def statuses(acme: Stage, task: dict[str, Any]) -> list[tuple[str, str]]:
 @transports
 def test_an_agent_works_recalls_spends_and_answers(acme: Stage, house: House, transport: str) -> None:
     acme.budget(day_usd="1.00")
+    acme.otto.post("personas", {"soul": SOUL}).ok(201)
     session = acme.session()
     agent = Agent()
 
     @agent.task("research")
     async def research(task, ctx):
+        begun = await ctx.speak_as("harbour-ghost", budget_tokens=2_000)
+        assert begun["evidence"]
         await ctx.remember(f"The ferry leaves at nine, said {task.input['who']}.", category="semantic")
         facts = await ctx.recall(f"ferry {task.input['who']}", mode="keyword")
         async with ctx.spend("0.04", payee="render.example") as hold:
@@ -60,6 +64,7 @@ def test_an_agent_works_recalls_spends_and_answers(acme: Stage, house: House, tr
 
     @agent.task("plain")
     def plain(task, ctx):
+        assert "“The Ghost of the Harbour”" in ctx.speak_as("harbour-ghost")["text"]
         ctx.remember("Tides turn twice.", category="semantic")
         facts = ctx.recall("tides turn", mode="keyword")
         with ctx.spend("0.02", payee="thread.example"):

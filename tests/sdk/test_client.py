@@ -7,6 +7,7 @@ import pytest
 
 from chimera_sdk import AsyncClient, Client, ProblemError
 from tests.cast import Stage
+from tests.kernel.world import SOUL
 from tests.processes.harness import House
 
 pytestmark = pytest.mark.slow
@@ -69,6 +70,13 @@ def test_the_client_speaks_the_rest_of_the_api(acme: Stage, house: House) -> Non
         assert hit["memory"]["id"] == memory["id"]
         better = pia.memories.supersede(memory["id"], content="The ferry leaves at ten.")
         assert pia.memories.forget(better["id"], "wrong again")["forgotten_at"]
+
+        # personas
+        persona = boss.personas.create(SOUL)
+        assert "“The Ghost of the Harbour”" in pia.personas.context(persona["id"], budget_tokens=2_000)["text"]
+        assert [each["version"] for each in pia.personas.versions(persona["id"])] == [1]
+        assert pia.personas.version(persona["id"], 1, against=1)["diff"] == ""
+        assert boss.personas.retire(persona["id"], "over")["retired_reason"] == "over"
 
         # locks, which are fenced
         held = pia.locks.acquire("printer", ttl_seconds=30)

@@ -118,6 +118,16 @@ class Context:
         results: list[Json] = found["results"]
         return results
 
+    async def speak_as(self, persona: str, **asked: Any) -> Json:
+        """{text, sections, left_out, used_tokens, …}: what a persona begins this task with; kept with the task as what it knew.
+
+        Asked: query, budget_tokens, version.
+        """
+        self.check()
+        body = {"task": self.task.id, "lease_token": self._work.token} | asked
+        path = f"personas/{encoding.segment(persona)}/context"
+        return await self.api.post(path, body, once=self._work.call_name("speak_as", {"persona": persona} | body))
+
     async def remember(self, content: str, *, once: str | None = None, **fields: Any) -> Json:
         """The memory as it was kept, of this session and task unless `fields` say otherwise.
 

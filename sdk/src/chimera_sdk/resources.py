@@ -23,6 +23,7 @@ class Resources(ABC, Generic[R, P]):
         self.tasks, self.sessions, self.campaigns = Tasks(self), Sessions(self), Campaigns(self)
         self.schedules = Schedules(self)
         self.agents, self.memories, self.locks = Agents(self), Memories(self), Locks(self)
+        self.personas = Personas(self)
         self.budgets, self.transactions = Budgets(self), Transactions(self)
         self.actions, self.reviews = Actions(self), Reviews(self)
 
@@ -277,6 +278,30 @@ class Memories(Noun[R, P]):
 
     def forget(self, id: Id, reason: str) -> R:
         return self._do(id, "forget", reason=reason)
+
+
+class Personas(Noun[R, P]):
+    """By the `id` of their SOUL.md."""
+
+    path = "personas"
+
+    def create(self, soul: str, *, once: str | None = None) -> R:
+        """The text of a SOUL.md; the same text again is the same version."""
+        return self._create({"soul": soul}, once)
+
+    def versions(self, id: Id) -> P:
+        return self._client.pages(f"{self._at(id)}/versions", {})
+
+    def version(self, id: Id, number: int, *, against: int | None = None) -> R:
+        """With `against` its `diff` from that version."""
+        return self._client.get(f"{self._at(id)}/versions/{number}", against=against)
+
+    def context(self, id: Id, **asked: Any) -> R:
+        """{text, sections, left_out, used_tokens, …}. Asked: task, query, budget_tokens, version. Nothing of it is kept."""
+        return self._client.get(f"{self._at(id)}/context", **asked)
+
+    def retire(self, id: Id, reason: str) -> R:
+        return self._do(id, "retire", reason=reason)
 
 
 class Locks(Noun[R, P]):

@@ -162,6 +162,9 @@ class ThreadContext:
     def recall(self, query: str, **filters: Any) -> list[Json]:
         return self.wait(self._inner.recall(query, **filters))
 
+    def speak_as(self, persona: str, **asked: Any) -> Json:
+        return self.wait(self._inner.speak_as(persona, **asked))
+
     def remember(self, content: str, *, once: str | None = None, **fields: Any) -> Json:
         return self.wait(self._inner.remember(content, once=once, **fields))
 

@@ -71,7 +71,9 @@ def test_two_texts_and_a_line_break_cost_their_sum_and_one(one: str, two: str) -
 
 def test_counting_is_as_it_says() -> None:
     assert tokens("") == 0
-    assert tokens("The harbour opens.") == 1 + 3 + 2 + 1
+    assert tokens("The harbour opens.") == 1 + (2 + 1) + 2 + 1
+    assert tokens("HARBOUR") == 5
+    assert tokens("I") == 1
     assert tokens("2026") == 4
     assert tokens("a  b") == 3
     assert tokens("Grüße") == 1 + 4 + 1

@@ -13,7 +13,9 @@ from memory.limits import (
     SOUL_BYTES_MAX,
     TRAIT_CHARACTERS_MAX,
 )
+from memory.personas.honesty import contradictions
 from memory.personas.soul import Soul, read, written
+from tests.architecture.tree import ROOT
 from tests.memory.personas.conftest import BODY, soul
 
 FRONT = "id: a\nname: b\nvoice_traits: [c]\ndirectives: [d]"
@@ -162,6 +164,12 @@ def test_joiners_of_scripts_and_emoji_stay() -> None:
 def test_a_body_may_be_empty_and_may_have_rules() -> None:
     assert read(soul(body="")).soul.body == ""
     assert read(soul(body="one\n---\ntwo")).soul.body == "one\n---\ntwo"
+
+
+def test_the_examples_soul_is_one_and_honest() -> None:
+    found = read((ROOT / "examples/harbour-launch/SOUL.md").read_text())
+    assert found.soul.id == "harbour-notebook"
+    assert contradictions(found.soul.texts(), found.lines) == []
 
 
 def test_a_book_is_refused() -> None:
