@@ -113,7 +113,10 @@ def keeps_tenants_apart() -> None:
 
 
 def names_of(app: str) -> list[str]:
-    return sorted(name for label, name in MigrationLoader(None).disk_migrations if label == app)
+    """In the order in which they are applied, which their numbers need not be."""
+    graph = MigrationLoader(None).graph
+    plan = graph.forwards_plan(*graph.leaf_nodes(app))
+    return [name for label, name in plan if label == app]
 
 
 def check(catalog: list[tuple[object, ...]], what: str) -> None:
