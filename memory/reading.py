@@ -14,7 +14,7 @@ from memory.vocabulary import CAPITAL_MONTHS, DAYS, EMPTY, GRANTING, MONTHS, NO,
 READ_CHARACTERS_MAX = 1_000  # of each text; two memories that differ only after that are told apart by nothing here
 STEM_CHARACTERS = 5  # forms of a word mostly share as many: opens, opening, opened
 
-TOKEN = re.compile(r"[^\s,;!?()\[\]{}\"“”„«»]+")
+TOKEN = re.compile(r"(?:[^\s,;!?()\[\]{}\"“”„«»]|(?<=\d),(?=\d))+")
 EDGES = ".:'’`*_-–—/€$£%#"
 NUMBER = re.compile(r"\d{1,15}(?:[.,:]\d{1,6}){0,3}")
 UNITS = re.compile(r"(?<=\d)(?:st|nd|rd|th|am|pm|h|km|kg|kw|gb|mb|ms|er|ème)$", re.IGNORECASE)
