@@ -36,6 +36,9 @@ def permitted(sought: Sought, *, model: str = "") -> "base_pb2.Filters":
         "embedding_model": model or None,
     }
     every += [_is("EQUAL", name, value) for name, value in equal.items() if value is not None]
+    if sought.of_persona is not None:
+        of_none = _made("EQUAL", "impersonal", value_boolean=True)
+        every.append(_joined("OR", [of_none, _is("EQUAL", "persona", sought.of_persona)]))
     if sought.since:
         every.append(_is("GREATER_THAN_EQUAL", "created_at", moment(sought.since)))
     if sought.until:

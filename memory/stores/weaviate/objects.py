@@ -75,6 +75,7 @@ def _properties(row: Any) -> dict[str, Any]:
         "agent_id": _text(row.agent_id),
         "agent_role": row.agent_role,
         "persona": row.persona,
+        "impersonal": row.persona == "",
         "category": row.category,
         "visibility": row.visibility,
         "embedding_model": row.embedding_model,

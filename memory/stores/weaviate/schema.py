@@ -37,6 +37,7 @@ PROPERTIES = [
     _text("agent_id"),
     _text("agent_role"),
     _text("persona"),
+    _property("impersonal", "boolean", indexFilterable=True),  # without a persona: what is empty is not indexed
     _text("category"),
     _text("visibility"),
     _text("embedding_model"),

@@ -84,6 +84,8 @@ def properties() -> list[dict[str, Any]]:
         {"category": "semantic"},
         {"agent_role": "judge"},
         {"persona": "Captain's mate"},
+        {"of_persona": "pilot"},
+        {"of_persona": "nobody's"},
         {"session_id": "first"},
         {"agent_id": "ada"},
         {"since": timedelta(hours=-20)},
