@@ -18,6 +18,9 @@ SYLLABLES = [consonant + vowel for consonant in "bdfglmnprstk" for vowel in "aei
 WORDS = [a + b + c for a in SYLLABLES[:20] for b in SYLLABLES[20:] for c in SYLLABLES[:10]]  # 4 000
 OF_A_TOPIC = 8
 TEXT_WORDS = 20
+# As in texts without their stop words: the most frequent stands in every sixth, the rarest in one of a few thousand.
+_OFTEN = 1 / (np.arange(len(WORDS)) + 20)
+_OFTEN /= _OFTEN.sum()
 
 Array = np.ndarray
 
@@ -36,7 +39,7 @@ class Space:
         inner = self._topics[topics] + 0.7 * dice.standard_normal((number, INNER))
         vectors = inner @ self._frame + 0.15 * dice.standard_normal((number, DIMENSIONS))
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        rare = np.minimum(dice.zipf(1.3, size=(number, TEXT_WORDS)) - 1, len(WORDS) - 1)
+        rare = dice.choice(len(WORDS), size=(number, TEXT_WORDS), p=_OFTEN)
         own = self._words[topics]
         texts = [
             " ".join([*(WORDS[w] for w in own[n, dice.permutation(OF_A_TOPIC)[:4]]), *(WORDS[w] for w in rare[n])])

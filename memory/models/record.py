@@ -179,7 +179,7 @@ class MemoryRecord(TenantOwned):
                 ef_construction=200,
                 opclasses=["halfvec_cosine_ops"],
             ),
-            GinIndex(name="memory_words", fields=["words"]),
+            GinIndex(name="memory_words", fields=["tenant_id", "words"]),
             models.Index(name="memory_newest", fields=["tenant_id", "-id"]),
             models.Index(
                 name="memory_by_model",
