@@ -7,7 +7,7 @@ from memory.sketch_sql import SKETCH_REVERSE_SQL, SKETCH_SQL
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("memory", "0005_evidence"),
+        ("memory", "0007_erasure"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("memory", "0010_sketches"),
+        ("memory", "0005_evidence"),
     ]
 
     operations = [
