@@ -104,6 +104,8 @@ UNFOLD: dict[str, Any] = {
                         "kernel_parkedevent_changelist",
                     ),
                     _item("Policies", "policy", "safety_policy_changelist"),
+                    _item("Memory policy", "psychology_alt", "memory_memorypolicy_changelist"),
+                    _item("Erasures", "ink_eraser", "memory_memoryerasure_changelist"),
                     _item("Notifications", "notifications", "safety_notificationtarget_changelist"),
                     _item("Deliveries", "outgoing_mail", "safety_delivery_changelist"),
                     _item("Stops", "front_hand", "swarm_tenant_changelist"),

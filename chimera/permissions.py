@@ -48,6 +48,8 @@ swarm/concurrencylimit  | see                                                   
 swarm/concurrencylimit  | change remove                                             | operator
 memory/memoryrecord     | see                                                       | operator auditor
 memory/memoryrecord     | forget                                                    | operator
+memory/memorypolicy     | see                                                       | operator auditor
+memory/memoryerasure    | see                                                       | auditor
 memory/persona          | see                                                       | operator reviewer auditor
 memory/persona          | retire                                                    | operator
 commerce/budgetconfig   | see                                                       | finance auditor

@@ -1,3 +1,3 @@
 """The console's pages of memory."""
 
-from memory.admin import memories, personas  # noqa: F401  (registers)
+from memory.admin import erasures, memories, personas, policy  # noqa: F401  (registers)

@@ -71,6 +71,7 @@ def rows(acme: Stage, scene: Scene) -> dict[str, str]:
     (claim,) = acme.ada.claim()
     acme.ada.spend(claim, "0.02").ok(201)
     acme.otto.post("personas", {"soul": SOUL}).ok(201)
+    erasure = acme.boss.post("memories/erasures", {"scope": "subject", "whose": "ghost", "reason": "asked"}).ok(202)
     action = propose(acme, claim, {"text": "The baths open at high water."}).ok(201)
     raised = {"window": "month", "amount_usd": "1", "reason": "high water", "expires_at": tomorrow()}
     increase = acme.fay.post(f"budgets/{budget}/increases", raised).ok(201)
@@ -89,6 +90,7 @@ def rows(acme: Stage, scene: Scene) -> dict[str, str]:
             "lock": ResourceLock.objects.get().pk,
             "limit": limit["id"],
             "memory": MemoryRecord.objects.first().pk,
+            "erasure": erasure["id"],
             "persona": Persona.objects.get().pk,
             "budget": budget,
             "increase": increase["id"],

@@ -15,8 +15,9 @@ from commerce.actions import budgets, increases
 from commerce.models import Transaction
 from commerce.states import Currency, Scope, WindowKind
 from memory import actions as memory
-from memory.actions import personas
+from memory.actions import erasing, personas
 from memory.actions.records import NewMemory
+from memory.models import ErasureScope
 from safety import actions as safety
 from safety.actions import policies
 from safety.models import Action, EarlyDecision, NotificationTarget
@@ -74,6 +75,7 @@ def _one(number: int) -> None:
         new=NewMemory(content=f"memory {number}", session_id=session.pk, agent_id=agent.pk),
         by=Actor.agent(agent.pk, agent.name),
     )
+    erasing.request(scope=ErasureScope.SUBJECT, whose=f"subject-{number}", reason="asked", by=SYSTEM)
     personas.add(text=SOUL.replace("harbour-ghost", f"harbour-ghost-{number}"), by=SYSTEM)
     budget = budgets.create(
         scope=Scope.SESSION,

@@ -66,6 +66,7 @@ NOUNS = {
     "lock": _noun("swarm/resourcelock"),
     "limit": _noun("swarm/concurrencylimit"),
     "memory": _noun("memory/memoryrecord"),
+    "erasure": _noun("memory/memoryerasure"),
     "persona": _noun("memory/persona"),
     "budget": _noun("commerce/budgetconfig"),
     "increase": _noun("commerce/limitincrease"),

@@ -23,6 +23,7 @@ OWN = {  # queries of a list beyond the frame: its page, the filters' choices, a
     "lock": 1,
     "limit": 2,
     "memory": 2,
+    "erasure": 1,
     "persona": 1,
     "budget": 5,  # with what raises them
     "increase": 3,

@@ -1,15 +1,17 @@
-"""`manage.py memory migrate|reindex|status|retire`: the index beside PostgreSQL, made, checked, filled anew, given up."""
+"""`manage.py memory migrate|reindex|status|retire|fade`: the index beside PostgreSQL, made, checked, filled anew, given up; and what
+fades by policy."""
 
 import time
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from chimera.management.memory import migrate, reindex, retire, status
+from chimera.kernel.errors import Refused
+from chimera.management.memory import fade, migrate, reindex, retire, status
 from memory.actions.indexing import Busy
 from memory.stores.weaviate.wire import IndexAway, is_configured
 
-WORDS = {"migrate": migrate, "reindex": reindex, "status": status, "retire": retire}
+WORDS = {"migrate": migrate, "reindex": reindex, "status": status, "retire": retire, "fade": fade}
 TURN_SECONDS = 30.0  # a batch of the relay takes one at most
 PAUSE_SECONDS = 0.05
 OF_THE_INDEX = {"migrate", "reindex"}  # which have nothing to do where there is none
@@ -30,6 +32,8 @@ class Command(BaseCommand):
             return
         try:
             status = self._when_it_is_our_turn(options)
+        except Refused as refusal:
+            raise CommandError(refusal.detail) from None
         except IndexAway as away:
             raise CommandError(
                 f"Weaviate is away ({away}); searches go on in PostgreSQL, and nothing is lost"
