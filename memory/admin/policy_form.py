@@ -25,12 +25,12 @@ def _field(kind: str, name: str) -> str:
 
 class PolicyForm(VerbForm):
     floor = forms.FloatField(
-        label="A memory goes once its strength is below",
+        label="Goes below this strength",
         min_value=0.0001,
         max_value=1,
-        help_text="Its strength is its importance, halved with every half-life since it was last seen.",
+        help_text="Its weight, halved with every half-life since it was last seen.",
     )
-    keep_importance = forms.FloatField(label="What weighs as much never goes", min_value=0, max_value=1)
+    keep_importance = forms.FloatField(label="Stays from this weight on", min_value=0, max_value=1)
     version = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -38,7 +38,7 @@ class PolicyForm(VerbForm):
         for pattern in Pattern:
             words = IN_WORDS[pattern]
             self.fields[_field("deed", pattern)] = forms.ChoiceField(
-                label=f"{words[0].upper()}{words[1:]}: what becomes of it", choices=DEEDS
+                label=f"{words[0].upper()}{words[1:]}", choices=DEEDS
             )
         for category in Category:
             for kind, lasts in LASTS.items():
