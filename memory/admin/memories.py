@@ -20,7 +20,7 @@ from chimera.kernel.console.verbs import Verb, VerbForm
 from chimera.kernel.identity import Role
 from memory import actions
 from memory.limits import QUERY_CHARACTERS_MAX, REASON_CHARACTERS_MAX
-from memory.models import MemoryRecord
+from memory.models import MemoryRecord, Visibility
 from memory.queries import Viewer
 
 OPERATORS = frozenset({Role.OPERATOR, Role.ADMIN})
@@ -79,6 +79,16 @@ class KeptFilter(admin.SimpleListFilter):
         return rows
 
 
+class AgentFilter(newest("agent", "agent")):  # type: ignore[misc]
+    """What an agent keeps for itself stands in no list that does not name it."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if not self.value():
+            return queryset.exclude(visibility=Visibility.AGENT)
+        named: QuerySet[Any] = super().queryset(request, queryset)
+        return named
+
+
 @admin.register(MemoryRecord, site=site)
 class MemoryAdmin(RowsAdmin):
     nouns = "Memories"
@@ -92,17 +102,17 @@ class MemoryAdmin(RowsAdmin):
         ("All", {"standing": "all"}),
     )
     list_display = ("says", "category_shown", "importance", "agent_name", "session_name", "source_shown", "since")
-    list_filter = (KeptFilter, "category", "visibility", newest("session", "session"))
+    list_filter = (KeptFilter, "category", "visibility", newest("session", "session"), AgentFilter)
     list_select_related = ("session", "agent")
     search_fields = ("content",)  # makes unfold show the field; the word index answers it
     search_help_text = "Words, “a phrase”, -without, or an id"
     ordering = ("-pk",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """What people may see: an agent's private memories are its own."""
+        """All that people may see, who read what an agent keeps for itself by its id; lists of it name the agent (AgentFilter)."""
         known = caller(request)
         rows: Any = super().get_queryset(request).defer("embedding", "words")
-        seen: QuerySet[Any] = rows.visible_to(Viewer(any_session=True)) if known else rows.none()
+        seen: QuerySet[Any] = rows.visible_to(Viewer(any_session=True, any_agent=True)) if known else rows.none()
         return seen
 
     def get_search_results(

@@ -133,6 +133,7 @@ class TaskAdmin(RowsAdmin):
             *self._related(request, task),
             *self._money(request, page),
             *self._cards(request, page),
+            *self._memories(page),
             panels.custom("Timeline", "console/panels/history.html", events=page.history),
             self._about(request, task),
             self._standing(task),
@@ -160,6 +161,12 @@ class TaskAdmin(RowsAdmin):
             ]
             shown += [panels.table(title, ("Task", "Status"), rows)] if rows else []
         return shown
+
+    def _memories(self, page: TaskPage) -> list[Panel]:
+        if not page.memories:
+            return []
+        template = "safety/reviewcard/memories.html"
+        return [panels.custom("What its agents knew", template, note="as it was then", memories=page.memories)]
 
     def _money(self, request: HttpRequest, page: TaskPage) -> list[Panel]:
         rows = [

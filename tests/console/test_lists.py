@@ -22,7 +22,7 @@ OWN = {  # queries of a list beyond the frame: its page, the filters' choices, a
     "agent": 2,
     "lock": 1,
     "limit": 2,
-    "memory": 2,
+    "memory": 3,
     "erasure": 1,
     "persona": 1,
     "budget": 5,  # with what raises them
