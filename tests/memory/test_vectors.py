@@ -1,11 +1,13 @@
 """Vectors after the write: by the lane, after an outage, and again when the model changes."""
 
+import io
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.core.management import call_command
 from django.db import connection, connections
 
 from chimera.kernel import clock
@@ -231,6 +233,18 @@ def test_embedding_ends_when_its_time_is_over_and_goes_on_the_next(
 ) -> None:
     monkeypatch.setattr(vectors, "EMBED_BATCH", 3)
     assert [vectors.embed_waiting(seconds=0.0) for _ in range(3)] == [3, 1, 0]
+
+
+def test_the_status_says_how_far_it_has_come(port: Stage, endpoint: Endpoint) -> None:
+    endpoint.refuses = TEXTS[3]
+    _embed_again(port, 3)
+    vectors.embed_waiting()
+    said = io.StringIO()
+    call_command("memory", "status", stdout=said)
+    assert (
+        "embedded by tiny: 3 of 4\n  by usem3, to be embedded again: 1\n  refused 1 times: memory " in said.getvalue()
+    )
+    assert "tiny: HTTP 400; again after " in said.getvalue()
 
 
 def test_which_models_a_tenant_has_is_asked_of_the_index(port: Stage) -> None:

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db.models import Count, Min
 
 from chimera.kernel import clock, tenancy
+from chimera.management.memory import embedded
 from memory.models import Generation, MemoryRecord, Unindexed
 from memory.stores.weaviate import collections
 from memory.stores.weaviate.wire import IndexAway, is_configured
@@ -21,7 +22,7 @@ def add(words: "_SubParsersAction[Any]") -> None:
 
 def run(options: dict[str, Any], say: Callable[[str], None]) -> int:
     with tenancy.system():
-        for lines in (_index, _waiting, _refused):
+        for lines in (_index, _waiting, _refused, embedded.lines):
             for line in lines():
                 say(line)
     return 0
