@@ -1,6 +1,7 @@
 """What `memory status` says of vectors: which model makes them, how far it has come, and which texts it refuses."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from django.db.models import Count
 
@@ -25,7 +26,9 @@ def lines() -> Iterator[str]:
 
 def _refused(present: str) -> Iterator[str]:
     refused = MemoryRecord.objects.kept().filter(embedding_fault__model=present).order_by("pk")
-    rows = list(refused.values_list("pk", "tenant_id", "embedding_fault", "embed_again_at")[: REFUSED_SHOWN_MAX + 1])
+    rows: list[Any] = list(
+        refused.values_list("pk", "tenant_id", "embedding_fault", "embed_again_at")[: REFUSED_SHOWN_MAX + 1]
+    )
     for memory_id, tenant_id, fault, again_at in rows[:REFUSED_SHOWN_MAX]:
         said = f"  refused {fault['tries']} times: memory {memory_id} of tenant {tenant_id}: {fault['reason']}"
         yield f"{said}; again after {again_at:%Y-%m-%d %H:%M} UTC"
