@@ -7,7 +7,7 @@ from chimera.kernel import advisory, clock, tenancy
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import Refused, conflict, invalid, not_found
 from chimera.kernel.eventlog import tell
-from memory.actions import policies
+from memory.actions import erasing, policies
 from memory.events import PersonaAdded, PersonaRetired, PersonaReturned
 from memory.limits import PERSONA_CHARACTERS_MAX, REASON_CHARACTERS_MAX, VERSIONS_MAX
 from memory.models import Persona, PersonaVersion
@@ -28,6 +28,7 @@ def add(*, text: str, by: Actor) -> tuple[PersonaVersion, bool]:
     409 `persona_retired`, `too_many_versions`.
     """
     read = soul.read(text)
+    erasing.share()
     found = honesty.contradictions(read.soul.texts(), read.lines)
     _check_honest(found)
     clean, masked = screened(read.soul.texts(), policies.deeds())
@@ -47,6 +48,7 @@ def add(*, text: str, by: Actor) -> tuple[PersonaVersion, bool]:
 
 def retire(*, key: str, reason: str, by: Actor) -> Persona:
     """No context begins with it any more, and nothing is added to it; its versions stay to be read. 409 when it is retired already."""
+    erasing.share()
     advisory.hold(f"{tenancy.current()}|persona|{key}")
     persona: Persona = Persona.objects.get_or_refuse(key)
     check_active(persona)

@@ -36,6 +36,7 @@ KINDS = {
     "copies": "Frozen copies blank",
     "questions": "Frozen questions blank",
     "reasons": "Reasons in the log blank",
+    "personas": "Versions of personas blank",
 }
 
 

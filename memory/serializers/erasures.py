@@ -43,7 +43,7 @@ class ErasureShape(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=[str(status) for status in ErasureStatus])
     counts = serializers.DictField(
         child=serializers.IntegerField(),
-        help_text="Gone: memories, vectors, sightings, answers. Blank: copies, questions, reasons.",
+        help_text="Gone: memories, vectors, sightings, answers. Blank: copies, questions, reasons, personas.",
     )
     ids_digest = serializers.CharField(allow_null=True, help_text="SHA-256, slice by slice; see docs/memory.md.")
     pending = serializers.DictField(child=serializers.CharField(), help_text="Store → why it is not confirmed yet.")

@@ -10,6 +10,7 @@ One erasure is many short transactions. What is left where the process dies:
 | inside a slice of records | the slice is whole; its ids are not in the digest, nor its rows in the counts, for they commit together |
 | between two slices | the next look takes the next slice |
 | inside a page of frozen copies | as with a slice: how far it walked commits with what it blanked |
+| while personas are blanked | one transaction for all of them; the next look does it, or finds nothing to do |
 | after stored answers are dropped, before the commit | both are one transaction: they are there, and are dropped again |
 | before the status becomes `erased` | all is read again; there is nothing, and the status follows |
 | while caches are emptied | they are emptied again; PostgreSQL has nothing that could fill them |

@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef
 
 from chimera.kernel import redis, tenancy
 from memory.embedders import cache
-from memory.models import ErasureScope, MemoryErasure, MemoryRecord, Unindexed
+from memory.models import ErasureScope, MemoryErasure, MemoryRecord, PersonaVersion, Unindexed
 
 AT_ONCE = 1_000  # keys dropped in one command
 Pending = dict[str, str]
@@ -22,8 +22,10 @@ def empty(*, tenant_id: UUID, erasure_id: UUID) -> Pending:
     with tenancy.bound(tenant_id):
         erasure = MemoryErasure.objects.get(pk=erasure_id)
         sessions = _sessions(erasure)
+        personas = _personas(erasure)
         waiting = _unindexed()
-    pending = _redis(lambda client: _drop(client, [redis.conversation(each) for each in sessions]))
+    keys = [*map(redis.conversation, sessions), *map(redis.persona, personas)]
+    pending = _redis(lambda client: _drop(client, keys))
     pending |= _redis(lambda client: cache.forget_texts(tenant_id))
     return pending | ({"index": f"{waiting} changes wait for the index."} if waiting else {})
 
@@ -34,6 +36,12 @@ def _sessions(erasure: MemoryErasure) -> list[UUID]:
         return [UUID(erasure.whose)]
     sessions: Any = MemoryRecord._meta.get_field("session").related_model
     return list(sessions._default_manager.values_list("pk", flat=True))
+
+
+def _personas(erasure: MemoryErasure) -> list[UUID]:
+    if erasure.scope != ErasureScope.TENANT:
+        return []
+    return list(PersonaVersion.objects.values_list("pk", flat=True))
 
 
 def _redis(step: Callable[[redis.Client], object]) -> Pending:

@@ -10,7 +10,9 @@ from django.db.models import Q
 
 from memory import receipts
 from memory.limits import ERASED_AT_ONCE, WALKED_AT_ONCE
-from memory.models import ErasureScope, MemoryErasure, MemoryRecord, MemorySighting
+from memory.models import ErasureScope, MemoryErasure, MemoryRecord, MemorySighting, PersonaVersion
+
+ERASED = "[erased]"  # what stands in a blanked text's place
 
 _HEIRS = "UPDATE memory_memoryrecord SET superseded_by_id = NULL WHERE superseded_by_id = ANY(%s)"
 _SIGHTINGS = """
@@ -66,6 +68,14 @@ def erase_sightings(erasure: MemoryErasure) -> bool:
     return bool(ids)
 
 
+def erase_personas(erasure: MemoryErasure) -> None:
+    """Of all the tenant; who a session, an agent or a person is, no persona says."""
+    if erasure.scope == ErasureScope.TENANT:
+        (versions,) = _asked("SELECT chimera_erase_personas(%s)", erasure.pk)
+        count(erasure, personas=versions)
+        erasure.save(update_fields=["counts"])
+
+
 def walk(erasure: MemoryErasure) -> bool:
     """Blank what a page of the checks has of what is gone; False when there is no further page."""
     last, copies, questions = _asked(
@@ -85,11 +95,16 @@ def walk(erasure: MemoryErasure) -> bool:
 def left(erasure: MemoryErasure, *, until: datetime) -> bool:
     """Read again: whether there is anything of it that was written until then."""
     mine = MemoryRecord.objects.filter(scope_of(erasure), created_at__lte=until)
-    return mine.exists() or _sightings(erasure).filter(created_at__lte=until).exists()
+    return mine.exists() or _sightings(erasure).filter(created_at__lte=until).exists() or _personas(erasure, until)
 
 
 def count(erasure: MemoryErasure, **more: int) -> None:
     erasure.counts = erasure.counts | {kind: erasure.counts.get(kind, 0) + number for kind, number in more.items()}
+
+
+def _personas(erasure: MemoryErasure, until: datetime) -> bool:
+    written = PersonaVersion.objects.exclude(name=ERASED).filter(created_at__lte=until)
+    return erasure.scope == ErasureScope.TENANT and written.exists()
 
 
 def _sightings(erasure: MemoryErasure) -> Any:

@@ -37,6 +37,7 @@ def go_on(*, tenant_id: UUID, erasure_id: UUID) -> ErasureStatus:
         _drain(tenant_id)  # searches that still saw a row, and freeze it
         while _page(tenant_id, erasure_id):
             pass
+        _personas(tenant_id, erasure_id)
         _end(tenant_id, erasure_id)
     if _status(tenant_id, erasure_id) == ErasureStatus.ERASED:
         _confirm(tenant_id, erasure_id)
@@ -75,6 +76,13 @@ def _page(tenant_id: UUID, erasure_id: UUID) -> bool:
     with tenancy.bound(tenant_id):
         erasure = _locked(erasure_id, ErasureStatus.REQUESTED)
         return erasure is not None and rows.walk(erasure)
+
+
+def _personas(tenant_id: UUID, erasure_id: UUID) -> None:
+    with tenancy.bound(tenant_id):
+        erasure = _locked(erasure_id, ErasureStatus.REQUESTED)
+        if erasure is not None:
+            rows.erase_personas(erasure)
 
 
 def _end(tenant_id: UUID, erasure_id: UUID) -> None:
