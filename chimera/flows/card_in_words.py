@@ -29,11 +29,11 @@ def in_words(card: ReviewCard, page: CardPage) -> Words:
     back = f"{BACK}{_money(denied) if denied.spent_usd else ', and nothing is spent'}"
     match CardKind(card.kind):
         case CardKind.SPEND:
-            asked = f"{who} wants to spend {_price(page.spend)}. Its task: {about}."
+            asked = f"{who} wants to spend {_ended(_price(page.spend))} Its task: {about}."
             return Words(asked, "its task goes on, and may spend exactly this", back, failed)
         case CardKind.ACTION:
             return Words(
-                f"{who} wants to {_action(page)}. Its task: {about}.",
+                f"{who} wants to {_ended(_action(page))} Its task: {about}.",
                 "it may be done once, exactly as it stands here",
                 back,
                 failed,
@@ -59,6 +59,11 @@ def _money(fate: Fate) -> str:
     if fate.spent_usd:
         return f", and {spent} held for it is spent"
     return f", and {freed} held for it is free again" if fate.freed_usd else ""
+
+
+def _ended(words: str) -> str:
+    """With one full stop, also after “Acme, Inc.”."""
+    return words if words.endswith(".") else f"{words}."
 
 
 def _price(spend: Any) -> str:

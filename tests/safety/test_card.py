@@ -200,6 +200,11 @@ def test_it_says_which_decisions_are_open_to_whom(acme: Stage, scene: Scene) -> 
     assert card(acme.rita, scene.spend)["you"] == {"decisions": [], "edits": False, "barred": None}
 
 
+def test_a_payee_with_a_full_stop_ends_its_sentence(acme: Stage) -> None:
+    _, action = reviewed(acme, payee="Acme, Inc.")
+    assert "paid to Acme, Inc. Its task" in card(acme.rita, action["review"])["words"]["asked"]
+
+
 def test_who_may_only_read_is_offered_no_decision(acme: Stage, scene: Scene) -> None:
     with acme.bound():
         PersonalToken.objects.filter(user_id=int(acme.rita.id)).update(scopes=["read"])
