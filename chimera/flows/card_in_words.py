@@ -9,6 +9,7 @@ from commerce.actions.foretelling import Fate
 from safety.models import CardKind, ReviewCard
 
 BACK = "it goes back to an agent with your note"
+STALE = "it is not applied, for goal, budget or context changed since; it goes back to an agent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ def in_words(card: ReviewCard, page: CardPage) -> Words:
     about = f"“{show.short(page.task.description or page.task.type, 120)}”" if page.task else "a task that is gone"
     denied = page.becomes.denied
     failed = f"the task fails{_money(denied)}"
+    stale = f"{STALE}{_money(page.becomes.approved)}" if page.stale else ""
     back = f"{BACK}{_money(denied) if denied.spent_usd else ', and nothing is spent'}"
     match CardKind(card.kind):
         case CardKind.SPEND:
@@ -34,14 +36,14 @@ def in_words(card: ReviewCard, page: CardPage) -> Words:
         case CardKind.ACTION:
             return Words(
                 f"{who} wants to {_ended(_action(page))} Its task: {about}.",
-                "it may be done once, exactly as it stands here",
+                stale or "it may be done once, exactly as it stands here",
                 back,
                 failed,
             )
         case CardKind.RESULT | CardKind.JUDGE:
             return Words(
                 f"{who} has done {about}, and hands this in.",
-                f"this becomes the task's result{_money(page.becomes.approved)}",
+                stale or f"this becomes the task's result{_money(page.becomes.approved)}",
                 f"{BACK}{_money(denied)}",
                 failed,
             )

@@ -18,6 +18,7 @@ from django.conf import settings
 
 from chimera.flows import judge_results, requesters, voters
 from chimera.flows.asked import edit_of
+from chimera.flows.grounds import goes_by_goal
 from chimera.flows.refuse_denied import check_not_denied
 from chimera.kernel import clock
 from chimera.kernel.actors import Actor
@@ -80,7 +81,7 @@ def settle(*, card: ReviewCard, task: Task, judges: Sequence[Task], said: Said, 
     roles = _check_may(card, by)
     if said.digest is not None:
         early.check_digest(card, said.digest)
-    if said.decision is Decision.APPROVE and _goes_by_goal(card) and tasks.is_stale(task):
+    if said.decision is Decision.APPROVE and goes_by_goal(card) and tasks.is_stale(task):
         return _send_back(card, task, by)
     safety.check_edit(card, said.decision, said.edited_payload)
     if said.decision is Decision.APPROVE:
@@ -135,10 +136,6 @@ def _check_not_own(card: ReviewCard, by: Actor) -> frozenset[int]:
     if why := barred.get(int(by.id)):
         raise forbidden(why, code="own_request")
     return frozenset(barred)
-
-
-def _goes_by_goal(card: ReviewCard) -> bool:
-    return card.kind in (CardKind.RESULT, CardKind.JUDGE, CardKind.ACTION)
 
 
 def _send_back(card: ReviewCard, task: Task, by: Actor) -> ReviewCard:
