@@ -13,6 +13,7 @@ from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.management import call_command
 from django.db import connections
 
+from tests import cluster, ground
 from tests.cast import Stage, found
 from tests.emptying import empty
 from tests.turns import dealt
@@ -35,9 +36,14 @@ def cheap_passwords() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
-    """Migrate once. The database itself was made by tests.cluster."""
-    with django_db_blocker.unblock():
+    """A migrated database in the cluster that tests.cluster has made."""
+
+    def migrate() -> None:
         call_command("migrate", verbosity=0)
+        connections.close_all()
+
+    with django_db_blocker.unblock():
+        ground.prepare(cluster.postgres, migrate)
         yield
         connections.close_all()
 
