@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from chimera.kernel.embedded import Postgres, Redis, Weaviate
+from tests import ground
 from tests.weaviate import forget
 
 DATABASE = "chimera_test"
@@ -35,9 +36,12 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     _sweep()
     _make_home()
     options = early_config.known_args_namespace
-    controller = "PYTEST_XDIST_WORKER" not in os.environ and bool(getattr(options, "numprocesses", None))
-    if not controller:
-        _start()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        ground.join(home)
+    elif getattr(options, "numprocesses", None):
+        ground.share(home)
+        return (yield)
+    _start()
     return (yield)
 
 

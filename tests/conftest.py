@@ -15,6 +15,7 @@ from django.db import connections
 
 from chimera.kernel.embedded import Weaviate
 from chimera.kernel.embedded.weaviate import Address
+from tests import cluster, ground
 from tests import weaviate as servers
 from tests.cast import Stage, found
 from tests.emptying import empty
@@ -47,9 +48,14 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, p
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker: Any) -> Iterator[None]:
-    """Migrate once. The database itself was made by tests.cluster."""
-    with django_db_blocker.unblock():
+    """A migrated database in the cluster that tests.cluster has made."""
+
+    def migrate() -> None:
         call_command("migrate", verbosity=0)
+        connections.close_all()
+
+    with django_db_blocker.unblock():
+        ground.prepare(cluster.postgres, migrate)
         yield
         connections.close_all()
 

@@ -9,6 +9,7 @@ from commerce.actions.foretelling import Fate
 from safety.models import CardKind, ReviewCard
 
 BACK = "it goes back to an agent with your note"
+STALE = "it is not applied, for goal, budget or context changed since; it goes back to an agent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,22 +27,23 @@ def in_words(card: ReviewCard, page: CardPage) -> Words:
     about = f"“{show.short(page.task.description or page.task.type, 120)}”" if page.task else "a task that is gone"
     denied = page.becomes.denied
     failed = f"the task fails{_money(denied)}"
+    stale = f"{STALE}{_money(page.becomes.approved)}" if page.stale else ""
     back = f"{BACK}{_money(denied) if denied.spent_usd else ', and nothing is spent'}"
     match CardKind(card.kind):
         case CardKind.SPEND:
-            asked = f"{who} wants to spend {_price(page.spend)}. Its task: {about}."
+            asked = f"{who} wants to spend {_ended(_price(page.spend))} Its task: {about}."
             return Words(asked, "its task goes on, and may spend exactly this", back, failed)
         case CardKind.ACTION:
             return Words(
-                f"{who} wants to {_action(page)}. Its task: {about}.",
-                "it may be done once, exactly as it stands here",
+                f"{who} wants to {_ended(_action(page))} Its task: {about}.",
+                stale or "it may be done once, exactly as it stands here",
                 back,
                 failed,
             )
         case CardKind.RESULT | CardKind.JUDGE:
             return Words(
                 f"{who} has done {about}, and hands this in.",
-                f"this becomes the task's result{_money(page.becomes.approved)}",
+                stale or f"this becomes the task's result{_money(page.becomes.approved)}",
                 f"{BACK}{_money(denied)}",
                 failed,
             )
@@ -59,6 +61,11 @@ def _money(fate: Fate) -> str:
     if fate.spent_usd:
         return f", and {spent} held for it is spent"
     return f", and {freed} held for it is free again" if fate.freed_usd else ""
+
+
+def _ended(words: str) -> str:
+    """With one full stop, also after “Acme, Inc.”."""
+    return words if words.endswith(".") else f"{words}."
 
 
 def _price(spend: Any) -> str:

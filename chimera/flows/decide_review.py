@@ -18,6 +18,8 @@ from django.conf import settings
 
 from chimera.flows import judge_results, requesters, voters
 from chimera.flows.asked import edit_of
+from chimera.flows.grounds import goes_by_goal
+from chimera.flows.refuse_denied import check_not_denied
 from chimera.kernel import clock
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import Stale, conflict, forbidden
@@ -57,7 +59,7 @@ def decide_review(
     """The card as it is afterwards, still pending where more people must approve. 409 `already_decided` for everybody after
     the decision, `already_voted`, `approval_mismatch` where something else than `digest` is asked by now, `session_ended` after
     a stop of its session, `stopped` for approving while all work is; 403 `role`, and for approving one's own `own_request`; 409
-    `stale` where the card is another by now than the `seen_version`, `policy_denied` for what waits for a judge and a policy denies.
+    `stale` where the card is another by now than the `seen_version`, `policy_denied` for a result or a spend that a policy denies by now.
 
     Approving a result or an action that was made against an older goal, budget or context withdraws the card and sends the task
     back: it is kept as evidence, and not applied.
@@ -79,12 +81,11 @@ def settle(*, card: ReviewCard, task: Task, judges: Sequence[Task], said: Said, 
     roles = _check_may(card, by)
     if said.digest is not None:
         early.check_digest(card, said.digest)
-    if said.decision is Decision.APPROVE and _goes_by_goal(card) and tasks.is_stale(task):
+    if said.decision is Decision.APPROVE and goes_by_goal(card) and tasks.is_stale(task):
         return _send_back(card, task, by)
     safety.check_edit(card, said.decision, said.edited_payload)
     if said.decision is Decision.APPROVE:
-        if card.kind == CardKind.JUDGE:
-            judge_results.check_not_denied(card=card, subject=task)
+        check_not_denied(card=card, task=task, edited_payload=said.edited_payload)
         barred = _check_not_own(card, by) | voters.gone(card)
         edit = edit_of(card, said.edited_payload) if said.edited_payload is not None else None
         if not safety.approve(card=card, roles=roles, barred=barred, note=said.note, edit=edit, by=by):
@@ -135,10 +136,6 @@ def _check_not_own(card: ReviewCard, by: Actor) -> frozenset[int]:
     if why := barred.get(int(by.id)):
         raise forbidden(why, code="own_request")
     return frozenset(barred)
-
-
-def _goes_by_goal(card: ReviewCard) -> bool:
-    return card.kind in (CardKind.RESULT, CardKind.JUDGE, CardKind.ACTION)
 
 
 def _send_back(card: ReviewCard, task: Task, by: Actor) -> ReviewCard:

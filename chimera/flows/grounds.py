@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from memory import queries as memory
+from safety.models import CardKind, ReviewCard
 from swarm.actions import tasks
 from swarm.models import Task
 
@@ -13,6 +14,11 @@ def goal_of(task: Task) -> list[int | None]:
     """The versions of its session and campaign, which goal, budget and context raise."""
     session = tasks.session_of(task)
     return [session.state_version, session.campaign.state_version if session.campaign else None]
+
+
+def goes_by_goal(card: ReviewCard) -> bool:
+    """Whether approving it counts for the goal alone under which it was made."""
+    return card.kind in (CardKind.RESULT, CardKind.JUDGE, CardKind.ACTION)
 
 
 def evidence_of(task_id: UUID) -> list[dict[str, Any]]:

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from chimera.flows.ask_policies import judge
 from chimera.kernel.actors import SYSTEM, Actor
-from chimera.kernel.errors import conflict
 from chimera.kernel.identity import Role
 from commerce import actions as commerce
 from safety import actions as safety
@@ -120,21 +119,6 @@ def apply_verdict(*, judge_task: Task, subject: Task, verdict: TaskResult, score
         case Verdict.REVIEW:
             reasons = [_with_words(r.shape(), verdict) for r in judgement.reasons]
             safety.pass_to_people(card=card, reasons=reasons, due=judged.due, by=by)
-
-
-def check_not_denied(*, card: ReviewCard, subject: Task) -> None:
-    """A person may be quicker than the judge, but not than a policy that denies: 409 `policy_denied`. The judge is asked in any case."""
-    result = results.of_task(subject.pk, card.result_id)
-    assert result is not None, "a card that waits for a judge has its result"
-    judged = judge(
-        task=subject,
-        agent_id=result.agent_id,
-        said=results.contents(result),
-        kept=results.kept(result),
-        score=result.confidence_score,
-    )
-    if judged.denied:
-        raise conflict(f"Nobody approves it: {judged.judgement.reasons[0].detail}", code="policy_denied")
 
 
 def judged_by(task_id: UUID) -> list[Any]:

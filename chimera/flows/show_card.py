@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from chimera.flows import requesters
+from chimera.flows.grounds import goes_by_goal
 from chimera.flows.show_around import Around, show_around
 from chimera.flows.show_hold import Asked, Becomes, show_hold
 from chimera.flows.show_lineage import Link, lineage_of
@@ -24,6 +25,7 @@ from safety.diffs import Change, changes
 from safety.models import Action, CardKind, ReviewCard
 from safety.quorum import VOTED, deciders, not_asked, takes
 from safety.states import CardStatus
+from swarm.actions import tasks
 from swarm.models import Task, TaskResult
 
 ALIKE_MAX = 50  # decided cards that are counted
@@ -54,6 +56,7 @@ class CardPage:
     attempts: list[TaskResult]  # the earlier ones
     spend: Transaction | None  # that it is about
     spends: list[Transaction]  # all of its task
+    stale: bool  # goal, budget or context changed since its agent claimed it: approved, it goes back
     becomes: Becomes  # what decisions make of what they hold
     usage: list[Asked]  # of every budget that the task's spends asked
     around: Around
@@ -105,7 +108,8 @@ def show_card(card: ReviewCard) -> CardPage:
     action = next((row for row in actions if row.pk == card.action_id), None)
     barred = requesters.barred_of(card, actions=actions, spends=spends) if card.status == CardStatus.PENDING else {}
     spend = next((spend for spend in spends if spend.pk == card.transaction_id), None)
-    becomes = Becomes.of(card, spends)
+    stale = bool(lineage) and goes_by_goal(card) and tasks.was_claimed_before(card.session, lineage[0].task)
+    becomes = Becomes.of(card, spends, stale=stale)
     earlier = (
         _earlier_spend(spend, spends)
         if card.kind == CardKind.SPEND
@@ -120,6 +124,7 @@ def show_card(card: ReviewCard) -> CardPage:
         attempts=[row for row in results if row.id != card.result_id],
         spend=spend,
         spends=spends,
+        stale=stale,
         becomes=becomes,
         usage=show_hold(becomes, _names(card, lineage)),
         around=show_around(about=_things(card, results, actions, spends), session_id=card.session_id),

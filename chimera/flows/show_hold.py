@@ -7,7 +7,7 @@ from uuid import UUID
 
 from chimera.flows.show_usage import Bar, Usage, bar_of
 from chimera.kernel import clock, prepared
-from commerce.actions.foretelling import Fate, Foretold, by_denial, by_finish, by_going_on
+from commerce.actions.foretelling import Fate, Foretold, by_denial, by_finish, by_going_on, by_loss
 from commerce.actions.windows import raising
 from commerce.limits import ZERO, usage
 from commerce.models import BudgetConfig, SpendWindow, Transaction
@@ -46,9 +46,10 @@ class Becomes:
     by_denial: Foretold
 
     @classmethod
-    def of(cls, card: ReviewCard, spends: Sequence[Transaction]) -> "Becomes":
+    def of(cls, card: ReviewCard, spends: Sequence[Transaction], *, stale: bool) -> "Becomes":
         finishes = card.kind in (CardKind.RESULT, CardKind.JUDGE)
-        return cls(spends, by_finish if finishes else by_going_on, by_denial(card.pk))
+        approved = by_loss if stale else by_finish if finishes else by_going_on
+        return cls(spends, approved, by_denial(card.pk))
 
     @property
     def held_usd(self) -> Decimal:

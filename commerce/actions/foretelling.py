@@ -1,4 +1,4 @@
-"""What would become of open holds, were their card decided: as `deny_review` and `capture_all` will settle them. Reads nothing."""
+"""What would become of open holds, were their card decided: as `deny_review`, `capture_all` and `void_all` will settle them. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,6 +43,11 @@ def by_finish(row: Transaction) -> Fate:
         return HELD_ON
     given_back = row.status == MoneyStatus.REVIEW or row.metered_usd is not None or row.action is not None
     return _given_back(row) if given_back else Fate(spent_usd=row.amount_usd)
+
+
+def by_loss(row: Transaction) -> Fate:
+    """As `void_all`: what was asked goes by an older goal, and its task goes back."""
+    return _given_back(row) if row.status in MONEY_OPEN and row.keeper != Keeper.ACTION else HELD_ON
 
 
 def _given_back(row: Transaction) -> Fate:

@@ -12,29 +12,6 @@ from safety.serializers.reviews import ChangeShape, ReviewShape
 from safety.states import ActionStatus, Decision
 
 
-class CardMemoryShape(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
-    content = serializers.CharField(help_text="As it was when the agent was shown it.")
-    cut = serializers.BooleanField(help_text="The memory says more than that.")
-    category = serializers.CharField()
-    source = serializers.DictField()
-    score = serializers.FloatField()
-    parts = serializers.DictField()
-    created_at = serializers.DateTimeField(help_text="Since when it is remembered.")
-    attempt = serializers.IntegerField()
-    query = serializers.CharField(help_text="What was looked for.")
-    checked_at = serializers.DateTimeField()
-    superseded_at = serializers.DateTimeField(allow_null=True, help_text="Since when something else is said instead.")
-    forgotten_at = serializers.DateTimeField(allow_null=True)
-    now = serializers.CharField(allow_null=True, help_text="What is said instead.")
-
-
-class CardReviewShape(ReviewShape):
-    """As `GET /reviews/{id}` has it; its memories also say what became of them."""
-
-    memories = CardMemoryShape(many=True)  # type: ignore[assignment]
-
-
 class CardFollowsShape(serializers.Serializer[Any]):
     approve = serializers.CharField()
     request_changes = serializers.CharField()
@@ -216,7 +193,7 @@ class CardTailShape(serializers.Serializer[Any]):
 
 
 class CardShape(serializers.Serializer[Any]):
-    review = CardReviewShape()
+    review = ReviewShape()
     words = CardWordsShape()
     you = CardCallerShape()
     exactly = serializers.DictField(

@@ -78,6 +78,38 @@ class ChangeShape(serializers.Serializer[Any]):
     before = serializers.JSONField(required=False, help_text="What stood there.")
 
 
+class FrozenMemoryShape(serializers.Serializer[Any]):
+    """A memory that the agent was shown, as it was then, and what became of it since."""
+
+    id = serializers.UUIDField()
+    version = serializers.IntegerField(required=False, help_text="As it was shown.")
+    content = serializers.CharField(help_text="As it was when the agent was shown it.")
+    cut = serializers.BooleanField(help_text="The memory says more than that.")
+    category = serializers.CharField()
+    source = serializers.DictField()
+    score = serializers.FloatField()
+    parts = serializers.DictField(child=serializers.FloatField())
+    similarity = serializers.FloatField(required=False, allow_null=True, help_text="Cosine to what was looked for.")
+    contradicts = serializers.ListField(
+        child=serializers.UUIDField(), required=False, help_text="Of those that were shown with it."
+    )
+    created_at = serializers.DateTimeField(help_text="Since when it is remembered.")
+    attempt = serializers.IntegerField()
+    query = serializers.CharField(help_text="What was looked for.")
+    checked_at = serializers.DateTimeField()
+    index = serializers.CharField(allow_blank=True, help_text="Which one proposed it.")
+    embedding_model = serializers.CharField(allow_blank=True)
+    changed = serializers.ChoiceField(
+        choices=["superseded", "forgotten", "erased", "edited"], allow_null=True, help_text="What happened to it since."
+    )
+    version_now = serializers.IntegerField(allow_null=True)
+    superseded_at = serializers.DateTimeField(allow_null=True, help_text="Since when something else is said instead.")
+    forgotten_at = serializers.DateTimeField(allow_null=True)
+    now = serializers.CharField(allow_null=True, help_text="What the last memory in its place says.")
+    now_id = serializers.UUIDField(allow_null=True)
+    now_forgotten_at = serializers.DateTimeField(allow_null=True)
+
+
 class ReviewShape(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     kind = serializers.CharField()
@@ -90,7 +122,7 @@ class ReviewShape(serializers.Serializer[Any]):
     transaction = serializers.UUIDField(allow_null=True)
     action = serializers.UUIDField(allow_null=True)
     result = serializers.DictField(allow_null=True)
-    memories = serializers.ListField(child=serializers.DictField())
+    memories = FrozenMemoryShape(many=True)
     approvals_needed = serializers.IntegerField(help_text="How many more people at least; 0 once it is decided.")
     quorum = DemandShape(many=True, help_text="Who must approve: every one of these demands is met.")
     votes = VoteShape(many=True, help_text="The approvals so far, oldest first.")
@@ -125,7 +157,7 @@ class ListedReviewShape(ReviewShape):
 
     session_name = serializers.CharField()
     result = serializers.DictField(allow_null=True, required=False)
-    memories = serializers.ListField(child=serializers.DictField(), required=False)
+    memories = FrozenMemoryShape(many=True, required=False)
 
 
 class BriefReviewShape(ListedReviewShape):

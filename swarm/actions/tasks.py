@@ -77,7 +77,11 @@ def session_of(task: Task) -> SwarmSession:
 
 def is_stale(task: Task) -> bool:
     """Whether goal, budget or context changed since the task was claimed. Asked after the task's lock."""
-    session = session_of(task)
+    return was_claimed_before(session_of(task), task)
+
+
+def was_claimed_before(session: SwarmSession, task: Task) -> bool:
+    """The same of a session that was read with its campaign. Asks nothing."""
     campaign_version = session.campaign.state_version if session.campaign else None
     return (session.state_version, campaign_version) != (task.claimed_session_version, task.claimed_campaign_version)
 

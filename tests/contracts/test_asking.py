@@ -17,7 +17,7 @@ LISTS = {
     "tasks": {"session", "status", "role", "type", "parent_task"},
     "budgets": {"scope", "scope_id"},
     "transactions": {"task", "session", "status"},
-    "reviews": {"status", "kind", "reason", "session", "task", "queue", "search"},
+    "reviews": {"status", "kind", "reason", "session", "task", "queue", "search", "brief"},
     "memories": {"category", "session", "task", "agent", "agent_role", "persona"},
 }
 

@@ -47,9 +47,9 @@ def test_a_card_of_any_kind_is_read_in_fifteen_queries(acme: Stage, scene: Scene
 def test_it_has_the_review_as_it_stands_and_what_is_to_happen_in_words(acme: Stage, scene: Scene) -> None:
     found = card(acme.rita, scene.card)
     review = acme.rita.get(f"reviews/{scene.card}").ok().body
-    since = ("superseded_at", "forgotten_at", "now")
+    since = ("changed", "superseded_at", "forgotten_at", "now")
     for memory in found["review"]["memories"]:
-        assert [memory.pop(name) for name in since] == [None, None, None]
+        assert [memory[name] for name in since] == [None] * len(since)
     assert len(review["memories"]) == 3
     assert found["review"] == review
     assert found["words"] == {
@@ -198,6 +198,11 @@ def test_it_says_which_decisions_are_open_to_whom(acme: Stage, scene: Scene) -> 
     assert card(acme.rita, scene.spend)["you"]["barred"] is None
     acme.rita.post(f"reviews/{scene.spend}/decision", {"decision": "approve"}).ok()
     assert card(acme.rita, scene.spend)["you"] == {"decisions": [], "edits": False, "barred": None}
+
+
+def test_a_payee_with_a_full_stop_ends_its_sentence(acme: Stage) -> None:
+    _, action = reviewed(acme, payee="Acme, Inc.")
+    assert "paid to Acme, Inc. Its task" in card(acme.rita, action["review"])["words"]["asked"]
 
 
 def test_who_may_only_read_is_offered_no_decision(acme: Stage, scene: Scene) -> None:

@@ -72,3 +72,26 @@ def test_an_action_beside_a_meter_says_what_is_spent_and_what_is_free(acme: Stag
     acme.ada.post(f"tasks/{claim['task']['id']}/heartbeat", beat).ok()
     words = foretold(acme, budget, propose(acme, claim, amount_usd="7").ok(201)["review"], decision)
     assert words.endswith(", $2.00 held for it is spent, and $10.00 is free again")
+
+
+@each_decision
+@pytest.mark.parametrize("kind", ["action", "result"])
+def test_what_was_made_for_an_older_goal_is_not_applied_and_its_card_says_so(
+    acme: Stage, kind: str, decision: str
+) -> None:
+    budget = acme.budget(day_usd="20", approval_threshold_usd="6")
+    claim = at_work(acme)
+    acme.ada.spend(claim, "1").ok(201)
+    said = (
+        propose(acme, claim, amount_usd="7").ok(201)
+        if kind == "action"
+        else acme.ada.finish(claim, confidence=0.8).ok()
+    )
+    acme.pia.patch(f"sessions/{claim['task']['session']}", {"context": {"tone": "calm"}}).ok()
+    words = foretold(acme, budget, said["review"], decision)
+    freed = {"action": "$8.00", "result": "$1.00"}[kind]
+    if decision == "approve":
+        assert words == (
+            "it is not applied, for goal, budget or context changed since; it goes back to an agent, "
+            f"and {freed} held for it is free again"
+        )
