@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import BooleanField, ExpressionWrapper, F, FloatField, Func, Value
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast
+from pgvector import HalfVector
 from pgvector.django import CosineDistance
 
 from chimera.kernel import tenancy
@@ -52,7 +53,9 @@ class PostgresStore:
 
     def sketched(self, sought: Sought, *, vector: Vector, model: str, most: int) -> list[UUID]:
         """Those of the SKETCHED nearest sketches that may be found, by distance."""
-        close = RawSQL(_IS_ONE, [tenancy.current(), model, str(vector), SKETCHED], output_field=BooleanField())
+        close = RawSQL(
+            _IS_ONE, [tenancy.current(), model, HalfVector(vector).to_text(), SKETCHED], output_field=BooleanField()
+        )
         return list(nearest_rows(sought, vector=vector, model=model).filter(close)[:most])
 
     def indexed(self, sought: Sought, *, vector: Vector, model: str, most: int) -> list[UUID]:
