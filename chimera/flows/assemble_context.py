@@ -17,7 +17,7 @@ from chimera.kernel.errors import Refused, forbidden
 from chimera.kernel.eventlog import tell
 from chimera.kernel.identity import Principal
 from memory import actions, events, search, texts
-from memory.actions import conversations, personas, souls
+from memory.actions import conversations, erasing, personas, souls
 from memory.limits import QUERY_CHARACTERS_MAX
 from memory.models import ContextShown, Persona, PersonaVersion
 from memory.personas import packing, wording
@@ -88,6 +88,8 @@ def assemble(*, principal: Principal, prepared: Prepared) -> Context:
     An agent names a task only while it holds it: 403 `not_yours`, 409 `stale_lease`. 422 `budget_too_small` where honesty and the
     persona's directives alone cost more. With a lease token the context is kept with the task, and told.
     """
+    if prepared.asked.lease_token is not None:
+        erasing.share()  # before the first row is read, as in flows.check_memory
     task = _task(principal, prepared.asked)
     soul = prepared.soul or personas.soul_of(
         prepared.persona, personas.version_of(prepared.persona, prepared.version.number)

@@ -12,6 +12,7 @@ from chimera.kernel import clock
 from chimera.kernel.errors import invalid
 from chimera.kernel.identity import Principal
 from memory import actions, search
+from memory.actions import erasing
 from memory.queries import Sought, Viewer
 from memory.search import Found, Question
 from swarm.actions import tasks
@@ -47,6 +48,8 @@ def check_memory(
     the agent's own, now. Without a task nothing is frozen. 404 for a session or an agent that the tenant does not have; 422 for a
     span of time in which nothing can have been remembered.
     """
+    if task_id is not None:
+        erasing.share()  # before the first row is read: what is frozen must not outlive an erasure of it
     task = _task_of_check(principal, task_id, lease_token)
     _check_exist(session, agent)
     check_span(since, until)

@@ -36,13 +36,18 @@ class Came(StrEnum):
     KNOWN = "known"  # from the same hand and place already: nothing changed
 
 
+Columns = dict[str, Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Kept:
     memory: MemoryRecord
     came: Came
+    said: Columns  # by this caller
 
-
-Columns = dict[str, Any]
+    def own(self) -> "Kept":
+        """As if nobody had said it before, for a caller who may not see who did: its own words and source, under the memory's id."""
+        return Kept(MemoryRecord(**self.said | {"id": self.memory.pk}), Came.ADDED, self.said)
 
 
 def keep_all(wanted: Sequence[Columns], *, by: Actor) -> list[Kept]:
@@ -66,7 +71,7 @@ def keep_all(wanted: Sequence[Columns], *, by: Actor) -> list[Kept]:
     for columns in wanted:
         memory = standing[columns["digest"]]
         otherwise = Came.SEEN if memory.pk in weightier else Came.KNOWN
-        kept.append(Kept(memory, came.pop(columns["digest"], otherwise)))
+        kept.append(Kept(memory, came.pop(columns["digest"], otherwise), columns))
     return kept
 
 

@@ -17,10 +17,21 @@ from memory.actions.drafts import IMPORTANCE_DEFAULT, NewMemory, References, col
 from memory.actions.keeping import Came, Kept
 from memory.events import MemoryAdded, MemoryForgotten, MemoryRefused, MemorySuperseded
 from memory.limits import REASON_CHARACTERS_MAX
-from memory.models import MemoryRecord, MemorySighting
+from memory.models import MemoryRecord, MemorySighting, Visibility
 from memory.screening import Sensitive, screened
 
-__all__ = ["IMPORTANCE_DEFAULT", "NewMemory", "add", "add_all", "check_may_forget", "forget", "remember", "supersede"]
+WIDTH = {Visibility.TENANT: 2, Visibility.SESSION: 1, Visibility.AGENT: 0}  # who sees it: all, a session, one
+__all__ = [
+    "IMPORTANCE_DEFAULT",
+    "NewMemory",
+    "add",
+    "add_all",
+    "check_may_forget",
+    "check_may_supersede",
+    "forget",
+    "remember",
+    "supersede",
+]
 
 
 def add(*, new: NewMemory, by: Actor) -> Kept:
@@ -98,6 +109,18 @@ def check_may_forget(*, memory: MemoryRecord, agent_id: UUID | None) -> None:
     if agent_id is not None and memory.agent_id != agent_id:
         raise forbidden(
             "An agent may forget its own memories only; supersede this one, or ask an operator.",
+            code="not_yours",
+        )
+
+
+def check_may_supersede(*, old: MemoryRecord, new: NewMemory, agent_id: UUID | None) -> None:
+    """An agent corrects what others know where they know it: it takes nothing out of their sight."""
+    if agent_id is None or old.agent_id == agent_id:
+        return
+    elsewhere = new.visibility == Visibility.SESSION and new.session_id not in (None, old.session_id)
+    if WIDTH[new.visibility] < WIDTH[old.visibility] or elsewhere:
+        raise forbidden(
+            "This memory is not yours, so its correction must be seen by all who see it; leave `visibility` and `session` out.",
             code="not_yours",
         )
 

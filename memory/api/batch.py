@@ -16,7 +16,7 @@ from chimera.kernel.http.problem import as_refusal
 from memory import actions
 from memory.actions.keeping import Kept
 from memory.actions.records import NewMemory
-from memory.api.memories import WRITERS, new_of
+from memory.api.memories import WRITERS, new_of, seen_by
 from memory.serializers.memories import MemoryBatchBody, MemoryOutcomesShape, NewMemoryBody
 
 
@@ -29,7 +29,7 @@ class MemoryBatch(Door):
         said = MemoryBatchBody.read(request.data)["memories"]
         read = [_read(each, request) for each in said]
         new = [each for each in read if isinstance(each, NewMemory)]
-        kept = iter(actions.add_all(new=new, by=request.user.actor))
+        kept = iter(_as_seen(request, actions.add_all(new=new, by=request.user.actor)))
         outcomes = [_outcome(each if isinstance(each, Refused) else next(kept)) for each in read]
         return Response(MemoryOutcomesShape({"outcomes": outcomes}).data)
 
@@ -41,6 +41,11 @@ def _read(said: Any, request: Call) -> NewMemory | Refused:
         refusal = as_refusal(error)
         assert refusal is not None
         return refusal
+
+
+def _as_seen(request: Call, answers: list[Kept | Refused]) -> list[Kept | Refused]:
+    kept = iter(seen_by(request.user, [each for each in answers if isinstance(each, Kept)]))
+    return [next(kept) if isinstance(each, Kept) else each for each in answers]
 
 
 def _outcome(answer: Kept | Refused) -> dict[str, Any]:

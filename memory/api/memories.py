@@ -1,5 +1,6 @@
 """The doors of memory: add, list, read, search, supersede, forget."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, ClassVar
 from uuid import UUID
@@ -15,8 +16,8 @@ from chimera.kernel.http.permissions import AGENTS, ANYONE, OPERATORS
 from chimera.kernel.http.schema import page_of
 from chimera.kernel.identity import Principal
 from memory import actions, explaining, search
-from memory.actions.keeping import Came
-from memory.actions.records import NewMemory, check_may_forget
+from memory.actions.keeping import Came, Kept
+from memory.actions.records import NewMemory, check_may_forget, check_may_supersede
 from memory.models import MemoryRecord, Source, Visibility
 from memory.ranking import WEIGHTS, Mode
 from memory.search import Question
@@ -74,7 +75,9 @@ class Memories(Door):
         """
         body = NewMemoryBody(data=request.data)
         body.is_valid(raise_exception=True)
-        kept = actions.add(new=new_of(body.validated_data, request.user), by=request.user.actor)
+        (kept,) = seen_by(
+            request.user, [actions.add(new=new_of(body.validated_data, request.user), by=request.user.actor)]
+        )
         return Response(MemoryShape(kept.memory).data, status=201 if kept.came == Came.ADDED else 200)
 
 
@@ -127,7 +130,9 @@ class MemorySupersede(Door):
         """Put a corrected memory in its place; 409 when it was superseded or forgotten before."""
         body = SupersedeBody(data=request.data)
         body.is_valid(raise_exception=True)
-        new = _correction(_seen(request, memory_id), body.validated_data, request.user)
+        principal, old = request.user, _seen(request, memory_id)
+        new = _correction(old, body.validated_data, principal)
+        check_may_supersede(old=old, new=new, agent_id=principal.agent_id if principal.is_agent else None)
         memory = actions.supersede(memory_id=memory_id, new=new, by=request.user.actor)
         return Response(MemoryShape(memory).data, status=201)
 
@@ -144,6 +149,19 @@ class MemoryForget(Door):
         check_may_forget(memory=memory, agent_id=principal.agent_id if principal.is_agent else None)
         actions.forget(memory=memory, reason=body.validated_data["reason"], by=principal.actor)
         return Response(MemoryShape(memory).data)
+
+
+def seen_by(principal: Principal, kept: Sequence[Kept]) -> list[Kept]:
+    """As the caller may see it: an agent that writes into a session in which it does not work learns nothing of who said the same there."""
+    hidden = {
+        each.memory.pk
+        for each in kept
+        if each.came != Came.ADDED and each.memory.visibility == Visibility.SESSION and principal.is_agent
+    }
+    if hidden:
+        rows = MemoryRecord.objects.filter(pk__in=hidden).visible_to(reader_of(principal))
+        hidden -= set(rows.values_list("pk", flat=True))
+    return [each.own() if each.memory.pk in hidden else each for each in kept]
 
 
 def _seen(request: Call, memory_id: UUID) -> MemoryRecord:

@@ -87,6 +87,38 @@ def test_what_is_private_to_two_agents_or_two_sessions_is_twice(acme: Stage, rem
     assert len(kept) == 2
 
 
+@pytest.mark.parametrize("batch", [False, True])
+def test_an_agent_elsewhere_learns_nothing_of_who_said_the_same_in_a_session(
+    acme: Stage, remember: Remember, batch: bool
+) -> None:
+    session = acme.session()["id"]
+    place = {"content": FERRY, "visibility": "session", "session": session}
+    hers = remember(acme.ada, **place, source={"file": "secret.txt"}, importance_score=0.9)
+    if batch:
+        (outcome,) = acme.bob.post("memories/batch", {"memories": [place]}).ok()["outcomes"]
+        assert outcome["came"] == "added"
+        told = outcome["memory"]
+    else:
+        told = acme.bob.post("memories", place).ok(201).body
+    assert (told["agent"], told["source"], told["importance_score"]) == (acme.bob.id, {}, 0.5)
+    acme.bob.get(f"memories/{hers['id']}").refused(404, "not_found")
+    with acme.bound():
+        memory = MemoryRecord.objects.get()
+        assert (memory.sightings, str(memory.agent_id)) == (1, acme.ada.id)
+
+
+def test_an_agent_takes_no_memory_of_others_out_of_their_sight(acme: Stage, remember: Remember) -> None:
+    memory = remember(acme.ada, FERRY)
+    session = acme.session()["id"]
+    for narrower in ({"visibility": "agent"}, {"visibility": "session", "session": session}):
+        said = {"content": "It is on time."} | narrower
+        acme.bob.post(f"memories/{memory['id']}/supersede", said).refused(403, "not_yours")
+    assert acme.pia.get("memories").ok()["results"][0]["id"] == memory["id"]
+    acme.bob.post(f"memories/{memory['id']}/supersede", {"content": "It is on time."}).ok(201)
+    own = remember(acme.bob, "The quay is open.")
+    acme.bob.post(f"memories/{own['id']}/supersede", {"content": "It is shut.", "visibility": "agent"}).ok(201)
+
+
 def test_two_tenants_never_share_a_memory(acme: Stage, zenith: Stage, remember: Remember) -> None:
     assert remember(acme.ada, FERRY)["id"] != remember(zenith.ada, FERRY)["id"]
 
@@ -139,7 +171,7 @@ def test_a_subject_is_an_id_and_no_address(acme: Stage) -> None:
     assert acme.ada.post("memories", said | {"subject": "customer-7"}).ok(201)["subject"] == "customer-7"
 
 
-scores = st.decimals(min_value=0, max_value=1, places=4)
+scores = st.integers(0, 10_000).map(lambda number: Decimal(number) / 10_000)
 
 
 @given(scores, st.lists(scores, max_size=30))

@@ -25,7 +25,7 @@ def name() -> str:
 
 
 def share() -> None:
-    """By whoever writes memory or copies of it, before the first write."""
+    """By whoever writes memory or copies of it, before the first row is read: the erasure waits, and finds the copy."""
     advisory.share(name())
 
 

@@ -15,7 +15,7 @@ from memory.models import MemoryErasure
 from memory.states import ERASURE, ErasureStatus
 
 log = structlog.get_logger()
-NOUNS = ("memories", "reviews")  # whose stored answers have texts of memories
+NOUNS = ("memories", "personas", "reviews")  # whose stored answers have texts of memories
 
 
 def open_ones() -> list[tuple[UUID, UUID]]:
@@ -105,6 +105,7 @@ def _confirm(tenant_id: UUID, erasure_id: UUID) -> None:
             return
         if rows.left(erasure, until=erasure.requested_at):
             pending["postgresql"] = "Something of it is there again; ask for another erasure."
+        idempotency.forget(*NOUNS)  # of searches that had read before the rows were gone
         erasure.pending = pending
         if pending:
             log.info("memory_erasure_waits", erasure=str(erasure_id), pending=pending)
