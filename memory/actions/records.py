@@ -20,7 +20,11 @@ from memory.limits import REASON_CHARACTERS_MAX
 from memory.models import MemoryRecord, MemorySighting, Visibility
 from memory.screening import Sensitive, screened
 
-WIDTH = {Visibility.TENANT: 2, Visibility.SESSION: 1, Visibility.AGENT: 0}  # who sees it: all, a session, one
+WIDTH: dict[str, int] = {
+    Visibility.TENANT: 2,
+    Visibility.SESSION: 1,
+    Visibility.AGENT: 0,
+}  # who sees it: all, a session, one
 __all__ = [
     "IMPORTANCE_DEFAULT",
     "NewMemory",
