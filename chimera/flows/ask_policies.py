@@ -5,7 +5,7 @@ kept in the same transaction, so it says neither more nor less than what happene
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -38,7 +38,6 @@ class Judged:
     judgement: Judgement
     others: Sequence[Otherwise] = ()
     due: Due | None = None  # how long a card about it may wait
-    denied: bool = False  # by a policy, whatever comes of it
 
     def keep(self, *, result_id: UUID, task: Task, agent_id: UUID) -> None:
         _keep(Kind.RESULT, result_id, task.pk, agent_id, DECIDED_AS[self.judgement.verdict], self.others)
@@ -70,7 +69,25 @@ def judge(
     for shadow in ruling.shadows:
         would_be = becomes(shadow.ruling)
         others.append(Otherwise(shadow.policy, DECIDED_AS[would_be.verdict], would_be.reasons))
-    return Judged(becomes(ruling), others, ruling.due, denied=ruling.then is Then.DENY)
+    return Judged(becomes(ruling), others, ruling.due)
+
+
+def denying() -> list[Acting]:
+    """The rules that deny, of the policies that are enforced: nothing else of them keeps a person from approving."""
+    acting = [policy for policy in policies.acting().policies if not policy.shadow]
+    rules = [(policy, tuple(rule for rule in policy.rules if rule.then is Then.DENY)) for policy in acting]
+    return [replace(policy, rules=those) for policy, those in rules if those]
+
+
+def denial_of_result(
+    *, task: Task, agent_id: UUID, said: Sequence[Any], kept: Any, score: Decimal | None, acting: Sequence[Acting]
+) -> str:
+    """Why no person may approve it, by the rules that deny; '' where none does. `said` and `kept` as in `judge`."""
+    text = triggers.readable(list(said))
+    ruling = evaluate(
+        Subject(kind=Kind.RESULT, text=text, kept=kept, confidence=score, **_of(task, agent_id, acting)), acting
+    )
+    return ruling.reasons[0].detail if ruling.then is Then.DENY else ""
 
 
 def rule_on_spend(*, task: Task, agent_id: UUID, purchase: Purchase, acting: Sequence[Acting] | None = None) -> Ruling:

@@ -3,7 +3,8 @@
 A rejection and a request for changes need one person, an approval as many as the card's quorum asks for: the last of them
 decides, those before only leave their approval with the card.
 
-Locks: the task (with its judge's, if one is at it), then the card, then windows and transactions.
+Locks: the task (with its judge's, if one is at it), then the card, then windows and transactions. Before them a result's text is read for
+topics, where policies ask for it: that may take half a second.
 Dies anywhere: the card is still pending and everything as before, or decided and everything settled; the dispatch of the
 resumed task follows from the event log.
 """
@@ -19,7 +20,7 @@ from django.conf import settings
 from chimera.flows import judge_results, requesters, voters
 from chimera.flows.asked import edit_of
 from chimera.flows.grounds import goes_by_goal
-from chimera.flows.refuse_denied import check_not_denied
+from chimera.flows.refuse_denied import check_not_denied, look_ahead
 from chimera.kernel import clock
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import Stale, conflict, forbidden
@@ -66,6 +67,8 @@ def decide_review(
     """
     seen: ReviewCard = ReviewCard.objects.get_or_refuse(card_id)
     safety.check_pending(seen)
+    if decision is Decision.APPROVE:
+        look_ahead(card=seen, edited_payload=edited_payload)
     locked = {t.pk: t for t in tasks.lock_all([seen.task_id, *judge_results.open_judges(seen.task_id)])}
     task = locked.pop(seen.task_id)
     said = Said(decision, note, edited_payload, digest, seen_version)

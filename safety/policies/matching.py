@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from chimera.kernel.http.parsing import money_text
-from chimera.kernel.sensitive import IN_WORDS, spot
+from chimera.kernel.sensitive import IN_WORDS
 from safety.policies.rules import Rule, Shares, Then, When
 from safety.policies.subject import APPLY, Subject
 from safety.policies.values import means, resembles
@@ -86,7 +86,7 @@ def _words(rule: Rule, subject: Subject) -> list[Match] | None:
     """What patterns and topics of the rule stand in the text; [] where it asks for none, None where none stands there."""
     found: list[Match] = []
     if rule.when.patterns is not None:
-        spots = [hit for pattern in rule.when.patterns if (hit := spot(subject.seen_in_all, pattern))]
+        spots = [hit for pattern in rule.when.patterns if (hit := subject.spotted(pattern))]
         if not spots and not (subject.too_long_in_all and rule.then is not Then.ALLOW):
             return None
         found += [Match(f"pattern_{s.pattern}", f"It has {IN_WORDS[s.pattern]}", s.evidence) for s in spots]

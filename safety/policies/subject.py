@@ -7,6 +7,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
+from chimera.kernel.sensitive import Pattern, Spotted, spot
 from chimera.kernel.spelling import visible
 from chimera.kernel.unwrapping import unwrapped
 from safety.policies.rules import Kind
@@ -83,6 +84,16 @@ class Subject:
         """The same of all that is kept of it, names beside values; and what of it is wrapped, such as ann%40example.com."""
         kept = self.seen if self.kept is None else visible(self._spelled[:TEXT_MAX])
         return "\n".join([kept, *map(visible, unwrapped(kept))])
+
+    def spotted(self, pattern: Pattern) -> Spotted | None:
+        """Looked for once, however many rules ask."""
+        if pattern not in self._spotted:
+            self._spotted[pattern] = spot(self.seen_in_all, pattern)
+        return self._spotted[pattern]
+
+    @cached_property
+    def _spotted(self) -> dict[Pattern, Spotted | None]:
+        return {}
 
     @cached_property
     def _spelled(self) -> str:

@@ -127,7 +127,10 @@ class MembershipAdmin(RowsAdmin):
             return self._new_page(request, form, status=refusal.status)
         added = f"{who.name} added {self.person(made)} at {clock.now():%H:%M} UTC."
         if not link:
-            say_when_done(request, f"{added} They have an account already, and log in as before.")
+            say_when_done(
+                request,
+                f"{added} They have an account already, and log in as before: be sure that it is theirs, for it was not made here.",
+            )
             return HttpResponseRedirect(self.address(made))
         secret = ("Link to set a password", link, f"{added} Send it to them; it works once, for three days.")
         return self.detail_page(request, made, secret=secret)

@@ -56,8 +56,7 @@ def scene(acme: Stage, settle: Callable[[], None]) -> Scene:
     return play(acme, settle)
 
 
-@pytest.fixture
-def rows(acme: Stage, scene: Scene) -> dict[str, str]:
+def row_of_each(acme: Stage, scene: Scene) -> dict[str, str]:
     """The id of a row of each noun of tests.console.places."""
     acme.ada.post("locks", {"resource": "tide gate", "ttl_seconds": 600}).ok(201)
     limit = acme.otto.post("concurrency-limits", {"scope": "key", "value": "printer", "running_max": 2}).ok(201)

@@ -1,4 +1,4 @@
-"""Lists cost the same for five rows and for fifty, count nothing, and take any address without breaking."""
+"""Lists cost the same for five rows and for fifty, and count nothing; what agents write stays text."""
 
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -83,29 +83,6 @@ def test_pages_follow_one_another_without_a_count(acme: Stage, otto: Desk) -> No
     assert "campaign 00" in second.text
 
 
-def test_odd_addresses_are_answered(acme: Stage, boss: Desk, rows: dict[str, str]) -> None:
-    for noun in NOUNS.values():
-        assert boss.get(noun.list, p="nonsense").status == 200
-        assert boss.get(noun.list, p="999999").status in {200, 302}
-        assert boss.get(noun.list, q="'; DROP TABLE swarm_task; --").status == 200
-        assert boss.get(noun.list, q="nul \x00 character").status in {200, 422}
-        long = boss.get(noun.list, q="a " * 101)
-        assert (long.status, "Look for at most 200 characters" in long.text) == (422, True)
-        assert boss.get(noun.list, o="1.-2.99").status == 200
-        assert boss.get(noun.list, session="nonsense", campaign="nonsense").status in {200, 400}
-        assert boss.get(noun.list, tenant_id__gt="0").status == 400  # columns that no filter asks for
-        assert boss.get(noun.list, status__regex="(a+)+$").status == 400
-        page = boss.get(noun.list, foo="1")
-        assert (page.status, "This list has no such filter" in page.text) == (400, True)
-        assert "Back" in page.text
-        assert boss.get(f"{noun.list}nonsense/").status == 404
-    assert boss.get("/admin/nowhere/").status == 404
-    assert (
-        boss.get("/admin/autocomplete/", term="a", app_label="swarm", model_name="task", field_name="session").status
-        == 404
-    )
-
-
 def test_what_agents_write_is_shown_as_text_never_as_markup(acme: Stage, boss: Desk, settle: object) -> None:
     evil = "<script>alert(1)</script>"
     session = acme.session(name=evil)
@@ -122,14 +99,3 @@ def test_what_agents_write_is_shown_as_text_never_as_markup(acme: Stage, boss: D
         html = boss.get(path).ok().html
         assert evil not in html, path
         assert "&lt;script&gt;alert(1)" in html or path == NOUNS["event"].list, path
-
-
-def test_nothing_is_loaded_from_outside(acme: Stage, boss: Desk, rows: dict[str, str]) -> None:
-    import re
-
-    for path in ("/admin/", NOUNS["card"].list, NOUNS["card"].one(rows["card"]), NOUNS["session"].one(rows["session"])):
-        page = boss.get(path).ok()
-        assert re.findall(r'(?:src|href|action)="(?:https?:)?//[^"]*"', page.html) == []
-        policy = page.headers["Content-Security-Policy"]
-        assert "'unsafe-eval'" in policy
-        assert "default-src 'self'" in policy

@@ -141,6 +141,24 @@ def test_a_password_is_not_one_tenants_to_give(boss: Desk, acme: Stage, zenith: 
     assert "not its admins' to give" in walk(boss, member(acme, acme.rita), "invite").text
 
 
+def test_a_link_is_void_once_its_person_belongs_elsewhere_too(boss: Desk, acme: Stage, zenith: Stage) -> None:
+    """Else an admin keeps one for somebody whom another tenant is about to take in, and then has that, too."""
+    page = walk(boss, member(acme, acme.otto), "invite").ok()
+    (link,) = re.findall(r"https?://[^<\s]+/admin(/welcome/[^<\s]+)", page.html)
+    early = Client()
+    form = early.get(f"/admin{link}", follow=True)
+    assert "Choose a password" in form.content.decode()
+    with zenith.bound():
+        added, _ = people.add(username="otto@acme", email="", roles={Role.REVIEWER}, by=zenith.boss.actor)
+    said = {"new_password1": PASSWORD, "new_password2": PASSWORD}
+    early.post(form.request["PATH_INFO"], said)
+    assert "used already" in Client().get(f"/admin{link}", follow=True).content.decode()
+    with zenith.bound():
+        people.disable(member_id=added.pk, reason="x", by=zenith.boss.actor)
+    assert "used already" in Client().get(f"/admin{link}", follow=True).content.decode()
+    assert not get_user_model().objects.get(pk=acme.otto.id).check_password(PASSWORD)
+
+
 def test_who_was_switched_off_somewhere_still_belongs_there(boss: Desk, acme: Stage, zenith: Stage) -> None:
     """Else an admin adds somebody's account, switches it off, and sets its password: and has all its tenants."""
     boss.post("/admin/swarm/membership/new/", username="otto@zenith", roles=["auditor"]).ok()
