@@ -34,6 +34,11 @@ log = structlog.get_logger()
 AGAIN = timedelta(seconds=2)  # a refused memory is tried again; each time after four times as long
 PARKED_AGAIN = timedelta(hours=1)  # what it refuses for long may be its own fault, such as a full disk
 LOCK = "memory-index"
+_NOTE_REST = """
+    INSERT INTO memory_unindexed (tenant_id, memory_id)
+    SELECT r.tenant_id, r.id FROM memory_memoryrecord r WHERE r.tenant_id = ANY(%s::uuid[]) AND r.forgotten_at IS NULL
+        AND NOT EXISTS (SELECT FROM memory_unindexed u WHERE u.tenant_id = r.tenant_id AND u.memory_id = r.id)
+"""
 
 
 class Busy(Exception):
@@ -60,11 +65,31 @@ def push_waiting() -> bool:
         if not waiting or not generations:
             return False
         tenants = {row.memory_id: row.tenant_id for row in waiting}
+        if _note_lost(generations, set(tenants.values())):
+            return True
         refused = write(tenants, generations)
         Unindexed.objects.filter(pk__in=[row.pk for row in waiting if row.memory_id not in refused]).delete()
         for memory_id, why in refused.items():
             _put_off([row for row in waiting if row.memory_id == memory_id], why)
     return True
+
+
+def _note_lost(generations: list[Generation], tenants: set[UUID]) -> bool:
+    """Put all that they have on the list where a serving index does not know them; False when it is there already, as of a new tenant.
+
+    That is committed before the index hears their names: with the next memory alone it would pass for whole, and be believed.
+    """
+    names = sorted(str(tenant_id) for tenant_id in tenants)
+    serving = [generation.collection for generation in generations if generation.serving_since]
+    strange = sorted({name for collection in serving for name in collections.absent(collection, names)})
+    if not strange:
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute(_NOTE_REST, [strange])
+        noted = cursor.rowcount
+    if noted:
+        log.warning("index_lost_tenants", tenants=strange, memories=noted)
+    return bool(noted)
 
 
 def write(tenants: dict[UUID, UUID], generations: list[Generation]) -> dict[UUID, str]:

@@ -54,6 +54,14 @@ def ensure_tenants(collection: str, names: Iterable[str]) -> None:
         _known.update((collection, name) for name in some)
 
 
+def absent(collection: str, names: Iterable[str]) -> list[str]:
+    """Those of these tenants that it does not have. What this process has seen of it is believed."""
+    fresh = sorted({name for name in names if (collection, name) not in _known})
+    found = {name: wire().rest("GET", f"/schema/{collection}/tenants/{name}", absent=True) for name in fresh}
+    _known.update((collection, name) for name in fresh if found[name])
+    return [name for name in fresh if not found[name]]
+
+
 def drop_tenant(collection: str, name: str) -> None:
     """And all that it has."""
     _known.discard((collection, name))

@@ -1,6 +1,6 @@
 """What may be found, as Weaviate's filters: the same rules as MemoryQuerySet.sought, which judges once more."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 # A window that was left open ends here. The server keeps moments as nanoseconds, from 1678 to 2262.
 EARLIEST = datetime(1700, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+MOMENT = timedelta(seconds=1)
 
 
 def moment(at: datetime) -> str:
@@ -21,7 +22,7 @@ def moment(at: datetime) -> str:
 
 def permitted(sought: Sought, *, model: str = "") -> "base_pb2.Filters":
     """With `model` only what has a vector of it."""
-    at = moment(sought.at)
+    at = moment(min(sought.at, LATEST - MOMENT))  # what ends never ends after whatever is asked for
     every = [
         _visible_to(sought.viewer),
         _is("LESS_THAN_EQUAL", "valid_from", at),

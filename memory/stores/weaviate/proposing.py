@@ -1,4 +1,5 @@
-"""A search of the index: its calls are under way while PostgreSQL says how far the index has come."""
+"""A search of the index. PostgreSQL says first what the index has not heard of: what is written to it and taken off the list later, the
+index finds. The other way round a memory could be in neither."""
 
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -35,9 +36,10 @@ def propose(wanted: Wanted) -> tuple[list[UUID], list[UUID]]:
 
     In the reader's transaction. The tenant is the one that this is bound to, and never a name that somebody sent.
     """
+    unheard = _unheard()
     try:
         with searching.guard():
-            found, unheard = _asked(wanted)
+            found = _asked(wanted)
     except UnknownTenant:
         found, unheard = [], _unheard_of_a_stranger()
     except UnknownClass:
@@ -48,11 +50,10 @@ def propose(wanted: Wanted) -> tuple[list[UUID], list[UUID]]:
     return [key for key in dict.fromkeys(found) if key not in late], unheard
 
 
-def _asked(wanted: Wanted) -> tuple[list[UUID], list[UUID]]:
+def _asked(wanted: Wanted) -> list[UUID]:
     calls = [wire().ask(request, seconds=SEARCH_SECONDS) for request in _requests(wanted)]
     try:
-        unheard = _unheard()
-        return [key for call in calls for key in answered(call)], unheard
+        return [key for call in calls for key in answered(call)]
     finally:
         for call in calls:
             call.cancel()  # nobody waits for it any more, if it is still under way

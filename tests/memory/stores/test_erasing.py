@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from chimera.housekeeping import erase_memories
 from chimera.kernel.embedded import Weaviate
@@ -51,3 +52,24 @@ def test_while_weaviate_is_down_nothing_is_confirmed(
     assert not collections.held(serving(), acme.tenant_id, gone["id"])
     erase_memories()
     assert acme.boss.get(f"memories/erasures/{erasure['id']}").ok()["status"] == "confirmed"
+
+
+def test_a_rebuild_that_fails_does_not_forget_what_the_index_is_to_lose(
+    acme: Stage, remember: Remember, settle: Any, weaviate_server: Weaviate
+) -> None:
+    gone = remember(acme.ada, "of ada")
+    remember(acme.bob, "of bob")
+    settle()
+    erasure = acme.boss.post("memories/erasures", {"scope": "agent", "whose": acme.ada.id, "reason": "They asked."}).ok(
+        202
+    )
+    weaviate_server.kill()
+    erase_memories()
+    with pytest.raises(CommandError, match="Weaviate is away"):
+        call_command("memory", "reindex", "--tenant", str(acme.tenant_id))
+    erase_memories()
+    assert acme.boss.get(f"memories/erasures/{erasure['id']}").ok()["status"] == "erased"
+    weaviate_server.start()
+    lane.look_at_once()
+    drain()
+    assert not collections.held(serving(), acme.tenant_id, gone["id"])

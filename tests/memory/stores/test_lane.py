@@ -8,12 +8,13 @@ import pytest
 from django.db import connection, connections, transaction
 
 from chimera.kernel import ids, tenancy
-from memory.actions import generations, indexing
+from memory.actions import generations, indexing, lane
 from memory.limits import UNINDEXED_MAX
 from memory.models import Generation, MemoryRecord, Unindexed
 from memory.stores import Index
 from memory.stores.weaviate import collections, objects
-from memory.stores.weaviate.wire import wire
+from memory.stores.weaviate.breaker import pushing
+from memory.stores.weaviate.wire import Wire, wire
 from tests.cast import Stage
 from tests.memory.conftest import Ask, Remember, texts
 from tests.memory.stores.conftest import drain, serving, waiting
@@ -218,3 +219,56 @@ def _refusal() -> BaseException:
     finally:
         connections.close_all()
     return AssertionError("it wrote")
+
+
+def test_what_the_index_lost_of_a_tenant_comes_back_with_its_next_memory(acme: Stage, remember: Remember) -> None:
+    """Told of the next one alone it would pass for whole, and be believed."""
+    made = {UUID(remember(acme.ada, f"harbour {n}")["id"]) for n in range(3)}
+    drain()
+    wire().rest("DELETE", f"/schema/{serving()}/tenants", [str(acme.tenant_id)])
+    made.add(UUID(remember(acme.ada, "harbour, once more")["id"]))
+    while waiting():
+        pushing.forget()
+        lane.tend()
+        found = asked(acme, "harbour")
+        assert found.fallback or made <= set(found.ids)
+    assert all(held(acme, memory_id) for memory_id in made)
+    assert (found.index, found.fallback) == (Index.WEAVIATE, "")
+
+
+def test_what_comes_to_it_during_a_search_is_found(
+    acme: Stage, remember: Remember, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answered before the memory was written to it, and the list read after it was taken off."""
+    remember(acme.ada, "The harbour opens on the third of May.")
+    drain()
+    late = remember(acme.ada, "The harbour closes in autumn.")
+    ask, calls = Wire.ask, []
+
+    def overtaken(self: Wire, request: Any, *, seconds: float) -> Any:
+        calls.append(ask(self, request, seconds=seconds))
+        calls[-1].result()
+        if len(calls) == 2:  # by meaning and by words
+            writer = Thread(target=_drained)
+            writer.start()
+            writer.join(60)
+        return calls[-1]
+
+    monkeypatch.setattr(Wire, "ask", overtaken)
+    assert UUID(late["id"]) in asked(acme, "harbour").ids
+    assert waiting() == 0, "the list was empty when the search ended"
+
+
+def _drained() -> None:
+    try:
+        drain()
+    finally:
+        connections.close_all()
+
+
+def test_whatever_time_is_asked_for_both_indexes_find_the_same(acme: Stage, remember: Remember) -> None:
+    made = remember(acme.ada, "The harbour opens on the third of May.")
+    drain()
+    for at in ("1600-01-01T00:00:00Z", "2199-12-31T23:59:59Z", "2200-01-01T00:00:00Z", "9000-01-01T00:00:00Z"):
+        said = acme.otto.post("memories/search", {"query": "harbour", "as_of": at}).ok()
+        assert (texts(said["results"]), said["index"]["answered"]) == ([made["content"]], "weaviate"), at
