@@ -55,7 +55,7 @@ def gather(wish: Wish) -> Gathered:
     searched = _found(wish, viewer)
     hits = searched.hits
     parts = _in_words(wish, [*recent, *(hit.memory for hit in hits)])
-    last_hour = [parts[str(row.pk)] for row in recent[:RECENT_MAX]]
+    last_hour = [parts[str(row.pk)] for row in recent[:RECENT_MAX] if str(row.pk) in parts]
     there = {part.id for part in last_hour}
     ids = [str(hit.memory.pk) for hit in hits]
     left_out = [LeftOut(Section.MEMORIES, key, Reason.IN_LAST_HOUR, parts[key].cost) for key in ids if key in there]
@@ -111,6 +111,7 @@ def _in_words(wish: Wish, rows: Sequence[Any]) -> dict[str, Part]:
     agents = {row.agent_id for row in rows if row.agent_id}
     names = dict(AgentProfile.objects.filter(pk__in=agents).values_list("pk", "name"))
     words = _words(wish, rows)
+    rows = [row for row in rows if row.pk in words]  # one may have been erased since it was found
     for row in rows:
         row.content = words[row.pk]
     return {str(row.pk): wording.memory(row, row.content, agent=names.get(row.agent_id)) for row in rows}

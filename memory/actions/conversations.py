@@ -19,9 +19,7 @@ def keep(event: Recorded) -> None:
     """Reaction to MemoryAdded: its words stand at the end of its session's list. Read again, they stand there twice, and count once."""
     if event.session_id is None or event.payload["category"] != Category.EPISODIC:
         return
-    with tenancy.bound(event.tenant_id):
-        rows = MemoryRecord.objects.kept().exclude(visibility=Visibility.AGENT)
-        words = rows.filter(pk=event.payload["aggregate_id"]).values_list("content", flat=True).first()
+    words = _words_of(event)
     if words is None:
         return
     key = redis.conversation(event.session_id)
@@ -34,6 +32,15 @@ def keep(event: Recorded) -> None:
             pipe.execute()
     except redis.Away:
         return
+    if _words_of(event) is None:
+        remove([event.session_id])  # forgotten or erased meanwhile, and whoever did has emptied the list too early
+
+
+def _words_of(event: Recorded) -> str | None:
+    with tenancy.bound(event.tenant_id):
+        rows = MemoryRecord.objects.kept().exclude(visibility=Visibility.AGENT)
+        found: str | None = rows.filter(pk=event.payload["aggregate_id"]).values_list("content", flat=True).first()
+    return found
 
 
 def drop(event: Recorded) -> None:

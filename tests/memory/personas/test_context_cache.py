@@ -1,7 +1,8 @@
 """Redis spares reading, and decides nothing: contexts are the same with it, without it, and against it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -9,9 +10,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from chimera.kernel import redis
-from memory.models import PersonaVersion
+from chimera.flows import gather_memories
+from chimera.kernel import eventlog, redis
+from memory.actions import conversations
+from memory.models import MemoryRecord, PersonaVersion
 from tests.cast import Stage
+from tests.memory.conftest import Remember
 from tests.memory.personas.conftest import PATH, keep, task_of
 
 UNKNOWN = "0199aaaa-0000-7000-8000-000000000000"
@@ -102,3 +106,40 @@ def test_a_retired_persona_leaves_redis(acme: Stage, claim: dict[str, Any], sett
     acme.otto.post("personas/harbour-notebook/retire", {"reason": "over"}).ok()
     settle()
     assert not redis.client().exists(key)
+
+
+def test_what_is_erased_while_it_comes_to_redis_does_not_stay_there(
+    acme: Stage, remember: Remember, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = acme.session()
+    remember(acme.pia, "To be erased.", session=session["id"])
+    hint = redis.hint
+
+    @contextmanager
+    def erased_first() -> Iterator[redis.Client]:
+        with acme.bound():
+            MemoryRecord.objects.filter(content="To be erased.").delete()
+        with hint() as client:
+            yield client
+
+    with acme.bound():
+        (added,) = (each for each in eventlog.read(eventlog.START, limit=200) if each.type == "memory.memory.added.v1")
+    monkeypatch.setattr(redis, "hint", erased_first)
+    conversations.keep(added)
+    assert not redis.client().exists(redis.conversation(UUID(session["id"])))
+
+
+def test_what_is_erased_while_a_context_is_made_is_not_in_it(
+    acme: Stage, claim: dict[str, Any], remember: Remember, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember(acme.pia, "Said as the notebook.", persona="harbour-notebook")
+    remember(acme.pia, "To be erased.", persona="harbour-notebook")
+    words = gather_memories._words
+
+    def erased_first(wish: Any, rows: Any) -> Any:
+        MemoryRecord.objects.filter(content="To be erased.").delete()
+        return words(wish, rows)
+
+    monkeypatch.setattr(gather_memories, "_words", erased_first)
+    text = acme.ada.get(PATH).ok()["text"]
+    assert ("Said as the notebook." in text, "To be erased." in text) == (True, False)
