@@ -11,8 +11,8 @@ from typing import Any
 from uuid import UUID
 
 BEYOND = (
-    "Results, artifacts and progress of tasks stay as long as tasks do; the live stream forgets within an hour; backups and "
-    "the write-ahead log keep what they have until they are discarded."
+    "Results, artifacts and progress of tasks stay as long as tasks do; the live stream forgets within an hour; backups, and the logs "
+    "and data files of PostgreSQL, Redis and Weaviate on disk, keep what they have until they are discarded or compacted."
 )
 
 
