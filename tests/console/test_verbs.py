@@ -234,13 +234,6 @@ def test_memories_are_found_by_their_words_and_forgotten(otto: Desk, acme: Stage
     assert "from April" in otto.get(memories.list, standing="forgotten").text
 
 
-def test_an_agents_private_memory_is_not_for_people(boss: Desk, acme: Stage) -> None:
-    body = {"content": "What I think of Bob.", "visibility": "agent"}
-    made = acme.ada.post("memories", body).ok(201)
-    assert "What I think of Bob." not in boss.get(NOUNS["memory"].list, standing="all").text
-    assert boss.get(NOUNS["memory"].one(made["id"])).status == 404
-
-
 def test_a_parked_event_is_retried_once(otto: Desk, acme: Stage) -> None:
     with acme.bound():
         row = parked()
