@@ -19,7 +19,7 @@ from psycopg.conninfo import make_conninfo
 
 OWNER, APP, SYSTEM = "chimera_owner", "chimera_app", "chimera_system"
 PARTS = "chimera_parts"
-EXTENSIONS = ("vector", "pg_trgm")
+EXTENSIONS = ("vector", "pg_trgm", "btree_gin")
 LEAST_VERSION = 160_000
 Statement = sql.SQL | sql.Composed
 

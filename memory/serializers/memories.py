@@ -188,7 +188,7 @@ class MemoryShape(serializers.Serializer[Any]):
         return memory.subject or None
 
 
-class RefusalShape(serializers.Serializer[Any]):
+class MemoryRefusalShape(serializers.Serializer[Any]):
     code = serializers.CharField()
     detail = serializers.CharField()
     errors = serializers.ListField(child=serializers.DictField(), help_text="[{field, code, message}]")
@@ -201,7 +201,7 @@ class MemoryOutcomeShape(serializers.Serializer[Any]):
         help_text="added: new; seen: known, and weighs more now; known: as it was.",
     )
     memory = MemoryShape(allow_null=True)
-    error = RefusalShape(allow_null=True)
+    error = MemoryRefusalShape(allow_null=True)
 
 
 class MemoryOutcomesShape(serializers.Serializer[Any]):

@@ -10,6 +10,9 @@ OURS = ("kernel", "swarm", "commerce", "safety", "memory")
 MODELS = {
     m._meta.label: m for m in apps.get_models() if m._meta.app_label in OURS and m._meta.managed and not m._meta.proxy
 }
+BESIDE_THE_MODELS = {
+    "memory.MemoryRecord": {"sketch"}
+}  # generated for an index alone (memory.sketch_sql): no query of a row reads it
 pytestmark = pytest.mark.usefixtures("db")
 
 
@@ -48,7 +51,7 @@ def test_columns_are_as_declared(label: str) -> None:
         stored = field.output_field if generated else field
         assert kind == _spelled(stored.db_type(connections["owner"]) or ""), field
         assert not_null != (field.null or generated), field
-    assert there == {}, "columns that no model knows"
+    assert set(there) == BESIDE_THE_MODELS.get(label, set()), "columns that no model knows"
 
 
 def _spelled(declared: str) -> str:

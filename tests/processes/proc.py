@@ -1,6 +1,7 @@
 """What the kernel knows about processes (Linux), and a process of its own that owns servers."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -110,3 +111,8 @@ def _owner(command: list[str]) -> Owner:
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert process.stdout is not None
     return Owner(process.pid, process, [int(word) for word in process.stdout.readline().split()])
+
+
+def heed_ctrl_c() -> None:
+    """As at a terminal. What a script starts in its background, these tests perhaps, is deaf to it, and so are its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

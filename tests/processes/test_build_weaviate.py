@@ -142,7 +142,13 @@ def test_a_killed_build_takes_its_compiler_along_and_the_next_one_begins(
     environment = dict(os.environ) | {"CHIMERA_HOME": str(home)}
     with (tmp_path / "said").open("w") as said:
         run = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=environment, cwd=proc.ROOT
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            env=environment,
+            cwd=proc.ROOT,
+            preexec_fn=proc.heed_ctrl_c,
         )
     compiler = proc.until(lambda: proc.child(run.pid, "sleep 600"), 60)
     run.send_signal(number)

@@ -24,11 +24,6 @@ PATIENCE_SECONDS = 60
 NOBODY_THERE = "postgresql://somebody:secret@127.0.0.1:9/chimera"
 
 
-def _heed_ctrl_c() -> None:
-    """As at a terminal. What a script starts in its background, these tests perhaps, is deaf to it, and so are its children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 class Tail:
     """The command with its lines, read as they come."""
 
@@ -41,7 +36,7 @@ class Tail:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=_heed_ctrl_c,
+            preexec_fn=proc.heed_ctrl_c,
         )
         self._lines: Queue[str] = Queue()
         Thread(target=self._read, daemon=True).start()

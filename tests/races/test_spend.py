@@ -55,7 +55,9 @@ def watched(tenant_id: UUID) -> Iterator[list[SpendWindow]]:
     stop = threading.Event()
 
     def look() -> None:
-        while not stop.wait(0.002):
+        ended = False
+        while not ended:
+            ended = stop.wait(0.002)  # once more at the end
             with tenancy.bound(tenant_id):
                 over.extend(SpendWindow.objects.filter(limit_usd__lt=F("held_usd") + F("captured_usd")))
         connections.close_all()
