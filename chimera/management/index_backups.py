@@ -85,8 +85,8 @@ def nobody_writing() -> Iterator[None]:
         except psycopg.errors.QueryCanceled:
             raise BackupFailed(f"somebody has been writing to the index for {WRITER_SECONDS} s; try again") from None
         yield
-        try:
-            held.execute("SELECT 1")
+        try:  # a closed connection alone gives it back some time later
+            held.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [LOCK])
         except psycopg.Error:
             raise BackupFailed(
                 "PostgreSQL was lost meanwhile, and with it the lock: do this again, with another name"
