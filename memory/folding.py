@@ -3,12 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from itertools import combinations
 from uuid import UUID
 
-from memory import judging
-from memory.likeness import SUBJECT_FROM, Because, Likeness, likeness
-from memory.limits import COMPARED_BEYOND
+from memory.fetching import Pairs
+from memory.likeness import Because, Likeness, likeness
 from memory.models import MemoryRecord
 from memory.ranking import Parts
 from memory.reading import Reading
@@ -33,22 +31,27 @@ class Hit:
     contradicts: tuple[Contradiction, ...] = field(default=())
 
 
-def folded(hits: Sequence[Hit], *, limit: int) -> list[Hit]:
-    """The best `limit` that say different things.
+def folded(hits: Sequence[Hit], near: Pairs, *, limit: int) -> list[Hit]:
+    """The best `limit` that say different things, of hits that are given best first, with those pairs whose vectors are near each other.
 
-    Compared are those and COMPARED_BEYOND more: what ranks lower is neither folded nor heard.
+    Each is compared with all that rank below it, until there are enough.
     """
-    compared = list(hits[: limit + COMPARED_BEYOND])
     into: dict[UUID, UUID] = {}
     against: dict[UUID, dict[UUID, Contradiction]] = {}
-    for better, lower, found in _alike(compared):
-        one, other = better.memory, lower.memory
-        if found.because:
-            against.setdefault(one.pk, {})[other.pk] = _contradiction(one, other, found.because)
-            against.setdefault(other.pk, {})[one.pk] = _contradiction(other, one, found.because)
-        elif one.pk not in into:
-            into.setdefault(other.pk, one.pk)
-    kept = [hit for hit in compared if hit.memory.pk not in into][:limit]
+    texts: dict[str, Reading] = {}
+    kept: list[Hit] = []
+    for place, hit in enumerate(hits):
+        one = hit.memory
+        if one.pk not in into:
+            if len(kept) == limit:
+                break
+            kept.append(hit)
+        for other, found in _alike(one, hits[place + 1 :], near, texts):
+            if found.because:
+                against.setdefault(one.pk, {})[other.pk] = _contradiction(one, other, found.because)
+                against.setdefault(other.pk, {})[one.pk] = _contradiction(other, one, found.because)
+            elif one.pk not in into:
+                into.setdefault(other.pk, one.pk)
     same = {hit.memory.pk: tuple(key for key, whole in into.items() if whole == hit.memory.pk) for hit in kept}
     return [
         replace(hit, same=same[hit.memory.pk], contradicts=_heard((hit.memory.pk, *same[hit.memory.pk]), against))
@@ -56,21 +59,18 @@ def folded(hits: Sequence[Hit], *, limit: int) -> list[Hit]:
     ]
 
 
-def _alike(hits: Sequence[Hit]) -> Iterator[tuple[Hit, Hit, Likeness]]:
-    """The better ranked first. Where both have vectors of one model, only near ones are read."""
-    texts: dict[str, Reading] = {}
-    near = {
-        frozenset(pair): similarity
-        for *pair, similarity in judging.near_pairs([hit.memory.pk for hit in hits], least=SUBJECT_FROM)
-    }
-    for better, lower in combinations(hits, 2):
-        one, other = better.memory, lower.memory
+def _alike(
+    one: MemoryRecord, lower: Sequence[Hit], near: Pairs, texts: dict[str, Reading]
+) -> Iterator[tuple[MemoryRecord, Likeness]]:
+    """Where both have vectors of one model, only near ones are read."""
+    for hit in lower:
+        other = hit.memory
         similarity = near.get(frozenset((one.pk, other.pk)))
         if similarity is None and one.embedding_model and one.embedding_model == other.embedding_model:
             continue
         found = likeness(one, other, similarity, texts)
         if found.same or found.because:
-            yield better, lower, found
+            yield other, found
 
 
 def _contradiction(one: MemoryRecord, other: MemoryRecord, because: Because) -> Contradiction:

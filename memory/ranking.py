@@ -28,6 +28,7 @@ RECENCY_KEPT_PER_HOUR = 0.995  # after a week 0.43, after a month 0.03
 SIMILARITY_NEAR = (
     0.4  # cosine below which the best found is not near; of the offline model, whose strangers have 0.0 to 0.3
 )
+HOUR = timedelta(hours=1)
 PLACES = 6  # digits of scores and parts; floats beyond them are noise of halfvec and text
 
 
@@ -64,7 +65,7 @@ class Parts:
 
 
 def parts(
-    *, similarity: float | None, coverage: float, age: timedelta, importance: Decimal, best: float | None = None
+    *, similarity: float | None, coverage: float, age: timedelta, importance: Decimal | float, best: float | None = None
 ) -> Parts:
     """`similarity` and the `best` one found are cosines, None without a vector of the query's model, which counts 0; `coverage` is
     the share of the query's words by weight."""
@@ -92,7 +93,7 @@ def share(found: Collection[str], weights: Mapping[str, float]) -> float:
 
 
 def recency(age: timedelta) -> float:
-    hours = max(0.0, age / timedelta(hours=1))
+    hours = max(0.0, age / HOUR)
     return float(RECENCY_KEPT_PER_HOUR**hours)
 
 

@@ -1,29 +1,27 @@
 """Searching memory: ask (outside any transaction, because embedding waits), then find (inside the reader's)."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
-from django.db import connection
-
+from chimera.kernel import prepared
 from chimera.kernel.errors import busy
-from memory import folding, judging, ranking
+from memory import folding, ranking
 from memory.asking import Meaning, meaning_of
 from memory.embedders import Vector
+from memory.fetching import fetch
 from memory.folding import Hit
-from memory.judging import Judged
-from memory.limits import QUERY_WORDS_MAX
+from memory.likeness import SUBJECT_FROM
+from memory.limits import CANDIDATES_PER_COMPARED, COMPARED_BEYOND, QUERY_WORDS_MAX
+from memory.models import MemoryRecord
 from memory.queries import Sought
 from memory.ranking import Mode, Parts
-from memory.stores import Proposal, Wanted, instead, propose
+from memory.stores import Candidates, Judged, Wanted, candidates
 
 __all__ = ["Found", "Hit", "Question", "ask", "find", "lexemes", "look_up", "shown"]
-
-
-TRUSTED_FROM = (
-    0.5  # share of what an index vouches for that must stand; a few it loses between its answer and PostgreSQL's
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ class Found:
     """What a search found, and what its scores are relative to."""
 
     hits: list[Hit]
-    index: Proposal | None = None  # which index proposed them, and why that one
+    index: Candidates | None = None  # which index proposed them, and why that one
     best_similarity: float | None = None  # cosine
     word_weights: Mapping[str, float] = field(default_factory=dict)
 
@@ -65,13 +63,13 @@ def ask(*, text: str, mode: Mode, tenant_id: UUID) -> Question:
 
 def lexemes(text: str) -> tuple[str, ...]:
     """The distinct stems of a text in the order in which they stand, at most QUERY_WORDS_MAX, without stop words."""
-    sql = """
-        SELECT lexeme FROM unnest(to_tsvector('english', %s)) AS w(lexeme, positions, weights)
-        ORDER BY positions[1] LIMIT %s
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [text, QUERY_WORDS_MAX])
-        return tuple(row[0] for row in cursor.fetchall())
+    return tuple(row[0] for row in prepared.ask(_LEXEMES, {"text": text, "most": QUERY_WORDS_MAX}))
+
+
+_LEXEMES = """
+    SELECT lexeme FROM unnest(to_tsvector('english', %(text)s::text)) AS w(lexeme, positions, weights)
+    ORDER BY positions[1] LIMIT %(most)s::integer
+"""
 
 
 def find(question: Question, sought: Sought, *, limit: int) -> list[Hit]:
@@ -84,49 +82,66 @@ def look_up(question: Question, sought: Sought, *, limit: int) -> Found:
 
     What says the same as a better one is folded into that; what contradicts another says so (memory.folding).
     """
-    wanted = Wanted(sought=sought, vector=question.vector, model=question.model, words=question.words)
-    proposed, rows = _proposed(wanted)
-    best = max((row.similarity for row in rows if row.similarity is not None), default=None)
-    counted = Counter(word for row in rows for word in row.words)
-    weights = ranking.word_weights(question.words, counted=counted, among=len(rows))
-    hits = [_hit(row, question, sought, best=best, weights=weights) for row in rows]
-    hits.sort(key=lambda hit: (hit.score, hit.memory.pk), reverse=True)
+    compare = limit + COMPARED_BEYOND
+    proposed = candidates(
+        Wanted(
+            sought=sought,
+            most=CANDIDATES_PER_COMPARED * compare,
+            vector=question.vector,
+            model=question.model,
+            words=question.words,
+        )
+    )
+    scale = _Scale(question, sought.at, proposed.rows)
+    compared = sorted(map(scale.scored, proposed.rows), reverse=True)[:compare]
+    memories, near = fetch([one.id for one in compared], sought, least=SUBJECT_FROM)
+    hits = [_hit(one, memories[one.id], sought.at) for one in compared if one.id in memories]
     return Found(
-        hits=folding.folded(hits, limit=limit),
+        hits=folding.folded(hits, near, limit=limit),
         index=proposed,
-        best_similarity=None if best is None else round(best, ranking.PLACES),
-        word_weights=weights,
+        best_similarity=None if scale.best is None else round(scale.best, ranking.PLACES),
+        word_weights=scale.weights,
     )
 
 
-def _proposed(wanted: Wanted) -> tuple[Proposal, list[Judged]]:
-    """From the index, unless most of what it vouches for may not be found: then it is wrong, and PostgreSQL's own is asked."""
-    proposed = propose(wanted)
-    rows = judging.judge(proposed.ids, wanted)
-    stand = sum(row.memory.pk in proposed.vouched for row in rows)
-    if stand < len(proposed.vouched) * TRUSTED_FROM:
-        said = f"Of {len(proposed.vouched)} memories that the index found, {stand} may be found; run `manage.py memory status`."
-        proposed = instead(wanted, fallback=said)
-        rows = judging.judge(proposed.ids, wanted)
-    return proposed, rows
+class _Scored(NamedTuple):
+    """Ordered by score, and by id among equals."""
+
+    score: float
+    id: UUID
+    parts: Parts
+    row: Judged
 
 
-def _hit(row: Judged, question: Question, sought: Sought, *, best: float | None, weights: Mapping[str, float]) -> Hit:
-    age = ranking.age(created_at=row.memory.created_at, at=sought.at)
-    parts = ranking.parts(
-        similarity=row.similarity,
-        coverage=ranking.share(row.words, weights),
-        age=age,
-        importance=row.memory.importance_score,
-        best=best,
-    )
+class _Scale:
+    """What the candidates of one search are measured by: the best of them, and how many have each word."""
+
+    def __init__(self, question: Question, at: datetime, rows: Sequence[Judged]) -> None:
+        self._mode, self._at = question.mode, at.timestamp()
+        self.best = max((row.similarity for row in rows if row.similarity is not None), default=None)
+        counted = Counter(word for row in rows for word in row.words)
+        self.weights = ranking.word_weights(question.words, counted=counted, among=len(rows))
+
+    def scored(self, row: Judged) -> _Scored:
+        parts = ranking.parts(
+            similarity=row.similarity,
+            coverage=ranking.share(row.words, self.weights) if row.words else 0.0,
+            age=timedelta(seconds=max(0.0, self._at - row.created)),
+            importance=row.importance,
+            best=self.best,
+        )
+        return _Scored(ranking.score(parts, self._mode), row.id, parts, row)
+
+
+def _hit(one: _Scored, memory: MemoryRecord, at: datetime) -> Hit:
+    similarity = one.row.similarity
     return Hit(
-        row.memory,
-        ranking.score(parts, question.mode),
-        parts,
-        similarity=None if row.similarity is None else round(row.similarity, ranking.PLACES),
-        words=row.words,
-        age=age,
+        memory,
+        one.score,
+        one.parts,
+        similarity=None if similarity is None else round(similarity, ranking.PLACES),
+        words=one.row.words,
+        age=ranking.age(created_at=memory.created_at, at=at),
     )
 
 

@@ -73,10 +73,11 @@ def timed(asked: Sequence[Question], call: Callable[[Question], Any]) -> tuple[T
 def nearest_rows(question: Question) -> list[object]:
     """The index over the vectors alone, under row-level security."""
     from chimera.kernel import tenancy
-    from memory.stores import PostgresStore
+    from memory.stores import PostgresStore, Wanted
 
+    wanted = Wanted(sought=_sought(), most=TOP, vector=question.vector.tolist(), model=MODEL)
     with tenancy.bound(question.tenant.id):
-        return [*PostgresStore().nearest(_sought(), vector=question.vector.tolist(), model=MODEL, most=TOP)]
+        return [row.id for row in PostgresStore().look_up(wanted)]
 
 
 def search(mode: str) -> Callable[[Question], Any]:

@@ -20,7 +20,7 @@ from memory.personas.packing import LeftOut, Part, Reason, Section
 from memory.queries import Sought, Viewer
 from memory.ranking import Mode
 from memory.search import Found, Hit, Question
-from memory.stores import Proposal
+from memory.stores import Candidates
 from swarm.models import AgentProfile, Task
 
 NOT_ASKED = Question(text="", mode=Mode.KEYWORD, words=(), vector=None, model="")
@@ -45,7 +45,7 @@ class Gathered:
     found: list[Part]
     left_out: list[LeftOut]
     hits: Mapping[str, Hit]
-    index: Proposal | None  # which one proposed what was found
+    index: Candidates | None  # which one proposed what was found
 
 
 def gather(wish: Wish) -> Gathered:

@@ -51,14 +51,14 @@ def _watched(asked: Sequence[Asked], *, commit: bool) -> list[list[Row]]:
 
 
 @cache
-def columns(model: type[models.Model], alias: str) -> str:
-    """The columns of a model, in the order in which `instance` reads them."""
-    return ", ".join(f'{alias}."{column.column}"' for column in model._meta.concrete_fields)
+def columns(model: type[models.Model], alias: str, *, without: tuple[str, ...] = ()) -> str:
+    """The columns of a model, in the order in which `instance` reads them; `without` the fields of these names."""
+    return ", ".join(f'{alias}."{column.column}"' for column in _read(model, without))
 
 
-def instance(model: type[Model], row: Row) -> Model:
-    """The row of `columns` as the ORM would have read it."""
-    names, documents = _read_as(model)
+def instance(model: type[Model], row: Row, *, without: tuple[str, ...] = ()) -> Model:
+    """The row of `columns` as the ORM would have read it; what is left out is deferred."""
+    names, documents = _read_as(model, without)
     values = list(row)
     for place in documents:
         if values[place] is not None:
@@ -67,8 +67,12 @@ def instance(model: type[Model], row: Row) -> Model:
 
 
 @cache
-def _read_as(model: type[models.Model]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+def _read_as(model: type[models.Model], without: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Names of the fields, and which of them hold JSON, which comes as text."""
-    fields = model._meta.concrete_fields
+    fields = _read(model, without)
     documents = [place for place, column in enumerate(fields) if isinstance(column, models.JSONField)]
     return tuple(column.attname for column in fields), tuple(documents)
+
+
+def _read(model: type[models.Model], without: tuple[str, ...]) -> list[models.Field]:
+    return [column for column in model._meta.concrete_fields if column.name not in without]

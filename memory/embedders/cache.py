@@ -20,8 +20,7 @@ from django.conf import settings
 
 from chimera.kernel import clock, redis
 from memory.embedders.port import Vector
-from memory.embedders.vectors import padded
-from memory.limits import CACHED_MAX, CACHED_SECONDS
+from memory.limits import CACHED_MAX, CACHED_SECONDS, DIMENSIONS
 
 log = structlog.get_logger()
 
@@ -113,4 +112,6 @@ def _written(vector: Vector) -> str:
 
 
 def _read(raw: str) -> Vector:
-    return padded(np.frombuffer(base64.b64decode(raw), dtype=np.float16).astype(np.float64).tolist())
+    """It was looked at before it was kept."""
+    numbers: Vector = np.frombuffer(base64.b64decode(raw), dtype=np.float16).astype(np.float64).tolist()
+    return numbers + [0.0] * (DIMENSIONS - len(numbers))

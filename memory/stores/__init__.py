@@ -1,25 +1,40 @@
-"""Where memories are looked up. `propose()` is the one place where it is decided which index is asked.
+"""Where memories are looked up. `candidates()` is the one place where it is decided which index is asked.
 
-A store proposes ids; PostgreSQL, which holds every text and vector, judges them (memory.search): visibility, filters
-and scores never depend on an index that may lag behind.
+Weaviate proposes ids; PostgreSQL, which holds every text and vector, judges them (memory.stores.judging): visibility, filters and scores
+never depend on an index that may lag behind. Without Weaviate, or in its place, PostgreSQL proposes and judges in one statement.
 """
 
-from itertools import zip_longest
+from dataclasses import dataclass
 from uuid import UUID
 
-from memory.stores.port import Index, Proposal, Store, Wanted
+from memory.stores.judging import Judged, judge
+from memory.stores.port import Index, Wanted
 from memory.stores.postgres import PostgresStore
 from memory.stores.weaviate import proposing
 from memory.stores.weaviate.proposing import NotAsked
 from memory.stores.weaviate.wire import is_configured
 
-__all__ = ["Index", "PostgresStore", "Proposal", "Store", "Wanted", "instead", "load", "propose", "store"]
+__all__ = ["Candidates", "Index", "Judged", "PostgresStore", "Wanted", "candidates", "load"]
 
+TRUSTED_FROM = (
+    0.5  # share of what an index vouches for that must stand; a few it loses between its answer and PostgreSQL's
+)
 _postgres = PostgresStore()
 
 
-def store() -> Store:
-    return _postgres
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidates:
+    """What may be found and has something of the query. `fallback` says in a sentence why another index answered than the one that is asked
+    first; '' where that one did."""
+
+    rows: list[Judged]
+    index: Index
+    asked: Index
+    fallback: str = ""
+
+    @property
+    def ids(self) -> tuple[UUID, ...]:
+        return tuple(row.id for row in self.rows)
 
 
 def load() -> None:
@@ -28,28 +43,23 @@ def load() -> None:
         import memory.stores.weaviate.protocol  # noqa: F401
 
 
-def propose(wanted: Wanted) -> Proposal:
+def candidates(wanted: Wanted) -> Candidates:
     """Inside the reader's transaction, bound to its tenant. Never raises because of an index that is away."""
     if not is_configured():
-        return Proposal(ids=_beside_the_rows(wanted), index=Index.POSTGRESQL, asked=Index.POSTGRESQL)
+        return Candidates(rows=_postgres.look_up(wanted), index=Index.POSTGRESQL, asked=Index.POSTGRESQL)
     try:
         found, unheard = proposing.propose(wanted)
     except NotAsked as why:
-        return instead(wanted, fallback=str(why))
-    return Proposal(ids=(*found, *unheard), index=Index.WEAVIATE, asked=Index.WEAVIATE, vouched=frozenset(found))
+        return _instead(wanted, fallback=str(why))
+    rows = judge((*found, *unheard), wanted)
+    stand = len({row.id for row in rows}.intersection(found))
+    if stand < len(found) * TRUSTED_FROM:  # it is wrong
+        said = f"Of {len(found)} memories that the index found, {stand} may be found; run `manage.py memory status`."
+        return _instead(wanted, fallback=said)
+    return Candidates(rows=rows, index=Index.WEAVIATE, asked=Index.WEAVIATE)
 
 
-def instead(wanted: Wanted, *, fallback: str) -> Proposal:
+def _instead(wanted: Wanted, *, fallback: str) -> Candidates:
     """PostgreSQL's own, where the index did not answer, or not well."""
-    return Proposal(ids=_beside_the_rows(wanted), index=Index.POSTGRESQL, asked=Index.WEAVIATE, fallback=fallback)
-
-
-def _beside_the_rows(wanted: Wanted) -> tuple[UUID, ...]:
-    near = (
-        _postgres.nearest(wanted.sought, vector=wanted.vector, model=wanted.model, most=wanted.most)
-        if wanted.vector
-        else []
-    )
-    matching = _postgres.matching(wanted.sought, words=wanted.words, most=wanted.most)
-    found = (key for pair in zip_longest(near, matching) for key in pair if key is not None)
-    return tuple(dict.fromkeys(found))
+    rows = _postgres.look_up(wanted)
+    return Candidates(rows=rows, index=Index.POSTGRESQL, asked=Index.WEAVIATE, fallback=fallback)

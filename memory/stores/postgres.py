@@ -1,94 +1,130 @@
 """pgvector and full-text search, beside the rows themselves."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 from django.contrib.postgres.search import SearchQueryField
-from django.db import connection
-from django.db.models import BooleanField, ExpressionWrapper, F, FloatField, Func, Value
+from django.db.models import BooleanField, F, FloatField, Func, Value
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast
 from pgvector import HalfVector
-from pgvector.django import CosineDistance
 
-from chimera.kernel import tenancy
-from memory.embedders import Vector
+from chimera.kernel import prepared, tenancy
+from chimera.kernel.prepared import Row
 from memory.limits import WORD_MATCHES_MAX
 from memory.models import MemoryRecord
+from memory.permitting import permitted
 from memory.queries import Sought
+from memory.stores import judging
+from memory.stores.judging import JUDGED, SHARED, WEIGHED, Judged, tsquery
+from memory.stores.port import Wanted
 
 EF_SEARCH = 200  # candidates that HNSW keeps while it walks: twice what is asked (benchmarks/memory_search.py)
-SKETCHED = 400  # memories whose sketches are nearest, and which are then measured; four times what is asked
-EXACT_BELOW = SKETCHED  # memories of a tenant that are all measured
+SKETCHED = 200  # memories whose sketches are nearest, and which are then measured; twice what is asked
 SKETCHED_BELOW = 50_000  # whose sketches are all compared, in some 12 ms; more are looked up in the index
 SIZE_SECONDS = 10.0  # so long a process believes how many memories a tenant has
 TENANTS_MAX = 4_096  # of which one process keeps that
 
-
+# What is computed of the query stands in a subquery of its own: once, and not for each row.
 NEAREST_SKETCHES = """
     SELECT near.id FROM memory_memoryrecord near
-    WHERE near.tenant_id = %s::uuid AND near.embedding_model = %s AND near.forgotten_at IS NULL AND near.embedding IS NOT NULL
-    ORDER BY near.sketch <~> binary_quantize(%s::halfvec(1536))::bit(1536) LIMIT %s
+    WHERE near.tenant_id = %(tenant)s::uuid AND near.embedding_model = %(model)s::text
+        AND near.forgotten_at IS NULL AND near.embedding IS NOT NULL
+    ORDER BY near.sketch <~> (SELECT binary_quantize(%(vector)s::halfvec)::bit(1536)) LIMIT %(sketched)s::integer
 """
-_IS_ONE = (
-    f"memory_memoryrecord.id = ANY (ARRAY({NEAREST_SKETCHES}))"  # an array, so that rows are fetched by their keys
+NEAREST = f"SELECT found.id, found.similarity, {SHARED}, {WEIGHED}"
+_MEASURED = (
+    "SELECT r.id, 1 - (r.embedding <=> %(vector)s::halfvec) AS similarity, r.words, r.created_at, r.importance_score"
 )
+_HAS_VECTOR = "r.tenant_id = %(tenant)s::uuid AND r.embedding_model = %(model)s::text AND r.embedding IS NOT NULL"
+# An array of keys, so that their rows are fetched by them.
+_SKETCHED = f"""
+    {NEAREST} FROM (
+        {_MEASURED} FROM memory_memoryrecord r
+        WHERE {_HAS_VECTOR} AND r.id = ANY(ARRAY({NEAREST_SKETCHES})) AND {permitted("r")}
+        ORDER BY similarity DESC LIMIT %(most)s::integer
+    ) found
+"""
+INDEXED = f"""
+    {NEAREST} FROM (
+        {_MEASURED} FROM memory_memoryrecord r WHERE {_HAS_VECTOR} AND {permitted("r")}
+        ORDER BY r.embedding <=> %(vector)s::halfvec LIMIT %(most)s::integer
+    ) found
+"""
+# How many the word index proposed stands beside each; without any there is nothing to say it.
+_MATCHING = f"""
+    WITH proposed AS MATERIALIZED (
+        SELECT id, place FROM chimera_memories_with(%(query)s::tsquery, %(matches)s::integer) WITH ORDINALITY AS p(id, place)
+    )
+    {JUDGED}, found.proposed FROM (
+        SELECT r.id, r.embedding_model, r.embedding, r.words, r.created_at, r.importance_score,
+            (SELECT count(*) FROM proposed) AS proposed
+        FROM proposed JOIN memory_memoryrecord r ON r.tenant_id = %(tenant)s::uuid AND r.id = proposed.id
+        WHERE {permitted("r")}
+        ORDER BY proposed.place LIMIT %(most)s::integer
+    ) found
+"""
+_PROPOSED = "SELECT count(*) FROM chimera_memories_with(%(query)s::tsquery, %(matches)s::integer)"
+# Without `enable_sort` off the planner reads and sorts every row: it counts pages of the table, and the vectors lie beside it, in TOAST.
+_WALK = (
+    "SELECT set_config('hnsw.ef_search', %(ef)s::text, true), set_config('hnsw.iterative_scan', 'strict_order', true), "
+    "set_config('enable_sort', 'off', true)"
+)
+_AS_EVER = "SELECT set_config('enable_sort', 'on', true)"  # not after an error, which has ended the transaction
 
 
 class PostgresStore:
-    """Few memories are measured one by one. Of more the sketches are compared (memory.sketch_sql), of very many those that the HNSW
-    index leads to. What comes up short, because a filter let few of its finds through, is followed by an exact scan: a selective
-    filter never hides what is there."""
+    """The sketches of a tenant's memories are compared, and the nearest of them measured; of very many those that the HNSW index leads
+    to. What comes up short, because a filter let few of its finds through, is followed by a look at all that the filter lets through: a
+    selective filter never hides what is there."""
 
-    def nearest(self, sought: Sought, *, vector: Vector, model: str, most: int) -> list[UUID]:
-        size = _tenant_size()
-        if size < EXACT_BELOW:
-            return self.exact(sought, vector=vector, model=model, most=most)
-        quick = self.sketched if size < SKETCHED_BELOW else self.indexed
-        found = quick(sought, vector=vector, model=model, most=most)
-        return found if len(found) == most else self.exact(sought, vector=vector, model=model, most=most)
-
-    def sketched(self, sought: Sought, *, vector: Vector, model: str, most: int) -> list[UUID]:
-        """Those of the SKETCHED nearest sketches that may be found, by distance."""
-        close = RawSQL(
-            _IS_ONE, [tenancy.current(), model, HalfVector(vector).to_text(), SKETCHED], output_field=BooleanField()
-        )
-        return list(nearest_rows(sought, vector=vector, model=model).filter(close)[:most])
-
-    def indexed(self, sought: Sought, *, vector: Vector, model: str, most: int) -> list[UUID]:
-        """By the HNSW index: approximate, and fewer than `most` when it walked far without enough of them."""
-        with index_walk():
-            return list(nearest_rows(sought, vector=vector, model=model)[:most])
-
-    def exact(self, sought: Sought, *, vector: Vector, model: str, most: int) -> list[UUID]:
-        """Without the index: every row that may be found is measured."""
-        # The sum keeps the planner from the index.
-        distance = ExpressionWrapper(CosineDistance("embedding", vector) + Value(0.0), output_field=FloatField())
-        return list(nearest_rows(sought, vector=vector, model=model).order_by(distance)[:most])
-
-    def matching(self, sought: Sought, *, words: tuple[str, ...], most: int) -> list[UUID]:
-        if not words:
-            return []
-        proposed = _ids_with(words)
-        allowed = set(_bound(sought).filter(pk__in=proposed).values_list("pk", flat=True))
-        if len(allowed) < most and len(proposed) == WORD_MATCHES_MAX:
-            return self.ranked(sought, words=words, most=most)
-        return [key for key in proposed if key in allowed][:most]
-
-    def ranked(self, sought: Sought, *, words: tuple[str, ...], most: int) -> list[UUID]:
-        """Without the index: every row that may be found is read."""
-        rank = Func(F("words"), _any_of(words), function="ts_rank", output_field=FloatField())
-        rows = _bound(sought).filter(_matches(words)).order_by(rank.desc(), "-pk")
-        return list(rows.values_list("pk", flat=True)[:most])
+    def look_up(self, wanted: Wanted) -> list[Judged]:
+        """What lies near, the nearest first, then what has any of the words; each once. In the reader's transaction."""
+        said = judging.asked(wanted) | {
+            "sketched": SKETCHED,
+            "ef": str(EF_SEARCH),
+            "matches": WORD_MATCHES_MAX,
+        }
+        size = _tenant_size() if wanted.vector else 0
+        sql = (_nearest(size) if wanted.vector else {}) | ({"matching": _MATCHING} if wanted.words else {})
+        answers = dict(zip(sql, prepared.ask_all([(one, said) for one in sql.values()]), strict=True))
+        found = judging.read(answers.get("near", ()))
+        if wanted.vector and len(found) < wanted.most and size > SKETCHED:
+            found = _nearest_of_all(wanted)
+        if wanted.words:
+            found += _matching(answers["matching"], wanted, said)
+        return list({row.id: row for row in found}.values())
 
 
-def nearest_rows(sought: Sought, *, vector: Vector, model: str) -> Any:
-    """Ids by distance."""
-    rows = _bound(sought).filter(embedding_model=model)
-    return rows.order_by(CosineDistance("embedding", vector)).values_list("pk", flat=True)
+def _nearest(size: int) -> dict[str, str]:
+    """The statements, by what they are for."""
+    return {"near": _SKETCHED} if size < SKETCHED_BELOW else {"walk": _WALK, "near": INDEXED, "as ever": _AS_EVER}
+
+
+def _nearest_of_all(wanted: Wanted) -> list[Judged]:
+    """Of all that may be found, measured are those whose sketches are nearest. The planner sees the filters as they are."""
+    query = "memory_memoryrecord.sketch <~> (SELECT binary_quantize(%s::halfvec)::bit(1536))"
+    distance = RawSQL(query, [HalfVector(wanted.vector or []).to_text()], output_field=FloatField())
+    rows = _bound(wanted.sought).filter(embedding_model=wanted.model, embedding__isnull=False).order_by(distance)
+    found = judging.judge(rows.values_list("pk", flat=True)[:SKETCHED], wanted)
+    return sorted(found, key=lambda row: row.similarity or 0.0, reverse=True)[: wanted.most]
+
+
+def _matching(rows: list[Row], wanted: Wanted, said: dict[str, Any]) -> list[Judged]:
+    """As the word index proposed them, unless it proposed as many as it may, and few of them may be found."""
+    if len(rows) < wanted.most:
+        proposed = rows[0][-1] if rows else prepared.ask(_PROPOSED, said)[0][0]
+        if proposed >= WORD_MATCHES_MAX:
+            return judging.judge(_ranked(wanted), wanted)
+    return judging.read(row[:-1] for row in rows)
+
+
+def _ranked(wanted: Wanted) -> list[UUID]:
+    """Without the index: every row that may be found is read."""
+    rank = Func(F("words"), _any_of(wanted.words), function="ts_rank", output_field=FloatField())
+    rows = _bound(wanted.sought).filter(_matches(wanted.words)).order_by(rank.desc(), "-pk")
+    return list(rows.values_list("pk", flat=True)[: wanted.most])
 
 
 def _bound(sought: Sought) -> Any:
@@ -96,23 +132,11 @@ def _bound(sought: Sought) -> Any:
     return MemoryRecord.objects.filter(tenant_id=tenancy.current()).sought(sought)
 
 
-@contextmanager
-def index_walk() -> Iterator[None]:
-    """Look up nearest rows in the index: a wide walk, which goes on until enough rows pass the filters.
-
-    Without `enable_sort` off the planner reads and sorts every row: it counts pages of the table, and the vectors lie
-    beside it, in TOAST.
-    """
-    _set({"hnsw.ef_search": str(EF_SEARCH), "hnsw.iterative_scan": "strict_order", "enable_sort": "off"})
-    yield
-    _set({"enable_sort": "on"})  # not after an error, which has ended the transaction and its settings
-
-
-def _set(parameters: dict[str, str]) -> None:
-    """For this transaction."""
-    calls = ", ".join(["set_config(%s, %s, true)"] * len(parameters))
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {calls}", [part for pair in parameters.items() for part in pair])
+_SIZE = """
+    SELECT count(*) FROM (
+        SELECT FROM memory_memoryrecord WHERE tenant_id = %(tenant)s::uuid AND forgotten_at IS NULL LIMIT %(most)s::integer
+    ) counted
+"""
 
 
 def _tenant_size() -> int:
@@ -121,27 +145,15 @@ def _tenant_size() -> int:
     until, size = _sizes.get(tenant_id, (0.0, 0))
     if now < until:
         return size
-    size = MemoryRecord.objects.filter(tenant_id=tenant_id)[:SKETCHED_BELOW].count()
+    ((size,),) = prepared.ask(_SIZE, {"tenant": tenant_id, "most": SKETCHED_BELOW})
     if len(_sizes) >= TENANTS_MAX:
         _sizes.clear()
-    if size >= EXACT_BELOW:  # counting fewer costs nothing, and they may soon be more
+    if size > SKETCHED:  # counting fewer costs nothing, and they may soon be more
         _sizes[tenant_id] = (now + SIZE_SECONDS, size)
-    return size
+    return int(size)
 
 
 _sizes: dict[UUID, tuple[float, int]] = {}
-
-
-def _ids_with(words: tuple[str, ...]) -> list[UUID]:
-    """Ids of the bound tenant's memories that contain any of the words, the best ranked first."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT chimera_memories_with(%s::tsquery, %s)", [tsquery(words), WORD_MATCHES_MAX])
-        return [row[0] for row in cursor.fetchall()]
-
-
-def tsquery(words: tuple[str, ...]) -> str:
-    """Any of these lexemes, as the text of a tsquery."""
-    return " | ".join("'" + word.replace("\\", "\\\\").replace("'", "''") + "'" for word in words)
 
 
 def _any_of(words: tuple[str, ...]) -> Any:

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from memory import search
-from memory.stores import Index, Proposal, Wanted
+from memory import stores
+from memory.stores import Wanted
 from tests.cast import Stage
 from tests.memory.conftest import Remember, texts
 
@@ -15,11 +15,11 @@ from tests.memory.conftest import Remember, texts
 def says(monkeypatch: pytest.MonkeyPatch, found: Sequence[str], unheard: Sequence[str] = ()) -> None:
     """The index answers these ids, whatever is asked."""
 
-    def propose(wanted: Wanted) -> Proposal:
-        own, late = (tuple(map(UUID, ids)) for ids in (found, unheard))
-        return Proposal(ids=(*own, *late), index=Index.WEAVIATE, asked=Index.WEAVIATE, vouched=frozenset(own))
+    def propose(wanted: Wanted) -> tuple[list[UUID], list[UUID]]:
+        return [UUID(key) for key in found], [UUID(key) for key in unheard]
 
-    monkeypatch.setattr(search, "propose", propose)
+    monkeypatch.setattr(stores, "is_configured", lambda: True)
+    monkeypatch.setattr(stores.proposing, "propose", propose)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from memory.embedders import embedder
 from memory.models import Generation, Unindexed
 from memory.queries import Sought, Viewer
 from memory.search import lexemes
-from memory.stores import Proposal, Wanted, propose
+from memory.stores import Candidates, Wanted, candidates
 from memory.stores.weaviate import collections, proposing
 from memory.stores.weaviate.breaker import pushing, searching
 from memory.stores.weaviate.schema import ALIAS
@@ -71,9 +71,13 @@ def waiting() -> int:
         return Unindexed.objects.count()
 
 
-def proposal(stage: Stage, query: str) -> Proposal:
-    """What is proposed to a person for these words and their meaning."""
+def wanted(query: str) -> Wanted:
+    """By a person, these words and their meaning. In a bound transaction."""
     (vector,) = embedder().embed([query])
+    sought = Sought(viewer=Viewer(), at=clock.now())
+    return Wanted(sought=sought, most=100, vector=vector, model=embedder().model, words=lexemes(query))
+
+
+def proposal(stage: Stage, query: str) -> Candidates:
     with stage.bound():
-        sought = Sought(viewer=Viewer(), at=clock.now())
-        return propose(Wanted(sought=sought, vector=vector, model=embedder().model, words=lexemes(query)))
+        return candidates(wanted(query))

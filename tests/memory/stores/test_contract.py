@@ -13,7 +13,7 @@ from memory.embedders import embedder
 from memory.models import MemoryRecord
 from memory.queries import Sought, Viewer
 from memory.search import lexemes
-from memory.stores import Index, Proposal, Wanted, propose
+from memory.stores import Candidates, Index, Wanted, candidates
 from memory.stores.weaviate.breaker import searching
 from tests.cast import Stage
 from tests.memory.stores.conftest import drain
@@ -50,11 +50,12 @@ def sought(corpus: Corpus, viewer: Viewer, **said: Any) -> Sought:
     return Sought(viewer=viewer, **({"at": corpus.now} | more))
 
 
-def proposed(corpus: Corpus, wanted: Sought, *, mode: str = "both", stage: Stage | None = None) -> Proposal:
+def proposed(corpus: Corpus, wanted: Sought, *, mode: str = "both", stage: Stage | None = None) -> Candidates:
     with (stage or corpus.stage).bound():
-        return propose(
+        return candidates(
             Wanted(
                 sought=wanted,
+                most=100,
                 vector=embedder().embed(["The harbour"])[0] if mode != "words" else None,
                 model=embedder().model if mode != "words" else "",
                 words=lexemes("harbour ferry band bath lighthouse storm") if mode != "vector" else (),

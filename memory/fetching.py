@@ -1,0 +1,46 @@
+"""The few memories that are shown, or compared with those: their rows, and which of them lie near one another, in one round trip."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from uuid import UUID
+
+from chimera.kernel import prepared, tenancy
+from memory import permitting
+from memory.models import MemoryRecord
+from memory.permitting import permitted
+from memory.queries import HEAVY, Sought
+
+Pairs = Mapping[frozenset[UUID], float]  # cosines
+
+# Vectors are unpacked once each: they lie out of line, and a pair would fetch both anew. Rows of the bound tenant, which the caller found.
+_NEAR_PAIRS = """
+    WITH found AS MATERIALIZED (
+        SELECT id, embedding_model, l2_normalize(embedding) AS direction
+        FROM memory_memoryrecord WHERE id = ANY(%(ids)s::uuid[]) AND embedding IS NOT NULL
+    )
+    SELECT a.id, b.id, -(a.direction <#> b.direction) AS similarity
+    FROM found a JOIN found b ON a.id < b.id AND a.embedding_model = b.embedding_model
+    WHERE -(a.direction <#> b.direction) >= %(least)s::float8
+"""
+
+
+def fetch(ids: Sequence[UUID], sought: Sought, *, least: float) -> tuple[dict[UUID, MemoryRecord], Pairs]:
+    """The rows by their ids, without what only the database computes with; and those pairs of them whose vectors, of one model, have at
+    least this cosine to each other.
+
+    What may be found is asked once more, so that no text is shown that was forgotten since it was judged.
+    """
+    if not ids:
+        return {}, {}
+    asked = permitting.asked(sought) | {"tenant": tenancy.current(), "ids": list(ids), "least": least}
+    rows, pairs = prepared.ask_all([(_rows(), asked), (_NEAR_PAIRS, asked)])
+    memories = (prepared.instance(MemoryRecord, row, without=HEAVY) for row in rows)
+    return {memory.pk: memory for memory in memories}, {frozenset((one, other)): near for one, other, near in pairs}
+
+
+@cache
+def _rows() -> str:
+    return f"""
+        SELECT {prepared.columns(MemoryRecord, "r", without=HEAVY)} FROM memory_memoryrecord r
+        WHERE r.tenant_id = %(tenant)s::uuid AND r.id = ANY(%(ids)s::uuid[]) AND {permitted("r")}
+    """
