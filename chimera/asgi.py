@@ -17,7 +17,7 @@ from memory import embedders, stores  # noqa: E402
 from swarm.api import quick as work  # noqa: E402
 from swarm.routing import websocket_urlpatterns  # noqa: E402
 
-AT_EASE_SECONDS = 1.0  # after its start a web process answers, and has a processor to spare
+AT_EASE_SECONDS = 1  # after its start a web process answers, and has a processor to spare
 
 serving.wait_and_refuse_unsafe_login()
 wire.install()
