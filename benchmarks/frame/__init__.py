@@ -75,6 +75,8 @@ def house(home: Path) -> AbstractContextManager[House]:
 
 @contextmanager
 def _started(kind: type[Kind], home: Path) -> Generator[Kind]:
+    for name in ("WEAVIATE_URL", "WEAVIATE_GRPC_URL", "WEAVIATE_API_KEY"):
+        os.environ.pop(name, None)  # no index of somebody's own
     made = kind(home)
     try:
         os.environ |= made.environment

@@ -64,14 +64,12 @@ def _measured(asked: frame.Asked, home: Path) -> frame.Found:
 
 
 def _settle(url: str) -> None:
-    """Before the servers are started: which embedder they have, and no index of somebody's own."""
+    """Before the servers are started: which embedder they have."""
     os.environ |= {
         "CHIMERA_EMBEDDINGS_URL": url,
         "CHIMERA_EMBEDDINGS_MODEL": filling.MODEL,
         "CHIMERA_LOG_LEVEL": "CRITICAL",
     }
-    for name in ("WEAVIATE_URL", "WEAVIATE_GRPC_URL", "WEAVIATE_API_KEY"):
-        os.environ.pop(name, None)
 
 
 def _roomy(house: House) -> None:
