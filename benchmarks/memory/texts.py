@@ -76,7 +76,7 @@ def written(questions: int) -> Corpus:
     for page in pages:
         texts += _sentences(page)
         asked += _headings(page)
-    texts, asked = list(dict.fromkeys(texts)), list(dict.fromkeys(asked))
+    texts, asked = list(dict.fromkeys(texts)), sorted({*asked} - {*texts})
     random.Random(SEED).shuffle(asked)
     return Corpus("written", texts, asked[:questions])
 
