@@ -35,6 +35,7 @@ class MemorySighting(TenantOwned):
                 condition=models.Q(source_result__isnull=False),
             ),
         ]
+        indexes = [models.Index(name="memory_seen_again", fields=["tenant_id", "memory"])]
 
     def __str__(self) -> str:
         return f"seen by {self.written_by}"
