@@ -11,56 +11,34 @@ and all over one agent's socket; they share the machine with it. Prints decision
 milliseconds per decision, and the ratio; `--write` puts them into docs/benchmarks.md.
 """
 
-import argparse
-import os
-import shlex
-import shutil
 import statistics
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chimera.settings")
-os.environ.setdefault("CHIMERA_LOG_LEVEL", "ERROR")
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.hot import ways, wire  # noqa: E402
-from benchmarks.hot.scene import Lease, Measured, Scene  # noqa: E402
-from benchmarks.lifecycle import House  # noqa: E402
-from benchmarks.swarm.medians import Figure  # noqa: E402
-from benchmarks.swarm.report import heading  # noqa: E402
-from benchmarks.swarm.tables import table  # noqa: E402
-from benchmarks.swarm.writing import write  # noqa: E402
+from benchmarks import frame
+from benchmarks.hot import ways, wire
+from benchmarks.hot.scene import Lease, Measured, Scene
+from benchmarks.swarm.medians import Figure
+from benchmarks.swarm.tables import table
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--callers", type=int, nargs="+", default=[16, 24, 64])
-    parser.add_argument("--seconds", type=float, default=5)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--write", action="store_true")
-    asked = parser.parse_args()
-    home = Path(tempfile.mkdtemp(prefix="chimera-bench-"))
-    house = House(home)
-    try:
-        os.environ |= house.environment
-        import django
+    words = frame.words(__doc__)
+    words.add_argument("--callers", type=int, nargs="+", default=[16, 24, 64])
+    words.add_argument("--seconds", type=float, default=5)
+    words.add_argument("--runs", type=int, default=3)
+    frame.run(words, _measured, of="hot_budget")
 
-        django.setup()
-        said = [heading((), shlex.join(["python", "benchmarks/hot_budget.py", *sys.argv[1:]]))]
-        print(said[0], flush=True)
+
+def _measured(asked: frame.Asked, home: Path) -> frame.Found:
+    with frame.house(home) as house:
         scene = Scene(house, max(asked.callers))
         for callers in asked.callers:
-            said.append(_compare(scene, scene.leases[:callers], asked.seconds, asked.runs))
-            print(f"\n{said[-1]}", flush=True)
-        if asked.write:
-            write("one budget", "\n\n".join(said), of="hot_budget")
-    finally:
-        house.stop()
-        shutil.rmtree(home, ignore_errors=True)
+            yield "one budget", _compare(scene, scene.leases[:callers], asked.seconds, asked.runs)
 
 
 Way = Callable[[Scene, Sequence[Lease], float], Measured]

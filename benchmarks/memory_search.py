@@ -1,199 +1,188 @@
-"""Memory search: recall of sketches and of the vector index against an exact scan, and how long a search takes.
+"""Recall of sketches and of the vector index against an exact scan, on a model's own vectors of real texts; and what a search takes.
 
-    python benchmarks/memory_search.py [--rows 10000] [--queries 200]
+    python benchmarks/memory_search.py [--rows 10000] [--questions 300] [--write]
 
-Rows have structure, as memories do: sentences about many topics, embedded by the offline model (on isotropic random
-vectors every index looks bad). A second tenant has the same rows in the same index, so that half of all finds are not
-to be had. Starts a private PostgreSQL unless DATABASE_URL and DATABASE_OWNER_URL name yours, where it leaves no rows.
+Two corpora (`benchmarks/memory/texts.py`): `--rows` sentences that were made to one pattern, and those that this repository's pages and the
+judged memories of its tests consist of. Each is a tenant's own; a second tenant has the same memories in the same HNSW index, so that half
+of what that finds is not to be had. As many are asked for as a search asks for. *Sketches* and *HNSW* are both asked, whichever the
+product would take for a tenant of this size. Equally near memories are equally right. The embedder is the one that CHIMERA_EMBEDDINGS_*
+name, or the offline model; a search's time includes embedding the question. Starts private servers (durable: fsync on), without Weaviate;
+`--write` puts what it finds into docs/benchmarks.md.
 """
 
-import argparse
-import json
-import os
-import random
-import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chimera.settings")
-os.environ.setdefault("CHIMERA_LOG_LEVEL", "ERROR")
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import psycopg
+
+from benchmarks import frame
+from benchmarks.memory import filling, texts
+from benchmarks.memory.texts import Corpus
+from benchmarks.swarm.tables import complain, met, percentile, table, whole
 
 TOP = 10
-BATCH = 100
-# fmt: off
-PLACES = ("harbour", "quay", "lighthouse", "market", "ferry", "museum", "theatre", "library", "station", "bakery",
-          "garden", "tower", "bridge", "square", "beach")
-SUBJECTS = ("opening", "ticket", "concert", "tour", "workshop", "film", "sale", "race", "lecture", "dinner",
-            "exhibition", "regatta", "parade", "picnic", "fair")
-# fmt: on
-FACTS = (
-    "starts at {n} o'clock on {day}",
-    "costs {n} euros for adults",
-    "drew {n} visitors last {season}",
-    "was moved to {day} because of the weather",
-    "needs {n} volunteers before {day}",
-    "was praised by {n} readers on {day}",
-    "will be streamed live in {season}",
-    "is closed for repairs until {season}",
-)
-DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
-SEASONS = ["spring", "summer", "autumn", "winter"]
-QUESTIONS = (
-    "When does the {subject} at the {place} start?",
-    "How much is the {subject} at the {place}?",
-    "How many people came to the {place} for the {subject}?",
-    "Is the {place} open for the {subject}?",
-    "What do readers say about the {subject} at the {place}?",
-)
+BATCH = 200
+WARM = 5  # questions that are asked before anything counts
+TO_BE_REACHED = 0.95  # recall@10
+APPROXIMATE = {"sketched": "sketches", "indexed": "HNSW"}  # ways of PostgresStore
 
 
-def sentence(dice: random.Random) -> str:
-    fact = dice.choice(FACTS).format(n=dice.randint(2, 900), day=dice.choice(DAYS), season=dice.choice(SEASONS))
-    return f"The {dice.choice(SUBJECTS)} at the {dice.choice(PLACES)} number {dice.randint(1, 40)} {fact}."
+@dataclass
+class Figures:
+    corpus: Corpus
+    model: str
+    recalls: dict[tuple[str, int], float] = field(
+        default_factory=dict
+    )  # by way, and how many of the nearest are looked for
+    spans_ms: dict[str, list[float]] = field(default_factory=dict)
+
+    def timed(self, name: str, call: Callable[[], Any]) -> Any:
+        began = time.perf_counter()
+        found = call()
+        self.spans_ms.setdefault(name, []).append((time.perf_counter() - began) * 1_000)
+        return found
 
 
-def question(dice: random.Random) -> str:
-    return dice.choice(QUESTIONS).format(subject=dice.choice(SUBJECTS), place=dice.choice(PLACES))
+def main() -> None:
+    words = frame.words(__doc__)
+    words.add_argument("--rows", type=int, default=10_000)
+    words.add_argument("--questions", type=int, default=300)
+    frame.run(words, _measured, of="memory_search")
 
 
-def fill(rows: int, dice: random.Random) -> tuple[Any, Any]:
-    """Two new tenants with the same rows: whoever is nearest in one is in the other's way."""
+def _measured(asked: frame.Asked, home: Path) -> frame.Found:
+    with frame.servers(home) as servers:
+        corpora = [texts.made(asked.rows, asked.questions), texts.written(asked.questions)]
+        tenants = fill(servers.postgres.urls.superuser, corpora)
+        found = [measure(corpus, tenant) for corpus, tenant in zip(corpora, tenants, strict=True)]
+        yield "recall", recalls(found)
+        yield "recall", times(found)
+
+
+def fill(dsn: str, corpora: Sequence[Corpus]) -> list[UUID]:
+    """The tenants that are asked, one for each corpus; the index over the vectors is built at the end, as after a restore."""
+    with psycopg.connect(dsn, autocommit=True) as rows:
+        rows.execute("DROP INDEX memory_nearest")
+    tenants = [_keep(corpus) for corpus in corpora]
+    filling.build(dsn)
+    return tenants
+
+
+def _keep(corpus: Corpus) -> UUID:
+    """For two new tenants: whoever is nearest in one is in the other's way."""
     from chimera.kernel import ids, tenancy
     from memory.embedders import embedder
     from memory.models import MemoryRecord
 
-    chosen = embedder()
-    asked, other = ids.uuid7(), ids.uuid7()
-    for start in range(0, rows, BATCH):
-        texts = [sentence(dice) for _ in range(min(BATCH, rows - start))]
-        embedded = list(zip(texts, chosen.embed(texts), strict=True))
-        for tenant in (asked, other):
+    chosen, tenants = embedder(), (ids.uuid7(), ids.uuid7())
+    for start in range(0, len(corpus.texts), BATCH):
+        some = corpus.texts[start : start + BATCH]
+        embedded = list(zip(some, chosen.embed(some), strict=True))
+        for tenant in tenants:
             with tenancy.bound(tenant):
                 MemoryRecord.objects.bulk_create(
                     MemoryRecord(tenant_id=tenant, content=text, embedding=vector, embedding_model=chosen.model)
                     for text, vector in embedded
                 )
-        print(f"\r{start + len(texts)} rows", end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
-    return asked, other
+    complain(f"{whole(len(corpus.texts))} texts, {corpus.name}, are kept twice")
+    return tenants[0]
 
 
-def timed(call: Callable[[], Any]) -> tuple[Any, float]:
-    begun = time.perf_counter()
-    found = call()
-    return found, (time.perf_counter() - begun) * 1000
+# ---------------------------------------------------------------- figures
 
 
-def measure(tenant: Any, queries: list[str]) -> dict[str, Any]:
-    from chimera.kernel import clock, tenancy
+def measure(corpus: Corpus, tenant: UUID) -> Figures:
+    from chimera.kernel import tenancy
     from memory import search
-    from memory.queries import Sought, Viewer
+    from memory.embedders import embedder
+    from memory.limits import CANDIDATES
     from memory.ranking import Mode
+
+    figures = Figures(corpus, embedder().model)
+    for text in corpus.questions[:WARM]:
+        _search(tenant, text, Mode.HYBRID)
+    for text in corpus.questions:
+        question = figures.timed("embedding", lambda t=text: search.ask(text=t, mode=Mode.VECTOR, tenant_id=tenant))
+        with tenancy.bound(tenant):
+            _look_up(figures, question, CANDIDATES)
+        for mode in Mode:
+            figures.timed(f"memory.search, {mode}", lambda t=text, m=mode: _search(tenant, t, m))
+    figures.recalls = {key: right / len(corpus.questions) for key, right in figures.recalls.items()}
+    complain(f"{corpus.name}: {figures.recalls}")
+    return figures
+
+
+def _look_up(figures: Figures, question: Any, most: int) -> None:
     from memory.stores import PostgresStore
 
-    store = PostgresStore()
-    names = ("embed", "sketched", "indexed", "exact", "hybrid", "vector", "keyword")
-    took: dict[str, list[float]] = {name: [] for name in names}
-    hits = {"sketched": 0, "indexed": 0}
-    for text in queries:
-        asked, ms = timed(lambda text=text: search.ask(text=text, mode=Mode.HYBRID, tenant_id=tenant))
-        took["embed"].append(ms)
-        sought = Sought(viewer=Viewer(), at=clock.now())
-        arguments = {"vector": asked.vector, "model": asked.model, "most": TOP}
-        with tenancy.bound(tenant):
-            exact, ms = timed(lambda s=sought, a=arguments: store.exact(s, **a))
-            took["exact"].append(ms)
-            for way in hits:
-                near, ms = timed(lambda s=sought, a=arguments, w=way: getattr(store, w)(s, **a))
-                took[way].append(ms)
-                hits[way] += _as_near(asked.vector, near, exact)
-        for mode in Mode:
-            took[mode.value].append(timed(lambda t=text, m=mode: _search(tenant, t, m))[1])
-    recall = {way: round(found / (TOP * len(queries)), 4) for way, found in hits.items()}
-    return {"recall_at_10": recall, "ms": {k: _spread(v) for k, v in took.items()}}
+    store, wanted = PostgresStore(), {"vector": question.vector, "model": question.model, "most": most}
+    exact = figures.timed("every vector compared", lambda: store.exact(_sought(), **wanted))
+    for way, name in APPROXIMATE.items():
+        near = figures.timed(f"{name} alone", lambda w=way: getattr(store, w)(_sought(), **wanted))
+        for number in (TOP, most):
+            key = (name, number)
+            right = _as_near(question.vector, near[:number], exact[:number])
+            figures.recalls[key] = figures.recalls.get(key, 0.0) + right
 
 
-def _as_near(vector: Any, near: list[Any], exact: list[Any]) -> int:
-    """How many of `near` are as near as the last of `exact`: equally near memories are equally right."""
+def _as_near(vector: Any, near: list[Any], exact: list[Any]) -> float:
+    """The share of `near` that is as near as the last of `exact`."""
     from pgvector.django import CosineDistance
 
     from memory.models import MemoryRecord
 
     rows = MemoryRecord.objects.filter(pk__in=[*near, *exact]).annotate(distance=CosineDistance("embedding", vector))
     distance = dict(rows.values_list("pk", "distance"))
-    return sum(distance[key] <= distance[exact[-1]] for key in near)
+    return sum(distance[key] <= distance[exact[-1]] for key in near) / len(exact)
 
 
-def _search(tenant: Any, text: str, mode: Any) -> Any:
+def _search(tenant: UUID, text: str, mode: Any) -> Any:
     """As the door does it: embed, then find in a transaction."""
-    from chimera.kernel import clock, tenancy
+    from chimera.kernel import tenancy
     from memory import search
-    from memory.queries import Sought, Viewer
 
     asked = search.ask(text=text, mode=mode, tenant_id=tenant)
     with tenancy.bound(tenant):
-        return search.find(asked, Sought(viewer=Viewer(), at=clock.now()), limit=TOP)
+        return search.find(asked, _sought(), limit=TOP)
 
 
-def _spread(values: list[float]) -> dict[str, float]:
-    ordered = sorted(values)
-    return {
-        name: round(ordered[min(len(ordered) - 1, int(len(ordered) * share))], 2)
-        for name, share in (("p50", 0.5), ("p95", 0.95))
-    }
+def _sought() -> Any:
+    from chimera.kernel import clock
+    from memory.queries import Sought, Viewer
+
+    return Sought(viewer=Viewer(), at=clock.now())
 
 
-def private_server(home: Path) -> Any:
-    from chimera.kernel.embedded import Postgres
-
-    server = Postgres(home, durable=False, database="chimera_bench")
-    server.start()
-    os.environ |= {"DATABASE_URL": server.urls.app, "DATABASE_OWNER_URL": server.urls.owner, "CHIMERA_HOME": str(home)}
-    return server
+# ---------------------------------------------------------------- as tables
 
 
-def run(rows: int, queries: int) -> dict[str, Any]:
-    import django
-
-    django.setup()
-    from django.core.management import call_command
-    from django.db import connections
-
-    from memory.models import MemoryRecord
-
-    call_command("migrate", verbosity=0)
-    dice = random.Random(20260501)
-    (asked, other), loaded = timed(lambda: fill(rows, dice))
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("ANALYZE memory_memoryrecord")
-    try:
-        figures = measure(asked, [question(dice) for _ in range(queries)])
-    finally:
-        MemoryRecord.objects.using("owner").filter(tenant_id__in=[asked, other]).delete()
-        connections.close_all()
-    return {"rows": rows, "queries": queries, "loaded_seconds": round(loaded / 1000, 1)} | figures
+def recalls(found: Sequence[Figures]) -> str:
+    lines = []
+    for figures in found:
+        of = f"{whole(len(figures.corpus.texts))} texts, {figures.corpus.name}; {len(figures.corpus.questions)} questions; {figures.model}"
+        for name in APPROXIMATE.values():
+            top, *more = (value for (way, _), value in figures.recalls.items() if way == name)
+            lines.append(
+                [f"{of}: {name}", f"{top:.3f}", *(f"{value:.3f}" for value in more), met(top >= TO_BE_REACHED)]
+            )
+    numbers = dict.fromkeys(number for figures in found for _, number in figures.recalls)
+    return table(["", *(f"recall@{number}" for number in numbers), f"recall@{TOP} at least {TO_BE_REACHED}"], lines)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=10_000)
-    parser.add_argument("--queries", type=int, default=200)
-    given = parser.parse_args()
-    server, home = None, Path(tempfile.mkdtemp(prefix="chimera-bench-", dir="/tmp"))
-    try:
-        if not os.environ.get("DATABASE_URL"):
-            server = private_server(home)
-        print(json.dumps(run(given.rows, given.queries), indent=2))
-    finally:
-        if server is not None:
-            server.stop()
-        shutil.rmtree(home, ignore_errors=True)
+def times(found: Sequence[Figures]) -> str:
+    head = [f"{figures.corpus.name}, {share}" for figures in found for share in ("p50 ms", "p95 ms")]
+    lines = [
+        [name, *(f"{percentile(sorted(f.spans_ms[name]), share):.1f}" for f in found for share in (0.5, 0.95))]
+        for name in found[0].spans_ms
+    ]
+    return table(["one after the other", *head], lines)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,7 @@ and as many are decided, all in one session, which is the worst that a card's hi
 pages, one after the other. Prints milliseconds from the request to the last byte; `--write` puts them into docs/benchmarks.md.
 """
 
-import argparse
-import os
-import shlex
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from decimal import Decimal
@@ -21,18 +16,14 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chimera.settings")
-os.environ.setdefault("CHIMERA_LOG_LEVEL", "ERROR")
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import httpx  # noqa: E402
-import psycopg  # noqa: E402
+import httpx
+import psycopg
 
-from benchmarks.lifecycle import House  # noqa: E402
-from benchmarks.swarm.report import heading  # noqa: E402
-from benchmarks.swarm.tables import complain, percentile, table, whole  # noqa: E402
-from benchmarks.swarm.writing import write  # noqa: E402
+from benchmarks import frame
+from benchmarks.lifecycle import House
+from benchmarks.swarm.tables import complain, percentile, table, whole
 
 SLICE = 20_000  # copies of one INSERT
 WARM = 5  # requests before those that count
@@ -41,29 +32,18 @@ PAGE = "/admin/safety/reviewcard/"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cards", type=int, default=100_000)
-    parser.add_argument("--times", type=int, default=100)
-    parser.add_argument("--write", action="store_true")
-    asked = parser.parse_args()
-    home = Path(tempfile.mkdtemp(prefix="chimera-bench-"))
-    house = House(home)
-    try:
-        os.environ |= house.environment
-        import django
+    words = frame.words(__doc__)
+    words.add_argument("--cards", type=int, default=100_000)
+    words.add_argument("--times", type=int, default=100)
+    frame.run(words, _measured, of="review_queue")
 
-        django.setup()
-        said = [heading((), shlex.join(["python", "benchmarks/review_queue.py", *sys.argv[1:]]))]
-        print(said[0], flush=True)
+
+def _measured(asked: frame.Asked, home: Path) -> frame.Found:
+    with frame.house(home) as house:
         cards = make(house)
         complain(f"{asked.cards} cards wait, and as many are decided, after {fill(house, asked.cards):.0f} s")
-        said += [_words(asked.cards), measure(house, cards, asked.times)]
-        print("\n\n".join(said[1:]), flush=True)
-        if asked.write:
-            write("many cards", "\n\n".join(said), of="review_queue")
-    finally:
-        house.stop()
-        shutil.rmtree(home, ignore_errors=True)
+        yield "many cards", _words(asked.cards)
+        yield "many cards", measure(house, cards, asked.times)
 
 
 def _words(cards: int) -> str:

@@ -13,14 +13,17 @@ from chimera.kernel.http import frugal, wire  # noqa: E402
 from chimera.kernel.http.quick import QuickInFront  # noqa: E402
 from chimera.kernel.http.static import StaticInFront  # noqa: E402
 from commerce.api import quick as money  # noqa: E402
-from memory import stores  # noqa: E402
+from memory import embedders, stores  # noqa: E402
 from swarm.api import quick as work  # noqa: E402
 from swarm.routing import websocket_urlpatterns  # noqa: E402
+
+AT_EASE_SECONDS = 1  # after its start a web process answers, and has a processor to spare
 
 serving.wait_and_refuse_unsafe_login()
 wire.install()
 frugal.install()
 stores.load()
+embedders.offline().load_soon(AT_EASE_SECONDS)  # whoever is first to search, or to finish a task, does not wait for it
 application = ProtocolTypeRouter(
     {
         "http": QuickInFront(StaticInFront(django_application), [*work.WAYS, *money.WAYS]),

@@ -72,10 +72,12 @@ def sweep_entrance(timestamp: int) -> None:
 
 
 @app.periodic(cron="* * * * *")
-@app.task(queueing_lock="embed_waiting", lock="embed_waiting")
+@app.task(
+    queueing_lock="embed_waiting"
+)  # a `lock` would stay with a worker that was killed, and nobody would embed again
 def embed_waiting(timestamp: int) -> None:
     """Memories without a vector of the present model: after a change of model, or while the endpoint was away. Not retried: it is
-    minutely."""
+    minutely. Two at once, of which one is late, ask for a batch twice at worst, and write the same."""
     try:
         embedded = vectors.embed_waiting()
     except EmbedderAway as away:

@@ -37,6 +37,11 @@ class Breaker:
             self._faults = self._opened = 0
             self._until, self._trying = 0.0, None
 
+    def left(self) -> None:
+        """Whoever asked went away without an answer, for a reason of their own; the next one may try in their place."""
+        with self._lock:
+            self._trying = None
+
     def failed(self, *, retry_seconds: float | None = None) -> None:
         """`retry_seconds`: the neighbour itself said how long, and is taken at its word at once, up to `seconds_max`."""
         with self._lock:

@@ -71,6 +71,12 @@ class MemoryQuerySet(QuerySet[Any]):
         """What a repeat of its words is a sighting of."""
         return self.filter(forgotten_at__isnull=True, superseded_at__isnull=True)
 
+    def said_again(self, times: int) -> Self:
+        """Said so often, from two on. The sightings' own rows lead there: an index of `sightings` would have each of them write the
+        whole row anew into every other index, that of the vectors among them."""
+        again = apps.get_model("memory", "MemorySighting").objects.filter(tenant_id=tenancy.current())
+        return self.filter(sightings__gte=times - 1, pk__in=again.values("memory_id"))
+
     def visible_to(self, viewer: Viewer) -> Self:
         """Tenant-wide memories, those of the viewer's sessions, and an agent's own."""
         seen = Q(visibility="tenant")

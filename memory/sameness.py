@@ -1,4 +1,4 @@
-"""When two writings are one memory, when a repeat is another sighting of it, and what a sighting counts. Pure."""
+"""When two writings are one memory, when a repeat is another sighting of it, whose voice it is, and what a voice counts. Pure."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-SIGHTING_LIFT = Decimal("0.1")  # the share of what is missing to certainty that one more sighting adds
+VOICE_LIFT = Decimal("0.1")  # the share of what is missing to certainty that one more voice adds
 _PLACES = Decimal("0.0001")  # of importance_score
 SAME = ("category", "visibility", "persona", "subject", "valid_from", "valid_until")
 
@@ -29,18 +29,30 @@ def digest_of(columns: Mapping[str, Any]) -> bytes:
 
 def provenance_of(columns: Mapping[str, Any]) -> bytes:
     """SHA-256 of who brought it, from where: the same words from the same hand, task and place are a repeated call."""
-    who = columns["agent_id"] or columns["written_by"]
-    return _sha256([who, columns["session_id"], columns["task_id"], columns["source"]])
+    return _sha256([_who(columns), columns["session_id"], columns["task_id"], columns["source"]])
+
+
+def voice_of(columns: Mapping[str, Any]) -> str:
+    """Who says it: an agent, in whatever session, task or process, or a person.
+
+    Session, task and source are what that one says of its own words. They tell where to read, and are no second opinion.
+    """
+    return str(_who(columns))
 
 
 def lifted(importance: Decimal, said: Decimal) -> Decimal:
-    """What a memory weighs once it was seen again: 1 − (1 − max(importance, said)) · (1 − SIGHTING_LIFT).
+    """What a memory weighs once one more voice says it: 1 − (1 − max(importance, said)) · (1 − VOICE_LIFT).
 
-    Noisy-or with one small cause for each sighting (Pearl, Probabilistic Reasoning in Intelligent Systems, 1988, 4.3): it never falls,
-    stays at most 1, and n sightings of one weight i give 1 − (1 − i) · 0.9ⁿ.
+    Noisy-or with one small cause for each voice (Pearl, Probabilistic Reasoning in Intelligent Systems, 1988, 4.3), whose causes must be
+    independent, as the sayings of one agent are not. It never falls, stays at most 1, and n voices of one weight i give
+    1 − (1 − i) · 0.9ⁿ.
     """
     best = max(importance, said)
-    return max(best, (1 - (1 - best) * (1 - SIGHTING_LIFT)).quantize(_PLACES))
+    return max(best, (1 - (1 - best) * (1 - VOICE_LIFT)).quantize(_PLACES))
+
+
+def _who(columns: Mapping[str, Any]) -> Any:
+    return columns["agent_id"] or columns["written_by"]
 
 
 def _sha256(parts: list[Any]) -> bytes:

@@ -3,8 +3,10 @@
 import io
 import json
 import struct
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from uuid import UUID
@@ -13,8 +15,10 @@ import numpy as np
 import psycopg
 
 from benchmarks.memory.space import DIMENSIONS, Array, Space, slices
+from benchmarks.swarm.tables import complain, whole
 
 SLICE = 2_000
+PROGRESS_SECONDS = 15.0  # between two lines of it
 MODEL = "bench"
 SIGNATURE = b"PGCOPY\n\xff\r\n\x00" + struct.pack(">ii", 0, 0)
 END = struct.pack(">h", -1)
@@ -26,14 +30,14 @@ class Tenant:
     key: str  # of its worker
 
 
-def tenants(number: int) -> list[Tenant]:
+def tenants(number: int, *, named: str = "bench") -> list[Tenant]:
     """Through the same command as anybody's."""
     from django.core.management import call_command
 
     made = []
     for n in range(number):
         said = io.StringIO()
-        call_command("tenant", "add", f"bench {n}", "--json", stdout=said)
+        call_command("tenant", "add", f"{named} {n}", "--json", stdout=said)
         keys = json.loads(said.getvalue())
         made.append(Tenant(UUID(keys["tenant"]), keys["agents"]["worker"]))
     return made
@@ -62,7 +66,7 @@ def empty() -> Filled:
 
 def fill(dsn: str, space: Space, filled: Filled, all_tenants: Sequence[Tenant], number: int) -> None:
     """Up to `number` memories in all, dealt to the tenants in turn; past the triggers, which look at each row by itself."""
-    began = time.monotonic()
+    began = told = time.monotonic()
     with psycopg.connect(dsn, autocommit=True) as rows:
         rows.execute("SET session_replication_role = replica")
         rows.execute("DROP INDEX IF EXISTS memory_nearest")
@@ -75,6 +79,9 @@ def fill(dsn: str, space: Space, filled: Filled, all_tenants: Sequence[Tenant], 
             for (tenant_id, key), half in zip(rows.execute(*_insert()).fetchall(), halves, strict=True):
                 filled.ids.setdefault(tenant_id, []).append(key)
                 filled.vectors.setdefault(tenant_id, []).append(half[None, :])
+            if (now := time.monotonic()) - told > PROGRESS_SECONDS:
+                complain(f"copied {whole(filled.number)} of {whole(number)} after {now - began:.0f} s")
+                told = now
     filled.copied_seconds += time.monotonic() - began
     filled.built_seconds = build(dsn)
 
@@ -85,7 +92,10 @@ def build(dsn: str) -> float:
 
     began = time.monotonic()
     index = next(i for i in MemoryRecord._meta.indexes if i.name == "memory_nearest")
-    with psycopg.connect(dsn, autocommit=True) as rows:
+    with psycopg.connect(dsn, autocommit=True) as rows, _watched(dsn, began):
+        rows.add_notice_handler(
+            lambda said: complain(f"PostgreSQL: {said.message_primary}")
+        )  # that it has no room, say
         rows.execute("SET maintenance_work_mem = '6GB'")
         rows.execute("SET max_parallel_maintenance_workers = 2")
         rows.execute(
@@ -95,6 +105,29 @@ def build(dsn: str) -> float:
         rows.execute("VACUUM (ANALYZE) memory_memoryrecord")
         rows.execute("CHECKPOINT")
     return time.monotonic() - began
+
+
+@contextmanager
+def _watched(dsn: str, began: float) -> Iterator[None]:
+    """A line now and then: how far the building is."""
+    over = threading.Event()
+
+    def watch() -> None:
+        with psycopg.connect(dsn, autocommit=True) as rows:
+            while not over.wait(PROGRESS_SECONDS):
+                for phase, done in rows.execute(_PROGRESS):
+                    complain(f"the index after {time.monotonic() - began:.0f} s: {phase}, {done or 0} %")
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
+_PROGRESS = "SELECT phase, 100 * blocks_done / nullif(blocks_total, 0) FROM pg_stat_progress_create_index"
 
 
 def _stage(rows: psycopg.Connection, texts: Sequence[str], halves: Array, owners: Sequence[UUID]) -> None:

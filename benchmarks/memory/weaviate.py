@@ -9,8 +9,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from benchmarks.memory.searching import TOP, Question
+from benchmarks.swarm.tables import complain, whole
 
 FILL_SECONDS = 3_600
+PROGRESS_SECONDS = 15.0  # between two lines of it
+NOT_TRIED = "Not tried: Weaviate, because it is not built (`make weaviate`)."
 
 
 @contextmanager
@@ -32,21 +35,52 @@ def server(home: Path, folder: Path) -> Iterator[Any]:
         running.stop()
 
 
-def fill(number: int) -> float:
-    """By the lane, in this process; seconds until it serves."""
+@contextmanager
+def asked_first(running: Any) -> Iterator[None]:
+    """This process searches there; it has all that PostgreSQL has."""
+    from django.conf import settings
+
+    settings.WEAVIATE_URL, settings.WEAVIATE_GRPC_URL, settings.WEAVIATE_API_KEY = running.address
+    try:
+        _fill()
+        yield
+    finally:
+        settings.WEAVIATE_URL = ""
+
+
+def _fill() -> None:
+    """By the lane, in this process: what is there, where that was not done yet, and what has come since."""
     from chimera.kernel import tenancy
     from memory.actions import generations, lane
     from memory.models import Generation
 
-    began = time.monotonic()
-    generations.begin(why="a benchmark")
-    while True:
+    began = told = time.monotonic()
+    with tenancy.system():
+        is_begun = Generation.objects.exists()
+    if not is_begun:
+        generations.begin(why="a benchmark")
+    while (left := _left()) is not None:
         lane.tend()
-        with tenancy.system():
-            if Generation.objects.filter(serving_since__isnull=False).exists():
-                return time.monotonic() - began
-        if time.monotonic() - began > FILL_SECONDS:
-            raise SystemExit(f"{number} memories were not indexed in {FILL_SECONDS} s")
+        now = time.monotonic()
+        if now - told > PROGRESS_SECONDS:
+            complain(f"Weaviate has {left} after {now - began:.0f} s")
+            told = now
+        if now - began > FILL_SECONDS:
+            raise SystemExit(f"Weaviate has {left} after {FILL_SECONDS} s")
+
+
+def _left() -> str | None:
+    """How far it is; None when it has all."""
+    from chimera.kernel import tenancy
+    from memory.models import Generation, Unindexed
+
+    with tenancy.system():
+        filling = Generation.objects.filter(serving_since__isnull=True).first()
+        waiting = Unindexed.objects.count()
+    if filling is None and not waiting:
+        return None
+    walked = f"{whole(filling.walked)} of {whole(filling.expected)}, and " if filling else ""
+    return f"{walked}{whole(waiting)} changes before it"
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from benchmarks.lifecycle import ROOT
 from benchmarks.swarm.contenders import Celery, Chimera, ChimeraFrames, ChimeraHttp, ChimeraSdk, Procrastinate
 from benchmarks.swarm.measuring import PRODUCER, WORKER, Row
 from benchmarks.swarm.medians import Figure, Runs
-from benchmarks.swarm.tables import percentile, table
+from benchmarks.swarm.tables import met, percentile, table
 from chimera.kernel.embedded import redis
 
 QUIET_LOAD = 0.5
@@ -33,7 +33,7 @@ def heading(words: Sequence[str], make: str = "make bench-swarm") -> str:
     ]
     if load > QUIET_LOAD:
         lines.append(
-            f"**The machine was not quiet (load {load:.1f}): take no figure of this run, and ratios with care.**"
+            f"**The machine was not quiet (load {load:.1f}): take no time and no rate of this run, and ratios with care.**"
         )
     return "\n\n".join(lines)
 
@@ -123,11 +123,11 @@ def targets(all_runs: Sequence[Runs]) -> str:
         if mine in by and other in by:
             ratio = by[mine].of(_drained).median / by[other].of(_drained).median
             wanted = f"drained at least {factor} × {other.name}"
-            lines.append([f"{mine.name}: {wanted}", f"{ratio:.2f} ×", _met(ratio >= factor)])
+            lines.append([f"{mine.name}: {wanted}", f"{ratio:.2f} ×", met(ratio >= factor)])
     for mine in (ChimeraSdk, ChimeraFrames):
         if mine in by:
             waited = by[mine].of(_waited(0.95)).median
-            lines.append([f"{mine.name}: dispatch p95 at most 20 ms", f"{waited:.1f} ms", _met(waited <= 20)])
+            lines.append([f"{mine.name}: dispatch p95 at most 20 ms", f"{waited:.1f} ms", met(waited <= 20)])
     return table(["Target", "measured", ""], lines)
 
 
@@ -197,10 +197,6 @@ _COMPARED: dict[str, Callable[[Row], float | None]] = {
 
 def _shown(figure: Figure | None, digits: int) -> str:
     return "" if figure is None else figure.shown(digits)
-
-
-def _met(is_met: bool) -> str:
-    return "met" if is_met else "**missed**"
 
 
 def _processor() -> str:

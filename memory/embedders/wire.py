@@ -1,6 +1,7 @@
 """One call to an OpenAI-compatible `POST {base}/embeddings`, and what its answer means.
 
 * 408, 425, 429, 5xx, no connection, no answer in time, half an answer: EmbedderAway, worth another try.
+* 500 and 502 of these: EmbedderFails, which another try may show to be about one of the texts.
 * 400, 413, 422: TextRefused, about one of the texts that were sent.
 * Any other status, vectors of the wrong dimension, not one vector for each text: EmbedderRefuses, no use trying.
 
@@ -19,10 +20,11 @@ import httpx
 
 from chimera.kernel import clock
 from memory.embedders import vectors
-from memory.embedders.port import Each, EmbedderAway, EmbedderRefuses, TextRefused
+from memory.embedders.port import Each, EmbedderAway, EmbedderFails, EmbedderRefuses, TextRefused
 from memory.limits import ANSWERED_BYTES_PER_NUMBER, ERROR_BYTES_MAX
 
 LATER = {408, 425, 429, 500, 502, 503, 504, 507, 509, 520, 521, 522, 523, 524, 529}
+FAILS = {500, 502}  # of an endpoint that breaks down, which may be at one of the texts
 ABOUT_A_TEXT = {400, 413, 422}
 CODE = re.compile(r"[a-z][a-z0-9_.-]{1,63}", re.ASCII)
 
@@ -63,6 +65,8 @@ def _read(response: httpx.Response, *, most: int, ends: float, cut: bool = False
 def _refusal(model: str, response: httpx.Response, raw: bytes) -> EmbedderAway:
     status = response.status_code
     said = f"{model}: HTTP {status}{_code(raw)}"
+    if status in FAILS:
+        return EmbedderFails(said, retry_seconds=retry_after(response.headers.get("Retry-After", "")))
     if status in LATER:
         return EmbedderAway(said, retry_seconds=retry_after(response.headers.get("Retry-After", "")))
     if status in ABOUT_A_TEXT:

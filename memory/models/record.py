@@ -181,6 +181,7 @@ class MemoryRecord(TenantOwned):
             ),
             GinIndex(name="memory_words", fields=["tenant_id", "words"]),
             models.Index(name="memory_newest", fields=["tenant_id", "-id"]),
+            models.Index(name="memory_by_subject", fields=["tenant_id", "subject", "id"], condition=~Q(subject="")),
             models.Index(
                 name="memory_by_model",
                 fields=["tenant_id", "embedding_model", "id"],

@@ -8,7 +8,7 @@ from memory.models.record import MemoryRecord
 
 
 class MemorySighting(TenantOwned):
-    """One of a memory's repeats; its first writing is the memory itself. At most SIGHTINGS_KEPT_MAX of each, written once."""
+    """One of a memory's repeats; its first writing is the memory itself. Written once; VOICES_MAX voices, SIGHTINGS_OF_ONE_MAX of each."""
 
     id = models.UUIDField(primary_key=True, default=ids.uuid7, editable=False)
     memory = models.ForeignKey(MemoryRecord, on_delete=models.CASCADE, db_index=False, related_name="repeats")
@@ -35,6 +35,7 @@ class MemorySighting(TenantOwned):
                 condition=models.Q(source_result__isnull=False),
             ),
         ]
+        indexes = [models.Index(name="memory_seen_again", fields=["tenant_id", "memory"])]
 
     def __str__(self) -> str:
         return f"seen by {self.written_by}"

@@ -104,7 +104,10 @@ class NewMemoryBody(MemoryFields):
 
 class MemoryBatchBody(StrictSerializer):
     memories = serializers.ListField(
-        child=serializers.JSONField(), min_length=1, max_length=BATCH_MAX, help_text="Each as for POST /memories."
+        child=serializers.JSONField(allow_null=True),  # what is none is refused in its place
+        min_length=1,
+        max_length=BATCH_MAX,
+        help_text="Each as for POST /memories.",
     )
 
 

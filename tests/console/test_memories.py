@@ -21,6 +21,42 @@ def test_what_an_agent_keeps_for_itself_is_listed_where_the_agent_is_named(otto:
     assert OWN in otto.get(MEMORY.one(own)).ok().text
 
 
+def test_what_is_remembered_about_somebody_is_listed_together(otto: Desk, acme: Stage) -> None:
+    for content, subject in (("Prefers the window.", "customer-7"), ("Never takes the ferry.", "customer-70")):
+        acme.ada.post("memories", {"content": content, "subject": subject}).ok(201)
+    secret = {"content": "Owes Ada a tea.", "subject": "customer-7", "visibility": "agent"}
+    acme.ada.post("memories", secret).ok(201)
+    found = otto.get(MEMORY.list, subject="customer-7", standing="all").ok()
+    assert "Prefers the window." in found.text
+    assert "Never takes the ferry." not in found.text, "letter by letter, and no beginning of it"
+    assert "Owes Ada a tea." not in found.text, "what an agent keeps for itself stands where the agent is named"
+    assert "Owes Ada a tea." in otto.get(MEMORY.list, subject=" customer-7 ", agent=acme.ada.id).ok().text
+    assert 'name="standing" value="all"' in found.html, "what was chosen before is kept"
+    assert "Nothing is remembered yet." not in otto.get(MEMORY.list, subject="").ok().text
+    for unknown in ("nobody", "x" * 500, "'); --"):
+        assert "Prefers the window." not in otto.get(MEMORY.list, subject=unknown).ok().text
+
+
+def test_a_memory_leads_to_what_else_is_known_of_its_subject(otto: Desk, acme: Stage) -> None:
+    about = {"content": "Prefers the window.", "subject": "a&b <c>"}
+    page = otto.get(MEMORY.one(acme.ada.post("memories", about).ok(201)["id"])).ok()
+    assert 'href="/admin/memory/memoryrecord/?subject=a%26b+%3Cc%3E"' in page.html
+    assert "a&b <c>" in page.text
+
+
+def test_what_was_said_again_is_listed_by_how_often(otto: Desk, acme: Stage) -> None:
+    acme.ada.post("memories", {"content": "The ferry calls at noon."}).ok(201)
+    for number in range(1, 5):
+        often = {"content": "The tide gate opens at dawn.", "source": {"file": f"note-{number}.md"}}
+        memory = acme.ada.post("memories", often).ok(201 if number == 1 else 200)["id"]
+    for said in ("2", "5", "10", "7", "two"):
+        assert "calls at noon" not in otto.get(MEMORY.list, said=said).ok().text
+    for said, listed in (("", True), ("2", True), ("5", False), ("7", False)):
+        assert ("opens at dawn" in otto.get(MEMORY.list, said=said).ok().text) is listed
+    assert "4×" in otto.get(MEMORY.list, said="2").text
+    assert "4 times" in otto.get(MEMORY.one(memory)).ok().text
+
+
 def test_another_tenants_people_see_none_of_it(acme: Stage, zenith: Stage) -> None:
     own = acme.ada.post("memories", {"content": OWN, "visibility": "agent"}).ok(201)["id"]
     stranger = Desk(zenith.boss)

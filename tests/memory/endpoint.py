@@ -40,6 +40,8 @@ class Endpoint:
         self.slow_seconds = 0.0  # before the answer
         self.drip_seconds = 0.0  # between one byte of the body and the next
         self.refuses = ""  # a text that gets 400, alone or among others
+        self.refuses_too: set[str] = set()  # several
+        self.breaks: set[str] = set()  # texts that get 500, alone or among others
         self.zero = ""  # a text that gets the zero vector
         self.texts_max = 2048
         self.calls: list[dict[str, Any]] = []
@@ -62,7 +64,9 @@ class Endpoint:
     def status_of(self, asked: dict[str, Any]) -> int:
         if self.statuses:
             return self.statuses.pop(0)
-        if self.refuses in asked["input"]:
+        if self.breaks.intersection(asked["input"]):
+            return 500
+        if self.refuses in asked["input"] or self.refuses_too & set(asked["input"]):
             return 400
         return 413 if len(asked["input"]) > self.texts_max else self.status
 

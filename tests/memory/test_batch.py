@@ -43,6 +43,15 @@ def test_each_is_kept_on_its_own_and_answered_in_its_place(acme: Stage, zenith: 
         assert set(MemoryRecord.objects.values_list("content", flat=True)) == {"one", "two"}
 
 
+@pytest.mark.parametrize("nothing", [None, 7, 0.5, True, [], [{"content": "in a list"}], "words", {}], ids=repr)
+def test_what_is_no_memory_at_all_is_refused_in_its_place(acme: Stage, nothing: Any) -> None:
+    first, refused, last = batch(acme, {"content": "one"}, nothing, {"content": "two"})
+    assert (first["came"], refused["came"], last["came"]) == ("added", None, "added")
+    assert len(refused["error"]["detail"]) > 10
+    with acme.bound():
+        assert set(MemoryRecord.objects.values_list("content", flat=True)) == {"one", "two"}
+
+
 def test_a_batch_takes_as_many_statements_as_one_memory_or_two_more(acme: Stage) -> None:
     task = acme.task(acme.session())
 

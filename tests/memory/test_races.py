@@ -1,5 +1,6 @@
 """Several callers write or change the same memory at the same moment."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
@@ -16,10 +17,10 @@ from tests.cast import Caller, Said, Stage
 RACERS = 4
 
 
-def all_at_once(acme: Stage, path: str, *bodies: dict[str, Any]) -> list[Said]:
-    """Each racer posts one of the bodies, in turns."""
-    barrier = Barrier(RACERS)
-    who = [(Caller(acme.ada.secret), bodies[n % len(bodies)]) for n in range(RACERS)]
+def all_at_once(acme: Stage, path: str, *bodies: dict[str, Any], by: Sequence[Caller] = ()) -> list[Said]:
+    """Each racer posts one of the bodies, in turns: Ada under her key, or each of these."""
+    barrier, racers = Barrier(RACERS), by or [acme.ada] * RACERS
+    who = [(Caller(racers[n].secret), bodies[n % len(bodies)]) for n in range(RACERS)]
 
     def go(racer: tuple[Caller, dict[str, Any]]) -> Said:
         try:
@@ -68,7 +69,7 @@ def test_of_many_who_say_the_same_at_once_one_adds_it(
     if not guarded:  # The control: without the digest of the words each of them would add a memory.
         monkeypatch.setattr(sameness, "digest_of", lambda columns: uuid4().bytes * 2)
     bodies = [{"content": "one", "source": {"file": f"{n}.txt"}} for n in range(RACERS)]
-    said = all_at_once(acme, "memories", *bodies)
+    said = all_at_once(acme, "memories", *bodies, by=[acme.ada, acme.bob, acme.pia, acme.jude])
     if not guarded:
         assert [s.status for s in said] == [201] * RACERS
         return
@@ -81,7 +82,7 @@ def test_of_many_who_say_the_same_at_once_one_adds_it(
     expected = records.IMPORTANCE_DEFAULT
     for _ in range(RACERS - 1):
         expected = sameness.lifted(expected, records.IMPORTANCE_DEFAULT)
-    assert weight == expected, "no sighting is lost"
+    assert weight == expected, "no voice is lost"
 
 
 def test_batches_with_the_same_words_in_opposite_orders_do_not_wait_in_a_circle(acme: Stage) -> None:

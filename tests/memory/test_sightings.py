@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from chimera.kernel.eventlog import START, read
 from memory import sameness
-from memory.limits import SIGHTINGS_KEPT_MAX
+from memory.actions import keeping
+from memory.limits import SIGHTINGS_OF_ONE_MAX, VOICES_MAX
 from memory.models import MemoryRecord, MemorySighting
 from tests.cast import Stage
 from tests.memory.conftest import Remember
@@ -153,16 +154,53 @@ def test_a_sighting_leaves_the_version_that_evidence_is_compared_with(acme: Stag
         assert MemoryRecord.objects.get(pk=memory["id"]).version == 1
 
 
-def test_at_most_so_many_sightings_are_kept(acme: Stage, remember: Remember) -> None:
-    memory = remember(acme.ada, FERRY)
-    said = [{"content": FERRY, "source": {"file": f"{n}.txt"}} for n in range(SIGHTINGS_KEPT_MAX + 5)]
-    outcomes = acme.ada.post("memories/batch", {"memories": said}).ok()["outcomes"]
-    assert {each["memory"]["id"] for each in outcomes} == {memory["id"]}
+def test_one_voice_counts_once_whatever_it_names_as_its_source(acme: Stage, remember: Remember) -> None:
+    """Neither the first writer nor a second one makes a memory weigh more by naming other files, sentences, sessions and tasks."""
+    memory = remember(acme.ada, FERRY, importance_score=0.5, source={"file": "0.txt"})
+    places: list[dict[str, Any]] = [
+        {"source": {"file": "1.txt"}, "importance_score": 1.0},
+        {"source": {"file": "0.txt", "sentence": 9}},
+        {"session": acme.session()["id"]},
+        {"task": acme.task(acme.session())["id"]},
+    ]
+    for who, weighs in ((acme.ada, 0.5), (acme.bob, 0.55), (acme.otto, 0.595)):
+        who.post("memories", {"content": FERRY, "source": {"file": f"{who.id}.txt"}}).ok(200)
+        for place in places:
+            who.post("memories", {"content": FERRY} | place).ok(200)
+        assert acme.ada.get(f"memories/{memory['id']}").ok()["importance_score"] == weighs
+    assert (
+        acme.ada.get(f"memories/{memory['id']}").ok()["sightings"] == 3 * (len(places) + 1) - 1
+    )  # the first writing is one of ada's five
+
+
+def test_the_first_of_a_voices_sayings_counts_and_no_later_one(acme: Stage, remember: Remember) -> None:
+    memory = remember(acme.ada, FERRY, importance_score=0.2)
+    said = [{"content": FERRY, "source": {"file": f"{n}.txt"}, "importance_score": n / 10} for n in (3, 9)]
+    acme.bob.post("memories/batch", {"memories": said}).ok()
+    assert acme.ada.get(f"memories/{memory['id']}").ok()["importance_score"] == 0.37
+
+
+def test_a_voice_that_repeats_itself_shuts_nobody_out(acme: Stage, remember: Remember) -> None:
+    memory = remember(acme.ada, FERRY, importance_score=0.5)
+    said = [{"content": FERRY, "source": {"file": f"{n}.txt"}} for n in range(VOICES_MAX + 5)]
+    for who in (acme.ada, acme.bob):
+        outcomes = who.post("memories/batch", {"memories": said}).ok()["outcomes"]
+        assert {each["memory"]["id"] for each in outcomes} == {memory["id"]}
+    acme.otto.post("memories", {"content": FERRY}).ok(200)
     last = acme.ada.get(f"memories/{memory['id']}").ok()
-    assert last["sightings"] == SIGHTINGS_KEPT_MAX
-    assert last["importance_score"] < 1
+    assert (last["sightings"], last["importance_score"]) == (2 * SIGHTINGS_OF_ONE_MAX, 0.595)
     with acme.bound():
-        assert MemorySighting.objects.count() == SIGHTINGS_KEPT_MAX
+        assert MemorySighting.objects.count() == 2 * SIGHTINGS_OF_ONE_MAX
+
+
+def test_so_many_voices_are_kept(acme: Stage, remember: Remember, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "VOICES_MAX", 2)
+    memory = remember(acme.ada, FERRY, importance_score=0.5)
+    for who in (acme.bob, acme.otto, acme.pia):
+        who.post("memories", {"content": FERRY}).ok(200)
+    acme.bob.post("memories", {"content": FERRY, "source": {"file": "b.txt"}}).ok(200)
+    last = acme.ada.get(f"memories/{memory['id']}").ok()
+    assert (last["sightings"], last["importance_score"]) == (2, 0.55)
 
 
 def test_a_subject_is_an_id_and_no_address(acme: Stage) -> None:
@@ -182,7 +220,7 @@ def test_the_importance_never_falls_and_never_passes_one(first: Decimal, later: 
         assert max(before, said) <= weight <= 1
 
 
-def test_sightings_of_one_weight_count_as_the_formula_says() -> None:
+def test_voices_of_one_weight_count_as_the_formula_says() -> None:
     weight = Decimal("0.5")
     for _ in range(3):
         weight = sameness.lifted(weight, Decimal("0.5"))

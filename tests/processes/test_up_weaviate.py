@@ -103,7 +103,7 @@ def test_it_comes_back_elsewhere_when_its_port_was_taken(begin: Begin, said: Hea
     assert said.has("Weaviate ended (SIGKILL", "searches use PostgreSQL meanwhile")
 
 
-def test_one_that_hangs_is_told_and_left_alone(
+def test_one_that_hangs_while_it_starts_is_told_and_left_alone(
     begin: Begin, said: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("chimera.management.index.PATIENCE_SECONDS", 1.0)
@@ -115,6 +115,55 @@ def test_one_that_hangs_is_told_and_left_alone(
     tended(servers, lambda: times_ready(said))
     assert sum("does not answer" in line for line in said) == 1
     assert proc.lives(pid)
+
+
+def test_one_that_hangs_is_killed_and_started_again(
+    begin: Begin, said: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chimera.management.index.WATCH_SECONDS", 0.1)
+    servers = begin()
+    tended(servers, lambda: times_ready(said))
+    before, pid = written(tmp_path), int((tmp_path / "weaviate.pid").read_text())
+    os.kill(pid, signal.SIGSTOP)
+    tended(servers, lambda: said.has("Weaviate did not answer for", "it was killed and is started again in 0.5 s"))
+    assert not proc.lives(pid)
+    tended(servers, lambda: times_ready(said) == 2)
+    assert proc.lives(int((tmp_path / "weaviate.pid").read_text()))
+    assert written(tmp_path) == before, "on its old ports, so that nobody else is started again"
+    assert not said.has("Weaviate ended"), "it is said in one line"
+
+
+def test_one_that_hangs_again_and_again_is_started_ever_more_seldom(
+    begin: Begin, said: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("WATCH_SECONDS", 0.0), ("HEAR_SECONDS", 0.2), ("MISSES_MAX", 1)):
+        monkeypatch.setattr(f"chimera.management.index.{name}", value)
+    servers = begin()
+    for time in (1, 2):
+        tended(servers, lambda time=time: times_ready(said) == time)  # type: ignore[misc]
+        os.kill(int((tmp_path / "weaviate.pid").read_text()), signal.SIGSTOP)
+        tended(servers, lambda time=time: sum("it was killed" in line for line in said) == time)  # type: ignore[misc]
+    assert said.has("it was killed and is started again in 1.0 s")
+
+
+def test_one_that_pauses_for_a_moment_is_left_alone(
+    begin: Begin, said: Heard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chimera.management.index.WATCH_SECONDS", 0.0)
+    monkeypatch.setattr("chimera.management.index.MISSES_MAX", 3)
+    servers = begin()
+    tended(servers, lambda: times_ready(said))
+    pid = int((tmp_path / "weaviate.pid").read_text())
+    for _ in range(2):
+        os.kill(pid, signal.SIGSTOP)
+        for _ in range(2):
+            servers.tend()
+        os.kill(pid, signal.SIGCONT)
+        assert servers._index
+        proc.until(servers._index._weaviate.answers)
+        servers.tend()  # and what it missed before counts no more
+    assert proc.lives(pid)
+    assert not said.has("killed")
 
 
 def test_one_that_hangs_does_not_hold_up_the_end(begin: Begin, said: Heard, tmp_path: Path) -> None:

@@ -36,6 +36,31 @@ def newest(field: str, title: str) -> type[admin.SimpleListFilter]:
     return Newest
 
 
+def exactly(field: str, title: str) -> type[admin.SimpleListFilter]:
+    """A filter by a text that a person types, and that rows have letter by letter; it offers no choices, and so asks nothing."""
+
+    class Exactly(admin.SimpleListFilter):
+        parameter_name = field
+        template = "console/text_filter.html"
+
+        def has_output(self) -> bool:
+            return True
+
+        def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+            return []
+
+        def choices(self, changelist: Any) -> Any:
+            others = {name: said for name, said in changelist.params.items() if name != field}
+            yield {"name": field, "value": self.value() or "", "others": others}
+
+        def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+            said = (self.value() or "").strip()
+            return queryset.filter(**{field: said}) if said else queryset
+
+    Exactly.title = title  # type: ignore[assignment]
+    return Exactly
+
+
 def _uuid(value: str | None) -> UUID | None:
     try:
         return UUID(value) if value else None

@@ -141,17 +141,17 @@ class Weaviate(Server):
         write_private(self._pid_file, str(self._process.pid))
 
     def answers(self, seconds: float = 2.0) -> bool:
-        """It is ready, and it is ours: another program on its port would not know the key."""
+        """It is ready, and it is ours: another program on its port would not know the key. `seconds` for each of three questions."""
         if not self.alive():
             return False
         url, _, key = self.address
         asked = urllib.request.Request(f"{url}/v1/meta", headers={"Authorization": f"Bearer {key}"})
         try:
             with (
-                _open(f"{url}/v1/.well-known/ready", timeout=2),
-                _open(asked, timeout=2),
+                _open(f"{url}/v1/.well-known/ready", timeout=seconds),
+                _open(asked, timeout=seconds),
             ):
-                socket.create_connection((ports.LOOPBACK, self._port("grpc")), timeout=2).close()
+                socket.create_connection((ports.LOOPBACK, self._port("grpc")), timeout=seconds).close()
         except (OSError, http.client.HTTPException):
             return False
         return True

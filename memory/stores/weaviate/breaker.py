@@ -1,6 +1,7 @@
 """After a fault nobody asks the index for a while, so that one that is away costs its deadline once, and not each search.
 
-Each process finds out for itself. What is unknown to an index that answers is no fault.
+Each process finds out for itself. What is unknown to an index that answers is no fault, and
+whoever is called off meanwhile (a statement's deadline, a signal) has learned nothing of it.
 """
 
 from collections.abc import Iterator
@@ -37,6 +38,9 @@ class Guard:
             raise
         except IndexAway as fault:
             self._fault(str(fault))
+            raise
+        except BaseException:
+            self._breaker.left()
             raise
         self._well()
 

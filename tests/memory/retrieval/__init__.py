@@ -21,7 +21,7 @@ from memory.models import MemoryRecord
 from memory.queries import Sought, Viewer
 from memory.ranking import Mode
 from memory.reading import read
-from memory.search import Question
+from memory.search import Hit, Question
 
 HERE = Path(__file__).parent
 TOP = 10
@@ -95,14 +95,16 @@ def keep(tenant_id: Any, *, at: datetime) -> dict[Any, str]:
     return {row.pk: key for row, (key, *_) in zip(made, rows, strict=True)}
 
 
-def answers(asked: Sequence[Query], keys: dict[Any, str], *, mode: Mode) -> Iterator[tuple[Query, list[str]]]:
+def answers(
+    asked: Sequence[Query], keys: dict[Any, str], *, mode: Mode, find: Callable[..., list[Hit]] = search.find
+) -> Iterator[tuple[Query, list[str]]]:
     """Each query with the keys of what the product's search finds, best first."""
     vectors = offline().embed([query.text for query in asked])
     for query, vector in zip(asked, vectors, strict=True):
         meaning = (None, "") if mode == Mode.KEYWORD else (vector, offline().model)
         words = () if mode == Mode.VECTOR else search.lexemes(query.text)
         question = Question(query.text, mode, words, *meaning)
-        hits = search.find(question, _sought(query.filters), limit=TOP)
+        hits = find(question, _sought(query.filters), limit=TOP)
         yield query, [keys[hit.memory.pk] for hit in hits]
 
 
