@@ -31,7 +31,11 @@ TOP = 10
 BATCH = 200
 WARM = 5  # questions that are asked before anything counts
 TO_BE_REACHED = 0.95  # recall@10
-APPROXIMATE = {"sketched": "sketches", "indexed": "HNSW"}  # ways of PostgresStore
+APPROXIMATE = {
+    "sketches": 10**9,
+    "HNSW": 0,
+}  # ways of PostgresStore, by the size of a tenant from which it takes the other
+MOST = 60  # candidates by meaning that a search for TOP looks for
 
 
 @dataclass
@@ -102,7 +106,6 @@ def measure(corpus: Corpus, tenant: UUID) -> Figures:
     from chimera.kernel import tenancy
     from memory import search
     from memory.embedders import embedder
-    from memory.limits import CANDIDATES
     from memory.ranking import Mode
 
     figures = Figures(corpus, embedder().model)
@@ -111,7 +114,7 @@ def measure(corpus: Corpus, tenant: UUID) -> Figures:
     for text in corpus.questions:
         question = figures.timed("embedding", lambda t=text: search.ask(text=t, mode=Mode.VECTOR, tenant_id=tenant))
         with tenancy.bound(tenant):
-            _look_up(figures, question, CANDIDATES)
+            _look_up(figures, question)
         for mode in Mode:
             figures.timed(f"memory.search, {mode}", lambda t=text, m=mode: _search(tenant, t, m))
     figures.recalls = {key: right / len(corpus.questions) for key, right in figures.recalls.items()}
@@ -119,17 +122,31 @@ def measure(corpus: Corpus, tenant: UUID) -> Figures:
     return figures
 
 
-def _look_up(figures: Figures, question: Any, most: int) -> None:
-    from memory.stores import PostgresStore
+def _look_up(figures: Figures, question: Any) -> None:
+    from memory.stores import PostgresStore, Wanted, postgres
 
-    store, wanted = PostgresStore(), {"vector": question.vector, "model": question.model, "most": most}
-    exact = figures.timed("every vector compared", lambda: store.exact(_sought(), **wanted))
-    for way, name in APPROXIMATE.items():
-        near = figures.timed(f"{name} alone", lambda w=way: getattr(store, w)(_sought(), **wanted))
-        for number in (TOP, most):
+    wanted = Wanted(sought=_sought(), most=MOST, vector=question.vector, model=question.model)
+    exact = figures.timed("every vector compared", lambda: _exact(question))
+    for name, below in APPROXIMATE.items():
+        postgres.SKETCHED_BELOW = below
+        near = [row.id for row in figures.timed(f"{name} alone", lambda: PostgresStore().look_up(wanted))]
+        for number in (TOP, MOST):
             key = (name, number)
             right = _as_near(question.vector, near[:number], exact[:number])
             figures.recalls[key] = figures.recalls.get(key, 0.0) + right
+
+
+def _exact(question: Any) -> list[Any]:
+    """Without an index: the sum keeps the planner from it."""
+    from django.db.models import ExpressionWrapper, FloatField
+    from pgvector.django import CosineDistance
+
+    from chimera.kernel import tenancy
+    from memory.models import MemoryRecord
+
+    distance = ExpressionWrapper(CosineDistance("embedding", question.vector) + 0.0, output_field=FloatField())
+    rows = MemoryRecord.objects.filter(tenant_id=tenancy.current(), embedding_model=question.model).sought(_sought())
+    return list(rows.order_by(distance).values_list("pk", flat=True)[:MOST])
 
 
 def _as_near(vector: Any, near: list[Any], exact: list[Any]) -> float:
@@ -167,7 +184,7 @@ def recalls(found: Sequence[Figures]) -> str:
     lines = []
     for figures in found:
         of = f"{whole(len(figures.corpus.texts))} texts, {figures.corpus.name}; {len(figures.corpus.questions)} questions; {figures.model}"
-        for name in APPROXIMATE.values():
+        for name in APPROXIMATE:
             top, *more = (value for (way, _), value in figures.recalls.items() if way == name)
             lines.append(
                 [f"{of}: {name}", f"{top:.3f}", *(f"{value:.3f}" for value in more), met(top >= TO_BE_REACHED)]
