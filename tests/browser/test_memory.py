@@ -138,7 +138,6 @@ def test_what_is_known_of_somebody_is_filtered_and_keeps_what_was_chosen_before(
         assert page.query_selector("text=Prefers the window seat.") is None
         page.click("text=Comes with a dog.")
         page.wait_for_selector("text=Last said")
-        keep_image(page, "memory")
         page.click("text=customer-7")
         page.wait_for_selector("text=Prefers the window seat.")
 
@@ -168,7 +167,9 @@ def test_a_persona_that_contradicts_honesty_says_so_on_its_page(acme: Stage, sce
         log_in(page, "boss@acme")
         page.click("nav >> text=Personas")
         page.click("text=The Harbour Notebook")
-        page.wait_for_selector("text=never admits to being a machine")
+        page.wait_for_selector(
+            "text=Its text contradicts honesty, which outranks it in every context: “never admits to being a machine” (line 12)"
+        )
         keep_image(page, "persona")
         page.set_viewport_size(NARROW)
         assert stays_inside(page)
