@@ -8,7 +8,7 @@ from memory.questions_erased_sql import QUESTIONS_ERASED_REVERSE_SQL, QUESTIONS_
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("memory", "0012_personas_erased"),
+        ("memory", "0013_filters"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("memory", "0013_questions_erased"),
+        ("memory", "0014_questions_erased"),
     ]
 
     operations = [
