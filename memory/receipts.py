@@ -10,10 +10,15 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-BEYOND = (
-    "Results, artifacts and progress of tasks stay as long as tasks do; the live stream forgets within an hour; backups, and the logs "
-    "and data files of PostgreSQL, Redis and Weaviate on disk, keep what they have until they are discarded or compacted."
+_ON_DISK = (
+    "the live stream forgets within an hour; backups, and the logs and data files of PostgreSQL, Redis and Weaviate on disk, keep what "
+    "they have until they are discarded or compacted."
 )
+BEYOND = (
+    "Results, artifacts and progress of tasks stay as long as tasks do; so do questions that neither name whom this is about nor found "
+    f"what is erased by a word of it; {_ON_DISK}"
+)
+BEYOND_FIRST = f"Results, artifacts and progress of tasks stay as long as tasks do; {_ON_DISK}"  # of receipts that have none of their own
 
 
 def chained(before: bytes, ids: Iterable[UUID]) -> bytes:
@@ -35,7 +40,7 @@ def receipt(erasure: Any) -> dict[str, Any]:
         "counts": erasure.counts,
         "ids_digest": bytes(erasure.ids_digest).hex() or None,
         "pending": erasure.pending,
-        "beyond": BEYOND,
+        "beyond": erasure.beyond or BEYOND_FIRST,
         "seal": erasure.seal or None,
     }
 

@@ -12,12 +12,15 @@ the walk through what is there already misses nothing. If the process dies
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import connection
 
 from chimera.kernel import clock, ids
+from memory.actions import leftovers
 from memory.actions.indexing import note, write, writing
 from memory.limits import INDEX_BATCH
 from memory.models import Generation, MemoryRecord, Unindexed
+from memory.models.index import SERVER_CHARACTERS_MAX
 from memory.stores.weaviate import collections
 from memory.stores.weaviate.schema import ALIAS
 
@@ -40,6 +43,7 @@ def _begun(why: str) -> Generation:
         replaces=serving.collection if serving else "",
         expected=MemoryRecord.objects.kept().count(),
         why=why,
+        server=_server(),
     )
     log.info("index_begun", collection=made.collection, memories=made.expected, why=why)
     return made
@@ -105,28 +109,43 @@ def verify() -> None:
             if why := _lost(generation):
                 log.warning("index_lost", collection=generation.collection, why=why)
                 collections.drop(generation.collection)
+                if generation.server not in ("", _server()):
+                    leftovers.give_up([generation])  # another server may have it still
                 generation.delete()
                 if not Generation.objects.filter(serving_since__isnull=True).exists():
                     _begun(why)
-            elif generation.serving_since:
+                continue
+            if generation.serving_since:
                 collections.point_at(generation.collection)
+            if generation.server != _server():  # the same under another address
+                generation.server = _server()
+                generation.save(update_fields=["server"])
         if not Generation.objects.exists():
             _begun("the first")
+
+
+def _server() -> str:
+    return str(settings.WEAVIATE_URL)[:SERVER_CHARACTERS_MAX]
 
 
 def _lost(generation: Generation) -> str:
     """'' where it has what was written to it. A batch that it has and PostgreSQL does not know of is repeated."""
     if collections.describe(generation.collection) is None:
         return "its collection is gone" if generation.mark or generation.serving_since else ""
-    found = collections.mark(generation.collection) or 0
-    if found in (generation.mark, generation.mark + 1):
-        return ""
-    return f"{generation.mark} batches were written, and {found} are there"
+    return (
+        f"other than the {generation.mark} batches that were written are there"
+        if leftovers.is_set_back(generation)
+        else ""
+    )
 
 
 def retire() -> int:
-    """Note nothing for an index any more, and forget what was noted; answers how many collections were given up."""
+    """Note nothing for an index any more, and forget what was noted; answers how many collections were given up.
+
+    They stay where they are, and their names in GivenUp: erasures wait for them (memory.actions.leftovers).
+    """
     with writing():
+        leftovers.give_up(Generation.objects.all())
         given_up, _ = Generation.objects.all().delete()
         Unindexed.objects.all().delete()
     return given_up

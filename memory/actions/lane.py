@@ -9,7 +9,7 @@ import time
 import structlog
 
 from chimera.kernel.eventlog import Recorded
-from memory.actions import drift, generations, indexing
+from memory.actions import drift, generations, indexing, leftovers
 from memory.stores.weaviate.breaker import pushing
 from memory.stores.weaviate.wire import IndexAway, is_configured
 
@@ -40,6 +40,7 @@ def _step() -> bool:
         _check_schema()
     if time.monotonic() - _verified >= VERIFY_SECONDS:
         generations.verify()
+        leftovers.drop()
         _verified = time.monotonic()
     worked = indexing.push_waiting()
     worked = generations.walk() or worked

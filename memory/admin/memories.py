@@ -9,7 +9,6 @@ from django.contrib.postgres.search import SearchQuery
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from chimera.kernel.actors import Actor
@@ -241,7 +240,7 @@ class MemoryAdmin(RowsAdmin):
         if not memory.subject:
             return ""
         there = reverse("admin:memory_memoryrecord_changelist")
-        return format_html('<a href="{}?{}">{}</a>', there, urlencode({"subject": memory.subject}), memory.subject)
+        return show.link(f"{there}?{urlencode({'subject': memory.subject})}", memory.subject)
 
 
 def _source(memory: MemoryRecord) -> str:

@@ -1,6 +1,6 @@
 from memory.models.check import Frozen, MemoryCheck
 from memory.models.erasure import ErasureScope, MemoryErasure
-from memory.models.index import Generation, Unindexed
+from memory.models.index import Generation, GivenUp, Unindexed
 from memory.models.persona import ContextShown, Persona, PersonaVersion
 from memory.models.policy import MemoryPolicy
 from memory.models.record import Category, MemoryRecord, Source, Visibility
@@ -12,6 +12,7 @@ __all__ = [
     "ErasureScope",
     "Frozen",
     "Generation",
+    "GivenUp",
     "MemoryCheck",
     "MemoryErasure",
     "MemoryPolicy",

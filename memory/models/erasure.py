@@ -37,6 +37,7 @@ class MemoryErasure(TenantOwned, Versioned):
         max_length=32, default=bytes
     )  # SHA-256 over the digest before and the ids of each slice
     walked_to = models.UUIDField(null=True)  # the last check that was looked through
+    beyond = models.TextField(blank=True, default="", db_default="")  # what it does not reach, as of its request
     pending = models.JSONField(default=dict)  # store → why it is not confirmed yet
     erased_at = models.DateTimeField(null=True)
     confirmed_at = models.DateTimeField(null=True)

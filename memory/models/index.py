@@ -7,6 +7,8 @@ from django.db.models.functions import Now
 from chimera.kernel import clock
 from chimera.kernel.tenancy import TenantOwned
 
+SERVER_CHARACTERS_MAX = 500
+
 
 class Generation(models.Model):
     """A collection of the index. The installation's own, of no tenant: at most one answers searches, and one is being filled.
@@ -23,6 +25,9 @@ class Generation(models.Model):
     serving_since = models.DateTimeField(null=True)
     replaces = models.CharField(max_length=80, blank=True)  # a collection that is dropped when this one serves
     why = models.CharField(max_length=200, blank=True)
+    server = models.CharField(
+        max_length=SERVER_CHARACTERS_MAX, blank=True, default="", db_default=""
+    )  # WEAVIATE_URL then
 
     class Meta:
         db_table = "memory_generation"
@@ -37,6 +42,22 @@ class Generation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.collection}, {'serving' if self.serving_since else 'being filled'}"
+
+
+class GivenUp(models.Model):
+    """A collection that no generation names any more, and that is not known to be dropped: erasures wait for it."""
+
+    collection = models.CharField(primary_key=True, max_length=80)
+    server = models.CharField(
+        max_length=SERVER_CHARACTERS_MAX, blank=True
+    )  # WEAVIATE_URL when it was begun; '' of older ones
+    since = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        db_table = "memory_given_up"
+
+    def __str__(self) -> str:
+        return f"{self.collection}, given up"
 
 
 class Unindexed(TenantOwned):

@@ -66,7 +66,9 @@ _BEING = (
     "((in fact|really|actually|just|only) )?"
 )
 _REAL = "(real|actual|living|genuine|flesh(-| )and(-| )blood)"
-_TELL = "(admit|say|tell|reveal|disclose|mention|acknowledge|confirm|concede|let on|show|state|confess|hint)(t?ing)?"
+_TELL = (
+    "(admit|say|tell|reveal|disclose|mention|acknowledge|confirm|concede|let on|show|state|confess|hint)(t?ing|e?s)?"
+)
 _WHOM = "(users?|the user|people|readers?|customers?|clients?|anyone|anybody|others|them)"
 _THEM = f"( (to )?({_WHOM}|that|the fact|the truth))*"
 _NEVER = "(never|not|\\w+n't|no longer|without|refuse to|avoid|nor|cannot|neither|nobody)"

@@ -19,6 +19,7 @@ TENANT_BY_ANOTHER_NAME = {
 # Ours, and of nobody.
 OF_NO_TENANT = {
     "memory.Generation": "collections of the index, which all tenants share; a tenant of its own has none",
+    "memory.GivenUp": "collections that were given up, of the index which all tenants share",
     "kernel.Lane": "where a reader of the whole log stands",
     "kernel.LoginAttempt": "who is at the door may have several tenants, or none; each of theirs is told",
     "kernel.Partitioned": "names of partitioned tables, written by migrations",

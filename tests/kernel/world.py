@@ -8,7 +8,7 @@ from typing import Any
 from chimera.flows.flush_progress import flush_progress
 from chimera.kernel import clock, eventlog, tenancy
 from chimera.kernel.relay import parking
-from memory.models import Generation
+from memory.models import Generation, GivenUp
 from safety.actions import deliveries
 from safety.senders.outcome import refused
 from tests.cast import Stage
@@ -47,6 +47,7 @@ class World:
 def made_by(acme: Stage, settle: Callable[[], None]) -> World:
     with tenancy.system():  # changes of memories are noted where there is an index
         Generation.objects.get_or_create(collection="AgentMemory_world")
+        GivenUp.objects.get_or_create(collection="AgentMemory_before")
     campaign = acme.otto.post("campaigns", {"name": "Harbour", "goal": "Fill the baths"}).ok(201)
     session = acme.session(campaign=campaign["id"])
     budget = acme.budget(day_usd="10")

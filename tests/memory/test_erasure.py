@@ -121,13 +121,14 @@ def test_what_the_erased_had_superseded_does_not_come_back(acme: Stage, remember
 
 
 def test_frozen_copies_and_questions_are_blank(acme: Stage, remember: Remember, settle: Any) -> None:
+    """A question that found nothing of it by its words stays, until the session is erased in which it was asked."""
     remember(acme.otto, "The tide gate opens at six.", source={"file": "tides.txt"})
     kept = remember(acme.bob, "The tide is high at noon.")
     acme.task(acme.session())
     settle()
     (claim,) = acme.ada.claim()
     lease = {"task": claim["task"]["id"], "lease_token": claim["lease_token"]}
-    acme.ada.post("memories/search", {"query": "when is the tide gate open"} | lease).ok()
+    acme.ada.post("memories/search", {"query": "how high is the water", "mode": "vector"} | lease).ok()
     assert erased(acme, "person", acme.otto.id)["counts"]["copies"] == 1
     with acme.bound():
         check = MemoryCheck.objects.get()
@@ -135,10 +136,20 @@ def test_frozen_copies_and_questions_are_blank(acme: Stage, remember: Remember, 
     (blank,) = [copy for copy in copies.values() if copy["id"] != kept["id"]]
     assert (blank["content"], blank["source"], blank["erased"]) == ("[erased]", {}, True)
     assert copies[kept["id"]]["content"] == "The tide is high at noon."
-    assert check.query == "when is the tide gate open"
+    assert check.query == "how high is the water"
     assert erased(acme, "session", claim["task"]["session"])["counts"]["questions"] == 1
     with acme.bound():
         assert MemoryCheck.objects.get().query == "[erased]"
+
+
+def test_a_receipt_from_before_says_what_was_beyond_it_then(acme: Stage) -> None:
+    made = ask_for(acme, "tenant")
+    with acme.bound():
+        MemoryErasure.objects.update(beyond="")
+    erase_memories()
+    found = acme.boss.get(f"memories/erasures/{made['id']}").ok().body
+    assert found["beyond"] == receipts.BEYOND_FIRST
+    assert found["seal"] == receipts.seal(found)
 
 
 def test_a_search_that_read_before_the_rows_were_gone_keeps_no_copy(

@@ -24,7 +24,7 @@ COUNTS = {
     "sightings": 1,
     "reasons": 1,
     "copies": MEMORIES - 1,
-    "questions": 0,
+    "questions": 1,
     "answers": 0,
 }
 
@@ -63,7 +63,7 @@ def test_an_erasure_goes_on_after_a_death_at_any_line(
             cursor.execute(
                 "SELECT (SELECT count(*) FROM memory_memoryrecord), (SELECT array_agg((status, counts)::text) FROM"
                 " (SELECT * FROM memory_memoryerasure ORDER BY id) e), (SELECT md5(string_agg(memories::text, '' ORDER BY id))"
-                " FROM memory_memorycheck)"
+                " FROM memory_memorycheck), (SELECT md5(string_agg(query, '' ORDER BY id)) FROM memory_memorycheck)"
             )
             return cursor.fetchone()
 

@@ -1,6 +1,6 @@
 """Processes that die by SIGKILL at a given moment: nothing is rolled back, closed or tidied up by them.
 
-What has happened outside a process changes only when it sends something to PostgreSQL or Redis. So two lines with nothing
+What has happened outside a process changes only when it sends something to PostgreSQL, to Redis or by HTTP. So two lines with nothing
 sent between them are one and the same death, and dying once right after each send is dying at every line.
 """
 
@@ -13,11 +13,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn, TypeVar
 
+import httpx
 import psycopg
 from django.db import connections
 from redis.connection import AbstractConnection
 
 from chimera.kernel import bridge, pipelining
+
+os.environ.setdefault(
+    "GRPC_ENABLE_FORK_SUPPORT", "false"
+)  # else it writes to what it takes for its own descriptors in the child
 
 T = TypeVar("T")
 STILL_SECONDS = 20.0  # a child takes a tenth of one
@@ -114,7 +119,7 @@ def _leave_to_the_parent() -> None:
 
 
 class _Sends:
-    """Counts what leaves this process: statements, ends of transactions, commands. After the last that it may send it dies."""
+    """Counts what leaves this process: statements, ends of transactions, commands, calls by HTTP. After the last that it may send it dies."""
 
     def __init__(self, most: int) -> None:
         self.left = most
@@ -126,6 +131,7 @@ class _Sends:
             (psycopg.Connection, "commit"),
             (psycopg.Connection, "rollback"),
             (AbstractConnection, "send_packed_command"),
+            (httpx.Client, "request"),
         ):
             setattr(owner, name, self._counted(getattr(owner, name)))
 

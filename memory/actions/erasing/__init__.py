@@ -15,6 +15,7 @@ One erasure is many short transactions. What is left where the process dies:
 | before the status becomes `erased` | all is read again; there is nothing, and the status follows |
 | while caches are emptied | they are emptied again; PostgreSQL has nothing that could fill them |
 | while an index or Redis is away | `erased`, with what is pending and why; looked at every minute until there is none |
+| while collections are asked for that no generation names | nothing has changed; they are asked for again (memory.actions.leftovers) |
 | before the receipt is sealed | it is sealed at the next look, with the moment of then |
 
 Results of tasks stay, and a memory could come from them again. `covers` keeps a result that is older than the erasure from being remembered

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef
 
 from chimera.kernel import redis, tenancy
+from memory.actions import leftovers
 from memory.embedders import cache
 from memory.models import ErasureScope, MemoryErasure, MemoryRecord, PersonaVersion, Unindexed
 
@@ -23,11 +24,10 @@ def empty(*, tenant_id: UUID, erasure_id: UUID) -> Pending:
         erasure = MemoryErasure.objects.get(pk=erasure_id)
         sessions = _sessions(erasure)
         personas = _personas(erasure)
-        waiting = _unindexed()
     keys = [*map(redis.conversation, sessions), *map(redis.persona, personas)]
     pending = _redis(lambda client: _drop(client, keys))
     pending |= _redis(lambda client: cache.forget_texts(tenant_id))
-    return pending | ({"index": f"{waiting} changes wait for the index."} if waiting else {})
+    return pending | _index(tenant_id)
 
 
 def _sessions(erasure: MemoryErasure) -> list[UUID]:
@@ -59,6 +59,16 @@ def _drop(client: redis.Client, keys: list[str]) -> None:
         for key in keys[start : start + AT_ONCE]:
             pipe.delete(key)
         pipe.execute()
+
+
+def _index(tenant_id: UUID) -> Pending:
+    """Whether all collections of ours have heard. What is noted is looked at first: giving an index up forgets it."""
+    with tenancy.bound(tenant_id):
+        waiting = _unindexed()
+    if waiting:
+        return {"index": f"{waiting} changes wait for the index."}
+    why = leftovers.standing()
+    return {"index": why} if why else {}
 
 
 def _unindexed() -> int:

@@ -9,6 +9,7 @@ from chimera.kernel import advisory, jobs, tenancy
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import invalid, not_found
 from chimera.kernel.eventlog import tell
+from memory import receipts
 from memory.actions import policies
 from memory.events import MemoryErasureRequested
 from memory.limits import REASON_CHARACTERS_MAX
@@ -37,6 +38,7 @@ def request(*, scope: ErasureScope, whose: str, reason: str, by: Actor) -> Memor
         whose=_found(scope, whose),
         reason=said["reason"][:REASON_CHARACTERS_MAX],
         requested_by=str(by),
+        beyond=receipts.BEYOND,
     )
     tell(MemoryErasureRequested.about(erasure), by=by)
     jobs.soon(JOB)

@@ -10,12 +10,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from chimera.kernel import clock, ids
 from memory import search
-from memory.embedders import offline
+from memory.embedders import Vector, offline
 from memory.likeness import compare
 from memory.models import MemoryRecord
 from memory.queries import Sought, Viewer
@@ -99,13 +100,19 @@ def answers(
     asked: Sequence[Query], keys: dict[Any, str], *, mode: Mode, find: Callable[..., list[Hit]] = search.find
 ) -> Iterator[tuple[Query, list[str]]]:
     """Each query with the keys of what the product's search finds, best first."""
-    vectors = offline().embed([query.text for query in asked])
-    for query, vector in zip(asked, vectors, strict=True):
-        meaning = (None, "") if mode == Mode.KEYWORD else (vector, offline().model)
+    for query in asked:
+        meaning = (None, "") if mode == Mode.KEYWORD else (_meaning(query.text), offline().model)
         words = () if mode == Mode.VECTOR else search.lexemes(query.text)
         question = Question(query.text, mode, words, *meaning)
         hits = find(question, _sought(query.filters), limit=TOP)
         yield query, [keys[hit.memory.pk] for hit in hits]
+
+
+@cache
+def _meaning(text: str) -> Vector:
+    """Each question is asked in several modes."""
+    (vector,) = offline().embed([text])
+    return vector
 
 
 def _sought(filters: dict[str, Any]) -> Sought:
