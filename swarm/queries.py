@@ -283,3 +283,15 @@ def ended_at_work() -> list[UUID]:
     with connection.cursor() as cursor:
         cursor.execute(_AT_WORK)
         return [row[0] for row in cursor.fetchall()]
+
+
+_WORKING_IN = """
+    SELECT DISTINCT session_id FROM swarm_task
+    WHERE agent_id = %(agent)s::uuid AND status = %(running)s::text AND lease_expires_at > %(at)s::timestamptz
+"""
+
+
+def working_in(agent_id: UUID, at: datetime) -> frozenset[UUID]:
+    """The sessions in which an agent holds a lease."""
+    asked = {"agent": agent_id, "running": str(TaskStatus.RUNNING), "at": at}
+    return frozenset(row[0] for row in prepared.ask(_WORKING_IN, asked))

@@ -15,9 +15,9 @@ from memory import actions, search
 from memory.actions import erasing
 from memory.queries import Sought, Viewer
 from memory.search import Found, Question
+from swarm import queries
 from swarm.actions import tasks
 from swarm.models import AgentProfile, SwarmSession, Task
-from swarm.states import TaskStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,8 @@ def viewer_of(principal: Principal, *, session: UUID | None = None, agent: UUID 
     """
     if not principal.is_agent:
         return Viewer(agent_id=agent, any_session=session is not None)
-    held = Task.objects.filter(agent_id=principal.agent_id, status=TaskStatus.RUNNING, lease_expires_at__gt=clock.now())
-    return Viewer(principal.agent_id, frozenset(held.values_list("session_id", flat=True)))
+    working_in = queries.working_in(principal.agent_id, clock.now()) if principal.agent_id else frozenset()
+    return Viewer(principal.agent_id, working_in)
 
 
 def reader_of(principal: Principal) -> Viewer:

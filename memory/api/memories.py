@@ -14,6 +14,7 @@ from chimera.kernel.http.door import Call, Door
 from chimera.kernel.http.pages import page
 from chimera.kernel.http.permissions import AGENTS, ANYONE, OPERATORS
 from chimera.kernel.http.schema import page_of
+from chimera.kernel.http.shapes import shown
 from chimera.kernel.identity import Principal
 from memory import actions, explaining, search
 from memory.actions.keeping import Came, Kept
@@ -115,7 +116,7 @@ class MemorySearch(Door):
             lease_token=self.said["lease_token"],
             **filters,
         )
-        return Response(SearchShape(_answer(self.question, checked)).data)
+        return Response(shown(SearchShape, _answer(self.question, checked)))
 
 
 class MemorySupersede(Door):

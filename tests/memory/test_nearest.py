@@ -1,0 +1,140 @@
+"""The nearest memories and those with a word, by indexes, under row-level security and whatever filters."""
+
+import time
+from uuid import UUID
+
+import numpy
+import pytest
+from django.db import connection, connections
+from pgvector.django import CosineDistance
+
+from chimera.kernel import clock, prepared
+from memory.embedders import embedder
+from memory.models import MemoryRecord
+from memory.queries import Sought, Viewer
+from memory.stores import PostgresStore, Wanted, judging, postgres
+from tests.cast import Stage
+from tests.memory.conftest import Ask, Remember, texts
+
+
+def _sought() -> Sought:
+    return Sought(viewer=Viewer(), at=clock.now())
+
+
+def _many(acme: Stage, number: int) -> None:
+    (vector,) = embedder().embed(["ferry"])
+    rows = [
+        MemoryRecord(
+            tenant_id=acme.tenant_id,
+            content=f"ferry {n} leaves",
+            category="soul" if n == 0 else "episodic",
+            embedding=[x + (n % 7 + 1) / 1000 * (1 if i == n % 512 else 0) for i, x in enumerate(vector)],
+            embedding_model="usem3",
+        )
+        for n in range(number)
+    ]
+    with acme.bound():
+        MemoryRecord.objects.bulk_create(rows)
+
+
+@pytest.fixture
+def many(acme: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """More memories than are measured one by one, and than the word index proposes; one of them is of the soul."""
+    monkeypatch.setattr(postgres, "SKETCHED", 100)
+    monkeypatch.setattr(postgres, "_sizes", {})
+    monkeypatch.setattr(postgres, "WORD_MATCHES_MAX", 100)
+    _many(acme, 400)
+    return acme
+
+
+def test_a_selective_filter_finds_its_row_among_many_that_are_as_near(many: Stage, ask: Ask) -> None:
+    for mode in ("hybrid", "vector", "keyword"):
+        assert texts(ask(many.bob, "ferry", mode=mode, category="soul")) == ["ferry 0 leaves"]
+
+
+def test_the_word_index_answers_nobody_without_a_tenant_and_each_tenant_its_own(
+    acme: Stage, zenith: Stage, remember: Remember
+) -> None:
+    mine = remember(acme.ada, "ferry")["id"]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT chimera_memories_with('ferri'::tsquery, 10)")
+        assert cursor.fetchall() == []
+    with acme.bound(), connection.cursor() as cursor:
+        cursor.execute("SELECT chimera_memories_with('ferri'::tsquery, 10)")
+        assert [str(row[0]) for row in cursor.fetchall()] == [mine]
+    with zenith.bound(), connection.cursor() as cursor:
+        cursor.execute("SELECT chimera_memories_with('ferri'::tsquery, 10)")
+        assert cursor.fetchall() == []
+
+
+def _wanted(vector: list[float]) -> Wanted:
+    return Wanted(sought=_sought(), most=10, vector=vector, model="usem3")
+
+
+def _plan(statement: str, vector: list[float]) -> str:
+    said = judging.asked(_wanted(vector)) | {"sketched": 100}
+    return "\n".join(row[0] for row in prepared.ask(f"EXPLAIN {statement}", said))
+
+
+def _vacuumed(table: str) -> None:
+    """Until every page is known to be visible to all; whoever reads at the same time keeps it from that."""
+    deadline = time.monotonic() + 20
+    with connections["owner"].cursor() as cursor:
+        while True:
+            cursor.execute(f"VACUUM ANALYZE {table}")
+            cursor.execute("SELECT relallvisible = relpages FROM pg_class WHERE oid = %s::regclass", [table])
+            if cursor.fetchone()[0]:
+                return
+            assert time.monotonic() < deadline
+
+
+def test_of_many_the_sketches_are_compared_and_can_be_read_from_their_index_alone(many: Stage) -> None:
+    (vector,) = embedder().embed(["ferry"])
+    _vacuumed("memory_memoryrecord")
+    with many.bound():
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        plan = _plan(postgres.NEAREST_SKETCHES, vector)
+        assert "Index Only Scan using memory_sketches" in plan, plan[-900:]
+        assert len(PostgresStore().look_up(_wanted(vector))) == 10
+
+
+def _exact(vector: list[float]) -> set[UUID]:
+    rows = MemoryRecord.objects.sought(_sought()).order_by(CosineDistance("embedding", vector) + 0.0)
+    return set(rows.values_list("pk", flat=True)[:10])
+
+
+def test_sketches_find_what_an_exact_scan_finds(acme: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres, "SKETCHED", 100)
+    monkeypatch.setattr(postgres, "_sizes", {})
+    dice = numpy.random.default_rng(7)
+    frame = dice.standard_normal((24, 1536))
+    rows = [
+        MemoryRecord(tenant_id=acme.tenant_id, content=f"{n}", embedding=vector, embedding_model="usem3")
+        for n, vector in enumerate((dice.standard_normal((500, 24)) @ frame).tolist())
+    ]
+    with acme.bound():
+        MemoryRecord.objects.bulk_create(rows)
+        found = 0
+        for vector in (dice.standard_normal((10, 24)) @ frame).tolist():
+            nearest = [row.id for row in PostgresStore().look_up(_wanted(vector))]
+            assert len(nearest) == 10
+            found += len(_exact(vector) & set(nearest))
+    assert found >= 95
+
+
+def test_of_very_many_the_nearest_are_looked_up_in_the_index(many: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    (vector,) = embedder().embed(["ferry"])
+    with many.bound():
+        by_sketches = {row.id for row in PostgresStore().look_up(_wanted(vector))}
+        monkeypatch.setattr(postgres, "SKETCHED_BELOW", 300)
+        monkeypatch.setattr(postgres, "_sizes", {})
+        by_index = PostgresStore().look_up(_wanted(vector))
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW enable_sort")
+            assert cursor.fetchone() == ("on",), "the planner is as it was"
+            cursor.execute("SET LOCAL enable_sort = off")
+        plan = _plan(postgres.INDEXED, vector)
+    assert "memory_nearest" in plan
+    assert "Sort" not in plan
+    assert len(by_index) == len(by_sketches) == 10
