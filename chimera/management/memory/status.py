@@ -9,7 +9,7 @@ from django.db.models import Count, Min
 
 from chimera.kernel import clock, tenancy
 from chimera.management.memory import embedded
-from memory.models import Generation, MemoryRecord, Unindexed
+from memory.models import Generation, GivenUp, MemoryRecord, Unindexed
 from memory.stores.weaviate import collections
 from memory.stores.weaviate.wire import IndexAway, is_configured
 
@@ -22,7 +22,7 @@ def add(words: "_SubParsersAction[Any]") -> None:
 
 def run(options: dict[str, Any], say: Callable[[str], None]) -> int:
     with tenancy.system():
-        for lines in (_index, _waiting, _refused, embedded.lines):
+        for lines in (_index, _given_up, _waiting, _refused, embedded.lines):
             for line in lines():
                 say(line)
     return 0
@@ -40,6 +40,11 @@ def _index() -> Iterator[str]:
         yield f"  {one}: {done}{one.mark:,} batches written; {_of_server(one)}"
     if not generations:
         yield "  not begun; the relay begins it, or: manage.py memory migrate"
+
+
+def _given_up() -> Iterator[str]:
+    for one in GivenUp.objects.order_by("since"):
+        yield f"given up, and erasures wait for it: {one.collection} of {one.server or 'a server that was not noted'}"
 
 
 def _of_server(generation: Generation) -> str:

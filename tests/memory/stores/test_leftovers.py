@@ -130,10 +130,12 @@ def test_an_erasure_waits_for_what_was_retired(acme: Stage, gone: str, index: Ad
 
 
 def test_a_server_that_is_no_more_is_the_operators_word(acme: Stage, gone: str, index: Address, settings: Any) -> None:
+    given_up = serving()
     settings.WEAVIATE_URL = ""
     say("retire")
     erasure = ask_for(acme)
     assert receipt(acme, erasure)[0] == "erased"
+    assert f"erasures wait for it: {given_up} of {index.url}\n" in say("status")
     assert say("retire", "--gone").startswith("gone, as you say: AgentMemory_")
     assert receipt(acme, erasure) == ("confirmed", {})
     assert say("retire", "--gone") == "gone, as you say: nothing was given up\n"
