@@ -21,7 +21,9 @@ from memory.stores.judging import JUDGED, SHARED, WEIGHED, Judged, tsquery
 from memory.stores.port import Wanted
 
 EF_SEARCH = 200  # candidates that HNSW keeps while it walks: twice what is asked (benchmarks/memory_search.py)
-SKETCHED = 250  # memories whose sketches are nearest, and which are then measured; four times what a search for ten asks
+SKETCHED = (
+    250  # memories whose sketches are nearest, and which are then measured; four times what a search for ten asks
+)
 SKETCHED_BELOW = 50_000  # whose sketches are all compared, in some 12 ms; more are looked up in the index
 SIZE_SECONDS = 10.0  # so long a process believes how many memories a tenant has
 TENANTS_MAX = 4_096  # of which one process keeps that
