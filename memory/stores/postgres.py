@@ -12,7 +12,7 @@ from pgvector import HalfVector
 
 from chimera.kernel import prepared, tenancy
 from chimera.kernel.prepared import Row
-from memory.limits import WORD_MATCHES_MAX
+from memory.limits import WORD_MATCHES_MAX, WORD_MATCHES_PER_CANDIDATE
 from memory.models import MemoryRecord
 from memory.permitting import permitted
 from memory.queries import Sought
@@ -86,7 +86,7 @@ class PostgresStore:
         said = judging.asked(wanted) | {
             "sketched": SKETCHED,
             "ef": str(EF_SEARCH),
-            "matches": WORD_MATCHES_MAX,
+            "matches": min(WORD_MATCHES_PER_CANDIDATE * wanted.most, WORD_MATCHES_MAX),
         }
         size = _tenant_size() if wanted.vector else 0
         sql = (_nearest(size) if wanted.vector else {}) | ({"matching": _MATCHING} if wanted.words else {})
@@ -114,11 +114,14 @@ def _nearest_of_all(wanted: Wanted) -> list[Judged]:
 
 
 def _matching(rows: list[Row], wanted: Wanted, said: dict[str, Any]) -> list[Judged]:
-    """As the word index proposed them, unless it proposed as many as it may, and few of them may be found."""
+    """As the word index proposed them. Where few of those may be found it is asked for many more, and where few of these may, for none."""
     if len(rows) < wanted.most:
         proposed = rows[0][-1] if rows else prepared.ask(_PROPOSED, said)[0][0]
         if proposed >= WORD_MATCHES_MAX:
             return judging.judge(_ranked(wanted), wanted)
+        if proposed >= said["matches"]:
+            more = said | {"matches": WORD_MATCHES_MAX}
+            return _matching(prepared.ask(_MATCHING, more), wanted, more)
     return judging.read(row[:-1] for row in rows)
 
 

@@ -42,12 +42,16 @@ def many(acme: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """More memories than are measured one by one, and than the word index proposes; one of them is of the soul."""
     monkeypatch.setattr(postgres, "SKETCHED", 100)
     monkeypatch.setattr(postgres, "_sizes", {})
-    monkeypatch.setattr(postgres, "WORD_MATCHES_MAX", 100)
     _many(acme, 400)
     return acme
 
 
-def test_a_selective_filter_finds_its_row_among_many_that_are_as_near(many: Stage, ask: Ask) -> None:
+@pytest.mark.parametrize("matches", [100, 1_000])
+def test_a_selective_filter_finds_its_row_among_many_that_are_as_near(
+    many: Stage, ask: Ask, matches: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the word index may not propose as many as there are, and where it is asked a second time."""
+    monkeypatch.setattr(postgres, "WORD_MATCHES_MAX", matches)
     for mode in ("hybrid", "vector", "keyword"):
         assert texts(ask(many.bob, "ferry", mode=mode, category="soul")) == ["ferry 0 leaves"]
 
