@@ -89,6 +89,19 @@ def nearest_rows(question: Question) -> list[object]:
         return [row.id for row in PostgresStore().look_up(wanted)]
 
 
+def nearest_texts(question: Question) -> list[Any]:
+    """What the bare client is asked for, of PostgreSQL: the nearest ten that may be found, and their rows."""
+    from chimera.kernel import tenancy
+    from memory.fetching import fetch
+    from memory.stores import PostgresStore, Wanted
+
+    wanted = Wanted(sought=_sought(), most=TOP, vector=question.vector.tolist(), model=MODEL)
+    with tenancy.bound(question.tenant.id):
+        found = [row.id for row in PostgresStore().look_up(wanted)]
+        memories, _ = fetch(found, wanted.sought, least=1.0)
+        return [memories[key].content for key in found]
+
+
 def search(mode: str) -> Callable[[Question], Any]:
     """As the door does it, without HTTP: the query's vector, then the search in a transaction of its tenant."""
     from chimera.kernel import tenancy
