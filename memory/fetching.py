@@ -1,5 +1,6 @@
 """The few memories that are shown, or compared with those: their rows, and which of them lie near one another, in one round trip."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache
 from uuid import UUID
@@ -10,7 +11,7 @@ from memory.models import MemoryRecord
 from memory.permitting import permitted
 from memory.queries import HEAVY, Sought
 
-Pairs = Mapping[frozenset[UUID], float]  # cosines
+Near = Mapping[UUID, Mapping[UUID, float]]  # cosines, by both of a pair
 
 # Vectors are unpacked once each: they lie out of line, and a pair would fetch both anew. Rows of the bound tenant, which the caller found.
 _NEAR_PAIRS = """
@@ -24,7 +25,7 @@ _NEAR_PAIRS = """
 """
 
 
-def fetch(ids: Sequence[UUID], sought: Sought, *, least: float) -> tuple[dict[UUID, MemoryRecord], Pairs]:
+def fetch(ids: Sequence[UUID], sought: Sought, *, least: float) -> tuple[dict[UUID, MemoryRecord], Near]:
     """The rows by their ids, without what only the database computes with; and those pairs of them whose vectors, of one model, have at
     least this cosine to each other.
 
@@ -35,7 +36,10 @@ def fetch(ids: Sequence[UUID], sought: Sought, *, least: float) -> tuple[dict[UU
     asked = permitting.asked(sought) | {"tenant": tenancy.current(), "ids": list(ids), "least": least}
     rows, pairs = prepared.ask_all([(_rows(), asked), (_NEAR_PAIRS, asked)])
     memories = (prepared.instance(MemoryRecord, row, without=HEAVY) for row in rows)
-    return {memory.pk: memory for memory in memories}, {frozenset((one, other)): near for one, other, near in pairs}
+    near: dict[UUID, dict[UUID, float]] = defaultdict(dict)
+    for one, other, similarity in pairs:
+        near[one][other] = near[other][one] = similarity
+    return {memory.pk: memory for memory in memories}, near
 
 
 @cache

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import UUID
 
-from memory.fetching import Pairs
+from memory.fetching import Near
 from memory.likeness import Because, Likeness, likeness
 from memory.models import MemoryRecord
 from memory.ranking import Parts
@@ -31,8 +31,8 @@ class Hit:
     contradicts: tuple[Contradiction, ...] = field(default=())
 
 
-def folded(hits: Sequence[Hit], near: Pairs, *, limit: int) -> list[Hit]:
-    """The best `limit` that say different things, of hits that are given best first, with those pairs whose vectors are near each other.
+def folded(hits: Sequence[Hit], near: Near, *, limit: int) -> list[Hit]:
+    """The best `limit` that say different things, of hits that are given best first, with those of them whose vectors are near each other.
 
     Each is compared with all that rank below it, until there are enough.
     """
@@ -60,12 +60,13 @@ def folded(hits: Sequence[Hit], near: Pairs, *, limit: int) -> list[Hit]:
 
 
 def _alike(
-    one: MemoryRecord, lower: Sequence[Hit], near: Pairs, texts: dict[str, Reading]
+    one: MemoryRecord, lower: Sequence[Hit], near: Near, texts: dict[str, Reading]
 ) -> Iterator[tuple[MemoryRecord, Likeness]]:
     """Where both have vectors of one model, only near ones are read."""
+    neighbours = near.get(one.pk, {})
     for hit in lower:
         other = hit.memory
-        similarity = near.get(frozenset((one.pk, other.pk)))
+        similarity = neighbours.get(other.pk)
         if similarity is None and one.embedding_model and one.embedding_model == other.embedding_model:
             continue
         found = likeness(one, other, similarity, texts)

@@ -21,11 +21,11 @@ from memory.stores.judging import JUDGED, SHARED, WEIGHED, Judged, tsquery
 from memory.stores.port import Wanted
 
 EF_SEARCH = 200  # candidates that HNSW keeps while it walks: twice what is asked (benchmarks/memory_search.py)
-SKETCHED = (
-    250  # memories whose sketches are nearest, and which are then measured; four times what a search for ten asks
-)
+SKETCHED_PER_CANDIDATE = 4  # memories whose sketches are nearest, and which are then measured, for one that is wanted
+SKETCHED_MIN = 150  # so many at least (benchmarks/memory_search.py)
 SKETCHED_BELOW = 50_000  # whose sketches are all compared, in some 12 ms; more are looked up in the index
 SIZE_SECONDS = 10.0  # so long a process believes how many memories a tenant has
+SIZE_KEPT_FROM = 1_000  # counting fewer costs nothing, and they may soon be more
 TENANTS_MAX = 4_096  # of which one process keeps that
 
 # What is computed of the query stands in a subquery of its own: once, and not for each row.
@@ -83,8 +83,9 @@ class PostgresStore:
 
     def look_up(self, wanted: Wanted) -> list[Judged]:
         """What lies near, the nearest first, then what has any of the words; each once. In the reader's transaction."""
+        sketched = max(SKETCHED_MIN, SKETCHED_PER_CANDIDATE * wanted.most)
         said = judging.asked(wanted) | {
-            "sketched": SKETCHED,
+            "sketched": sketched,
             "ef": str(EF_SEARCH),
             "matches": min(WORD_MATCHES_PER_CANDIDATE * wanted.most, WORD_MATCHES_MAX),
         }
@@ -92,8 +93,8 @@ class PostgresStore:
         sql = (_nearest(size) if wanted.vector else {}) | ({"matching": _MATCHING} if wanted.words else {})
         answers = dict(zip(sql, prepared.ask_all([(one, said) for one in sql.values()]), strict=True))
         found = judging.read(answers.get("near", ()))
-        if wanted.vector and len(found) < wanted.most and size > SKETCHED:
-            found = _nearest_of_all(wanted)
+        if wanted.vector and len(found) < wanted.most and size > sketched:
+            found = _nearest_of_all(wanted, sketched)
         if wanted.words:
             found += _matching(answers["matching"], wanted, said)
         return list({row.id: row for row in found}.values())
@@ -104,12 +105,12 @@ def _nearest(size: int) -> dict[str, str]:
     return {"near": _SKETCHED} if size < SKETCHED_BELOW else {"walk": _WALK, "near": INDEXED, "as ever": _AS_EVER}
 
 
-def _nearest_of_all(wanted: Wanted) -> list[Judged]:
+def _nearest_of_all(wanted: Wanted, sketched: int) -> list[Judged]:
     """Of all that may be found, measured are those whose sketches are nearest. The planner sees the filters as they are."""
     query = "memory_memoryrecord.sketch <~> (SELECT binary_quantize(%s::halfvec)::bit(1536))"
     distance = RawSQL(query, [HalfVector(wanted.vector or []).to_text()], output_field=FloatField())
     rows = _bound(wanted.sought).filter(embedding_model=wanted.model, embedding__isnull=False).order_by(distance)
-    found = judging.judge(rows.values_list("pk", flat=True)[:SKETCHED], wanted)
+    found = judging.judge(rows.values_list("pk", flat=True)[:sketched], wanted)
     return sorted(found, key=lambda row: row.similarity or 0.0, reverse=True)[: wanted.most]
 
 
@@ -153,7 +154,7 @@ def _tenant_size() -> int:
     ((size,),) = prepared.ask(_SIZE, {"tenant": tenant_id, "most": SKETCHED_BELOW})
     if len(_sizes) >= TENANTS_MAX:
         _sizes.clear()
-    if size > SKETCHED:  # counting fewer costs nothing, and they may soon be more
+    if size > SIZE_KEPT_FROM:
         _sizes[tenant_id] = (now + SIZE_SECONDS, size)
     return int(size)
 

@@ -40,7 +40,7 @@ def _many(acme: Stage, number: int) -> None:
 @pytest.fixture
 def many(acme: Stage, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """More memories than are measured one by one, and than the word index proposes; one of them is of the soul."""
-    monkeypatch.setattr(postgres, "SKETCHED", 100)
+    monkeypatch.setattr(postgres, "SKETCHED_MIN", 100)
     monkeypatch.setattr(postgres, "_sizes", {})
     _many(acme, 400)
     return acme
@@ -109,7 +109,7 @@ def _exact(vector: list[float]) -> set[UUID]:
 
 
 def test_sketches_find_what_an_exact_scan_finds(acme: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres, "SKETCHED", 100)
+    monkeypatch.setattr(postgres, "SKETCHED_MIN", 100)
     monkeypatch.setattr(postgres, "_sizes", {})
     dice = numpy.random.default_rng(7)
     frame = dice.standard_normal((24, 1536))
