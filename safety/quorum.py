@@ -9,6 +9,7 @@ from typing import Any
 
 from chimera.kernel.identity import Role
 
+STOPPED = "All work of this tenant is stopped; approve it once it goes on, or reject it."
 VOTED = "You have approved this card already; somebody else is needed."
 ANY_APPROVER = frozenset({Role.REVIEWER, Role.FINANCE, Role.OPERATOR, Role.ADMIN})  # whom a demand may name
 

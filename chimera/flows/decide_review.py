@@ -29,6 +29,7 @@ from commerce import actions as commerce
 from safety import actions as safety
 from safety.actions import early
 from safety.models import CardKind, ReviewCard
+from safety.quorum import STOPPED
 from safety.states import CardStatus, Decision
 from swarm.actions import results, tasks
 from swarm.models import Membership, Task
@@ -114,7 +115,7 @@ def _check_open(task: Task, decision: Decision) -> None:
     if tasks.session_of(task).status not in SESSION_OPEN:
         raise conflict("Its session has ended; the card is being withdrawn.", code="session_ended")
     if decision is Decision.APPROVE and task.acting_stop == StopKind.STOP:
-        raise conflict("All work of this tenant is stopped; approve it once it goes on, or reject it.", code="stopped")
+        raise conflict(STOPPED, code="stopped")
 
 
 def _after(card: ReviewCard) -> dict[str, Any]:

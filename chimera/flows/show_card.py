@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Exists, QuerySet
 
 from chimera.flows import requesters
 from chimera.flows.grounds import goes_by_goal
@@ -23,10 +23,11 @@ from safety.actions import digest_of
 from safety.actions.deciding import EDITED
 from safety.diffs import Change, changes
 from safety.models import Action, CardKind, ReviewCard
-from safety.quorum import VOTED, deciders, not_asked, takes
+from safety.quorum import STOPPED, VOTED, deciders, not_asked, takes
 from safety.states import CardStatus
 from swarm.actions import tasks
-from swarm.models import Task, TaskResult
+from swarm.models import Stop, Task, TaskResult
+from swarm.states import StopKind
 
 ALIKE_MAX = 50  # decided cards that are counted
 ALIKE_SHOWN_MAX = 5  # of them, the newest
@@ -62,6 +63,7 @@ class CardPage:
     around: Around
     standing: Standing  # of its approvals
     barred: dict[int, str]  # while it waits: who may not approve it, and why
+    stopped: bool  # all work is: nobody approves anything
     alike: list[ReviewCard] = field(default_factory=list)  # what people decided about such cards, newest first
 
     @property
@@ -77,13 +79,15 @@ class CardPage:
         """Why this person may not approve what stands here; "" for who may, and for those whom it does not ask at all."""
         if card.status != CardStatus.PENDING or not who.has(*deciders(card.quorum)):
             return ""
+        if self.stopped:
+            return STOPPED
         return self.barred.get(int(who.id), "") or self._why_not_counted(card, who)
 
     def edits(self, card: ReviewCard, who: Principal) -> bool:
         """Whether this person may approve it in other words, of which nobody has approved anything yet."""
         asked = any(demand.takes(who.roles) for demand in self.standing.demands)
         waits = card.status == CardStatus.PENDING and card.kind in EDITED
-        return waits and asked and int(who.id) not in self.barred
+        return waits and asked and not self.stopped and int(who.id) not in self.barred
 
     def _why_not_counted(self, card: ReviewCard, who: Principal) -> str:
         stands = digest_of(card.edited_payload)
@@ -94,8 +98,11 @@ class CardPage:
 
 
 def to_show(cards: QuerySet[ReviewCard]) -> QuerySet[ReviewCard]:
-    """With all that a page says of a card itself."""
-    return with_votes(cards.select_related("session__campaign", "claimed_by", "decided_by"))
+    """With all that a page says of a card itself, and whether all work is stopped."""
+    stops = Stop.objects.acting().filter(kind=StopKind.STOP)
+    return with_votes(cards.select_related("session__campaign", "claimed_by", "decided_by")).annotate(
+        stopped=Exists(stops)
+    )
 
 
 def show_card(card: ReviewCard) -> CardPage:
@@ -130,6 +137,7 @@ def show_card(card: ReviewCard) -> CardPage:
         around=show_around(about=_things(card, results, actions, spends), session_id=card.session_id),
         standing=standing_of(card, barred),
         barred=barred,
+        stopped=card.stopped,  # type: ignore[attr-defined]
         alike=_alike(card),
     )
 

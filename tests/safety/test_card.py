@@ -262,6 +262,15 @@ def test_an_approval_that_would_not_count_is_not_offered(acme: Stage) -> None:
     assert card(acme.boss, review)["you"]["barred"] is None
 
 
+def test_while_all_work_is_stopped_no_approval_is_offered(acme: Stage, scene: Scene) -> None:
+    acme.otto.post("tenant/stop", {"reason": "the swarm runs away"}).ok()
+    you = card(acme.rita, scene.card)["you"]
+    said = acme.rita.post(f"reviews/{scene.card}/decision", {"decision": "approve"}).refused(409, "stopped")
+    assert you == {"decisions": ["reject", "request_changes"], "edits": False, "barred": said["detail"]}
+    acme.otto.post("tenant/resume", {"reason": "it was tamed"}).ok()
+    assert "approve" in card(acme.rita, scene.card)["you"]["decisions"]
+
+
 def test_people_read_cards_and_agents_and_others_do_not(acme: Stage, zenith: Stage, scene: Scene) -> None:
     for who in (acme.rita, acme.otto, acme.fay, acme.anna, acme.boss):
         card(who, scene.card)
