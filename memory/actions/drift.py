@@ -33,13 +33,18 @@ def compare() -> list[Compared]:
 
 def repair(compared: list[Compared]) -> list[Drift]:
     """What can be set as it stands is set; a property that is missing is added, and the index filled anew, because what it has
-    lacks it; answers what is left. Raises IndexAway."""
+    lacks it; answers what is left. Raises IndexAway.
+
+    Another is begun before the property is added: whoever dies in between leaves a drift, and not objects without the property.
+    """
     left: list[Drift] = []
+    lacking = [one for one in compared if one.wants(Repair.ADD)]
+    for one in lacking:
+        generations.begin_over(one.generation, why="a property was added")
     for one in compared:
-        _repair(one)
+        if one.generation.serving_since or one not in lacking:
+            _repair(one)
         left += one.wants(Repair.NONE)
-    if any(one.wants(Repair.ADD) for one in compared if one.generation.serving_since):
-        generations.begin(why="a property was added")
     generations.verify()
     return left
 

@@ -34,6 +34,16 @@ def begin(*, why: str) -> Generation:
         return filling or _begun(why)
 
 
+def begin_over(lacking: Generation, *, why: str) -> None:
+    """Another in the place of one whose objects lack something; one that serves goes on until that is filled. Inside no transaction."""
+    with writing():
+        if not lacking.serving_since:
+            collections.drop(lacking.collection)
+            Generation.objects.filter(pk=lacking.pk, serving_since__isnull=True).delete()
+        if not Generation.objects.filter(serving_since__isnull=True).exists():
+            _begun(why)
+
+
 def _begun(why: str) -> Generation:
     serving = Generation.objects.first()
     if serving is None:

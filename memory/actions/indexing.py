@@ -101,6 +101,8 @@ def write(tenants: dict[UUID, UUID], generations: list[Generation]) -> dict[UUID
     gone = _by_tenant(set(tenants) - {row.pk for row in rows}, tenants)
     refused: dict[UUID, str] = {}
     for generation in generations:
+        if not generation.mark:
+            collections.ensure(generation.collection)  # a row first, a collection when it hears of something
         for tenant_id, ids in gone.items():
             refused |= _delete(generation.collection, tenant_id, ids)
         refused |= _put(generation, rows)
@@ -120,8 +122,6 @@ def note(tenants: dict[UUID, UUID], refused: dict[UUID, str]) -> None:
 
 def _put(generation: Generation, rows: list[Any]) -> dict[UUID, str]:
     collection = generation.collection
-    if not generation.mark:
-        collections.ensure(collection)  # a row first, a collection when something is written to it
     collections.ensure_tenants(collection, [objects.MARK_TENANT, *{str(row.tenant_id) for row in rows}])
     made = [objects.made_of(row, collection=collection) for row in rows]
     refused = wire().push([*made, objects.mark(generation.mark + 1, collection=collection)])
