@@ -1,7 +1,8 @@
 """Collections of ours that no generation names any more, and may still have texts: replaced, given up, or brought back by a backup.
 
 They are not written to, so nothing that is erased leaves them. An erasure waits until there is none; the lane drops what it finds on
-the server every few seconds, and what cannot be found is remembered in GivenUp until an operator says that it is gone. If the process dies
+the server every few seconds, and what cannot be found is remembered in GivenUp until an operator says that it is gone. One that has none of
+our tenants and was not given up is another Chimera's, and left alone. If the process dies
 
 * while an index is given up, before the commit: it is not given up; after it: the names of its collections stand in GivenUp;
 * while leftovers are dropped, before the server hears of one: it is there, and is dropped at the next look;
@@ -11,8 +12,10 @@ the server every few seconds, and what cannot be found is remembered in GivenUp 
 """
 
 from collections.abc import Iterable
+from uuid import UUID
 
 import structlog
+from django.apps import apps
 from django.conf import settings
 
 from chimera.kernel import tenancy
@@ -85,7 +88,24 @@ def is_set_back(generation: Generation) -> bool:
 
 
 def _strays(there: Iterable[str]) -> list[str]:
-    return sorted(set(there) - set(Generation.objects.values_list("collection", flat=True)))
+    """What no generation names, and was given up or has a tenant of ours."""
+    unnamed = sorted(set(there) - set(Generation.objects.values_list("collection", flat=True)))
+    given_up = set(GivenUp.objects.values_list("collection", flat=True))
+    return [name for name in unnamed if name in given_up or _has_ours(name)]
+
+
+def _has_ours(collection: str) -> bool:
+    """Whether any of its tenants is one of this Chimera. Without any it has no text of ours, and may be all that another one has."""
+    names = [UUID(name) for name in collections.tenants(collection) if _is_id(name)]
+    return bool(apps.get_model("swarm", "Tenant").objects.filter(pk__in=names).exists())
+
+
+def _is_id(name: str) -> bool:
+    try:
+        UUID(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _named(names: list[str]) -> str:

@@ -3,6 +3,7 @@
 import io
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.conf import settings as django_settings
@@ -17,6 +18,7 @@ from memory.actions import erasing, generations, indexing, lane, leftovers
 from memory.models import Generation, GivenUp, MemoryErasure
 from memory.states import ErasureStatus
 from memory.stores.weaviate import collections
+from memory.stores.weaviate.wire import wire
 from tests.cast import Stage
 from tests.memory.conftest import Remember
 from tests.memory.stores.conftest import drain, fresh, serving
@@ -87,6 +89,7 @@ def test_an_erasure_waits_for_what_was_replaced_and_is_not_dropped_yet(acme: Sta
 def test_an_erasure_waits_for_what_nobody_names(acme: Stage, gone: str) -> None:
     """As after a restore of PostgreSQL or of Weaviate."""
     collections.ensure("AgentMemory_19990101")
+    collections.ensure_tenants("AgentMemory_19990101", [str(acme.tenant_id)])
     erasure = ask_for(acme)
     erase_memories()
     while indexing.push_waiting():
@@ -108,6 +111,28 @@ def test_what_another_program_has_is_left_alone(acme: Stage, gone: str) -> None:
         assert collections.describe("AgentMemories") is not None
     finally:
         collections.drop("AgentMemories")
+
+
+def test_what_another_chimera_has_on_this_server_is_left_alone(acme: Stage, gone: str) -> None:
+    """A staging house that names production's server by mistake: its relay drops nothing there, nor does `retire --drop`."""
+    theirs, empty = "AgentMemory_20010101000000_abcdef", "AgentMemory_20010101000000_fedcba"
+    plain = "AgentMemory_by_hand"
+    try:
+        collections.ensure(empty)
+        collections.ensure(theirs)
+        collections.ensure_tenants(theirs, [str(uuid4())])
+        wire().rest("POST", "/schema", {"class": plain}, seconds=20)
+        lane.look_at_once()
+        drain()
+        assert "there was nothing" in say("retire", "--drop")
+        assert {theirs, empty, plain} < set(collections.all_of_ours())
+        erasure = ask_for(acme)
+        erase_memories()
+        drain()
+        assert receipt(acme, erasure) == ("confirmed", {})
+    finally:
+        for name in (theirs, empty, plain):
+            collections.drop(name)
 
 
 def test_an_erasure_waits_for_what_was_retired(acme: Stage, gone: str, index: Address, settings: Any) -> None:
