@@ -63,18 +63,22 @@ class EndpointEmbedder:
         self._asides = threading.BoundedSemaphore(QUERIES_MAX)
 
     def embed(self, texts: Sequence[str]) -> list[Vector]:
-        found = self._embed(texts)
+        found = [vector for answered in self._by_call(texts) for vector in answered]
         for refused in found:
             if isinstance(refused, TextRefused):
                 raise refused
         return [vector for vector in found if not isinstance(vector, TextRefused)]
 
     def embed_each(self, texts: Sequence[str], *, tenant_id: UUID) -> Each:
-        """What is known already is not asked for, and the same text once."""
+        """What is known already is not asked for, and the same text once. What one call has answered is kept, though the next one fails: an
+        endpoint that takes a few calls a minute is done in the end, and nothing is paid for twice."""
         kept = cache.look_up(tenant_id, self.model, texts)
         missing = [text for text in dict.fromkeys(texts) if text not in kept.vectors]
-        found = dict(zip(missing, self._embed(missing), strict=True))
-        cache.keep(kept, {text: vector for text, vector in found.items() if not isinstance(vector, TextRefused)})
+        found: dict[str, Vector | TextRefused] = {}
+        for answered in self._by_call(missing):
+            some = dict(zip(missing[len(found) :], answered, strict=False))
+            cache.keep(kept, {text: vector for text, vector in some.items() if not isinstance(vector, TextRefused)})
+            found |= some
         return [kept.vectors.get(text) or found[text] for text in texts]
 
     def query(self, text: str, *, tenant_id: UUID) -> Vector:
@@ -113,15 +117,14 @@ class EndpointEmbedder:
         finally:
             self._asides.release()
 
-    def _embed(self, texts: Sequence[str]) -> Each:
+    def _by_call(self, texts: Sequence[str]) -> Iterator[Each]:
+        """Call by call, in the order of the texts."""
         if not texts:
-            return []
+            return
         if self._breaker.is_open and not self._breaker.admits():
             raise EmbedderAway(f"{self.model} was away a moment ago, and is not asked yet")
-        found: Each = []
         for batch in _batches([passages(text, tokens_max=self._tokens_max) for text in texts]):
-            found += self._together(batch, Haste(TRIES_MAX, TRIES_SECONDS, CALL_SECONDS))
-        return found
+            yield self._together(batch, Haste(TRIES_MAX, TRIES_SECONDS, CALL_SECONDS))
 
     def _together(self, batch: Sequence[list[str]], haste: Haste) -> Each:
         """A vector for each list of passages, all asked for in one call."""

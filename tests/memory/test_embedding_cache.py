@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from threading import Barrier, Event
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 from chimera.kernel import redis
 from memory import search
 from memory.actions import vectors
-from memory.embedders import cache, embedder
+from memory.breaker import Breaker
+from memory.embedders import EmbedderAway, cache, embedder
+from memory.models import MemoryRecord
 from memory.ranking import Mode
 from tests.cast import Stage
 from tests.memory.conftest import Remember
@@ -40,6 +43,22 @@ def test_the_same_question_is_asked_once_for_each_tenant(port: Stage, zenith: St
     assert endpoint.asked["harbour"] == 1
     answer(zenith)
     assert endpoint.asked["harbour"] == 2
+
+
+def test_what_one_call_has_answered_is_not_asked_for_again_when_the_next_one_fails(
+    port: Stage, endpoint: Endpoint, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An endpoint that takes two calls, and then asks for a minute: it is done in the end, and each text is paid for once."""
+    settings.EMBEDDINGS_CALL_MAX = 1
+    endpoint.headers = {"Retry-After": "60"}
+    for _ in range(len(TEXTS)):
+        endpoint.statuses = [200, 200, 429]
+        with suppress(EmbedderAway):
+            vectors.embed_waiting()
+        monkeypatch.setattr(embedder(), "_breaker", Breaker())  # the minute is over
+    with port.bound():
+        assert not MemoryRecord.objects.filter(embedding_model="").exists()
+    assert sum(endpoint.asked.values()) < 2 * len(TEXTS)
 
 
 def test_a_text_stands_in_no_key_of_the_cache(port: Stage, endpoint: Endpoint) -> None:
