@@ -142,6 +142,24 @@ def test_frozen_copies_and_questions_are_blank(acme: Stage, remember: Remember, 
         assert MemoryCheck.objects.get().query == "[erased]"
 
 
+def test_a_copy_on_a_page_that_was_walked_before_its_memory_came_is_blank(
+    acme: Stage, remember: Remember, settle: Any
+) -> None:
+    """Who wrote it read the clock before the request, and committed after the walk had begun."""
+    remember(acme.otto, "The tide gate opens at six.")
+    acme.task(acme.session())
+    settle()
+    (claim,) = acme.ada.claim()
+    lease = {"task": claim["task"]["id"], "lease_token": claim["lease_token"]}
+    acme.ada.post("memories/search", {"query": "tide gate", "mode": "keyword"} | lease).ok()
+    made = ask_for(acme, "person", acme.otto.id)
+    with acme.bound():
+        MemoryErasure.objects.filter(pk=made["id"]).update(walked_to=MemoryCheck.objects.get().pk)
+    erase_memories()
+    with acme.bound():
+        assert MemoryCheck.objects.get().memories[0]["content"] == "[erased]"
+
+
 def test_a_receipt_from_before_says_what_was_beyond_it_then(acme: Stage) -> None:
     made = ask_for(acme, "tenant")
     with acme.bound():

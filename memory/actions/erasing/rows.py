@@ -55,7 +55,8 @@ def erase(erasure: MemoryErasure, ids: Sequence[UUID]) -> None:
     memories = rows._raw_delete("default")  # type: ignore[attr-defined]
     erasure.ids_digest = receipts.chained(bytes(erasure.ids_digest), ids)
     count(erasure, memories=memories, vectors=vectors, sightings=sightings, reasons=reasons)
-    erasure.save(update_fields=["ids_digest", "counts"])
+    erasure.walked_to = None  # copies of these may stand on a page that was walked before
+    erasure.save(update_fields=["ids_digest", "counts", "walked_to"])
 
 
 def erase_sightings(erasure: MemoryErasure) -> bool:
