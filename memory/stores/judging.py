@@ -1,7 +1,7 @@
 """What PostgreSQL says of candidates: which of them may be found, how near they are, which words they share.
 
 An index that lags, errs or is forged proposes in vain: whatever the caller may not see, or what the filters leave out, is not here. Of each
-candidate this reads what its score is made of, and no text: those that are shown are read later (memory.reading_rows).
+candidate this reads what its score is made of, and no text: those that are shown are read later (memory.fetching).
 """
 
 from collections.abc import Iterable, Sequence
