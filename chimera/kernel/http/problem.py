@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import PermissionDenied
-from django.db.utils import DataError, IntegrityError, InterfaceError, OperationalError
+from django.db.utils import DataError, IntegrityError, InterfaceError, NotSupportedError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from drf_spectacular.utils import inline_serializer
 from psycopg import errors as pg
@@ -89,7 +89,7 @@ def as_refusal(exc: BaseException) -> Refused | None:
             return not_found("resource")
         case PermissionDenied():
             return Refused("You may not do this.", code="forbidden", status=403)
-        case OperationalError() | InterfaceError() | IntegrityError() | DataError():
+        case OperationalError() | InterfaceError() | IntegrityError() | DataError() | NotSupportedError():
             return _of_database(exc)
     return None
 
@@ -107,6 +107,8 @@ def _of_database(exc: Exception) -> Refused | None:
         return not_found("referenced thing")
     if isinstance(cause, pg.UniqueViolation):
         return conflict("Another call created the same thing a moment ago; read it.", code="taken")
+    if isinstance(cause, pg.FeatureNotSupported) and "cached plan" in str(cause):
+        return busy("A table was changed just now; nothing was changed by this call, try again.")  # planned anew by then
     if isinstance(exc, OperationalError | InterfaceError):
         log.warning("database_away", error=str(exc))
         return busy("The database cannot be reached right now; nothing was changed, try again.", retry_seconds=2)
