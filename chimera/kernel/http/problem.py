@@ -108,7 +108,9 @@ def _of_database(exc: Exception) -> Refused | None:
     if isinstance(cause, pg.UniqueViolation):
         return conflict("Another call created the same thing a moment ago; read it.", code="taken")
     if isinstance(cause, pg.FeatureNotSupported) and "cached plan" in str(cause):
-        return busy("A table was changed just now; nothing was changed by this call, try again.")  # planned anew by then
+        return busy(
+            "A table was changed just now; nothing was changed by this call, try again."
+        )  # planned anew by then
     if isinstance(exc, OperationalError | InterfaceError):
         log.warning("database_away", error=str(exc))
         return busy("The database cannot be reached right now; nothing was changed, try again.", retry_seconds=2)
