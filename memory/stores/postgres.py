@@ -54,10 +54,11 @@ INDEXED = f"""
         ORDER BY r.embedding <=> %(vector)s::halfvec LIMIT %(most)s::integer
     ) found
 """
+_WORDS = "%(query)s::tsquery, %(each)s::text[]::tsquery[], %(matches)s::integer"
 # How many the word index proposed stands beside each; without any there is nothing to say it.
 _MATCHING = f"""
     WITH proposed AS MATERIALIZED (
-        SELECT id, place FROM chimera_memories_with(%(query)s::tsquery, %(matches)s::integer) WITH ORDINALITY AS p(id, place)
+        SELECT id, place FROM chimera_memories_with({_WORDS}) WITH ORDINALITY AS p(id, place)
     )
     {JUDGED}, found.proposed FROM (
         SELECT r.id, r.embedding_model, r.embedding, r.words, r.created_at, r.importance_score,
@@ -67,7 +68,7 @@ _MATCHING = f"""
         ORDER BY proposed.place LIMIT %(most)s::integer
     ) found
 """
-_PROPOSED = "SELECT count(*) FROM chimera_memories_with(%(query)s::tsquery, %(matches)s::integer)"
+_PROPOSED = f"SELECT count(*) FROM chimera_memories_with({_WORDS})"
 # Without `enable_sort` off the planner reads and sorts every row: it counts pages of the table, and the vectors lie beside it, in TOAST.
 _WALK = (
     "SELECT set_config('hnsw.ef_search', %(ef)s::text, true), set_config('hnsw.iterative_scan', 'strict_order', true), "
@@ -87,6 +88,7 @@ class PostgresStore:
         said = judging.asked(wanted) | {
             "sketched": sketched,
             "ef": str(EF_SEARCH),
+            "each": [tsquery([word]) for word in wanted.words],
             "matches": min(WORD_MATCHES_PER_CANDIDATE * wanted.most, WORD_MATCHES_MAX),
         }
         size = _tenant_size() if wanted.vector else 0
@@ -119,7 +121,7 @@ def _matching(rows: list[Row], wanted: Wanted, said: dict[str, Any]) -> list[Jud
     if len(rows) < wanted.most:
         proposed = rows[0][-1] if rows else prepared.ask(_PROPOSED, said)[0][0]
         if proposed >= WORD_MATCHES_MAX:
-            return judging.judge(_ranked(wanted), wanted)
+            return judging.judge([*_ranked(wanted), *(row[0] for row in rows)], wanted)
         if proposed >= said["matches"]:
             more = said | {"matches": WORD_MATCHES_MAX}
             return _matching(prepared.ask(_MATCHING, more), wanted, more)

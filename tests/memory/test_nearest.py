@@ -56,18 +56,41 @@ def test_a_selective_filter_finds_its_row_among_many_that_are_as_near(
         assert texts(ask(many.bob, "ferry", mode=mode, category="soul")) == ["ferry 0 leaves"]
 
 
+@pytest.mark.parametrize("asked", ["ferry zeppelin", "Which ferry leaves beside the zeppelin?", "zeppelin's ferry"])
+def test_the_only_one_with_a_rare_word_comes_before_hundreds_with_a_common_one(
+    acme: Stage, remember: Remember, ask: Ask, asked: str
+) -> None:
+    remember(acme.ada, "A zeppelin above the dunes")
+    _many(acme, 400)
+    assert texts(ask(acme.bob, asked, mode="keyword", limit=10))[0] == "A zeppelin above the dunes"
+
+
+def test_a_rare_word_is_found_where_a_filter_lets_so_few_through_that_every_row_is_read(
+    acme: Stage, remember: Remember, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The word index is asked for all that it may propose, and then for none."""
+    monkeypatch.setattr(postgres, "WORD_MATCHES_MAX", 100)
+    remember(acme.ada, "A zeppelin above the dunes", category="soul")
+    for number in range(50):
+        remember(acme.ada, f"A ferry, {number}", category="soul")
+    _many(acme, 400)
+    assert texts(ask(acme.bob, "ferry zeppelin", mode="keyword", category="soul", limit=1)) == [
+        "A zeppelin above the dunes"
+    ]
+
+
 def test_the_word_index_answers_nobody_without_a_tenant_and_each_tenant_its_own(
     acme: Stage, zenith: Stage, remember: Remember
 ) -> None:
     mine = remember(acme.ada, "ferry")["id"]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT chimera_memories_with('ferri'::tsquery, 10)")
+        cursor.execute("SELECT chimera_memories_with('ferri', '{ferri}', 10)")
         assert cursor.fetchall() == []
     with acme.bound(), connection.cursor() as cursor:
-        cursor.execute("SELECT chimera_memories_with('ferri'::tsquery, 10)")
+        cursor.execute("SELECT chimera_memories_with('ferri', '{ferri}', 10)")
         assert [str(row[0]) for row in cursor.fetchall()] == [mine]
     with zenith.bound(), connection.cursor() as cursor:
-        cursor.execute("SELECT chimera_memories_with('ferri'::tsquery, 10)")
+        cursor.execute("SELECT chimera_memories_with('ferri', '{ferri}', 10)")
         assert cursor.fetchall() == []
 
 
