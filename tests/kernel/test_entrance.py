@@ -20,7 +20,9 @@ from tests.cast import Caller, Stage
 from tests.console.desk import Desk
 
 PASSWORD = "harbour-baths-1911"
-NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+NOON = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(
+    days=1
+)  # Django's sessions go by the real clock
 
 
 @pytest.fixture

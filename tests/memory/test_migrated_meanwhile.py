@@ -15,6 +15,8 @@ CHANGE = "ALTER TABLE memory_memoryrecord ALTER COLUMN persona TYPE "
 def changed_back(db: None) -> Iterator[None]:
     yield
     migrate("varchar(120)")
+    connections["default"].close()
+    connections["default"].close_pool()  # type: ignore[attr-defined]  # whose connections keep plans for what it was
 
 
 def migrate(kind: str) -> None:
