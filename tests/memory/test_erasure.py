@@ -2,13 +2,11 @@
 
 import hashlib
 import json
-from concurrent.futures import ThreadPoolExecutor
-from threading import Event
 from typing import Any
 from uuid import UUID
 
 import pytest
-from django.db import ProgrammingError, connection, connections
+from django.db import ProgrammingError, connection
 
 from chimera.flows import check_memory
 from chimera.flows.remember_result import remember_result
@@ -20,8 +18,8 @@ from memory import receipts
 from memory.actions.erasing import outside
 from memory.models import MemoryCheck, MemoryErasure, MemoryRecord, MemorySighting
 from tests.cast import Stage
+from tests.memory.beside import erasing_after
 from tests.memory.conftest import Remember
-from tests.processes import proc
 
 
 def ask_for(acme: Stage, scope: str, whose: str = "") -> dict[str, Any]:
@@ -180,36 +178,12 @@ def test_a_search_that_read_before_the_rows_were_gone_keeps_no_copy(
     (claim,) = acme.ada.claim()
     body = {"query": "tide", "mode": "keyword", "task": claim["task"]["id"], "lease_token": claim["lease_token"]}
     made = ask_for(acme, "person", acme.otto.id)
-    found, look_up = Event(), check_memory.search.look_up
-
-    def slowly(*args: Any, **more: Any) -> Any:
-        answer = look_up(*args, **more)
-        found.set()
-        proc.until(lambda: waits_for_a_lock() or eraser.done())
-        return answer
-
-    def erase() -> None:
-        try:
-            assert found.wait(20)
-            erase_memories()
-        finally:
-            connections.close_all()
-
-    monkeypatch.setattr(check_memory.search, "look_up", slowly)
-    with ThreadPoolExecutor(1) as pool:
-        eraser = pool.submit(erase)
+    with erasing_after(check_memory.search, "look_up", monkeypatch):
         assert acme.ada.post("memories/search", body).ok()["results"]
-        eraser.result(30)
     assert acme.boss.get(f"memories/erasures/{made['id']}").ok()["status"] == "confirmed"
     with acme.bound():
         (check,) = MemoryCheck.objects.all()
     assert [copy["content"] for copy in check.memories] == ["[erased]"]
-
-
-def waits_for_a_lock() -> bool:
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-        return bool(cursor.fetchone()[0])
 
 
 def test_reasons_in_the_log_and_stored_answers_are_gone(acme: Stage, remember: Remember) -> None:

@@ -1,21 +1,17 @@
 """What a context quoted is erased with the memory: the evidence of it, and the answer that is kept for a repeated call."""
 
-from concurrent.futures import ThreadPoolExecutor
-from threading import Event
 from typing import Any
 
 import pytest
-from django.db import connections
 
 from chimera.flows import gather_memories
 from chimera.housekeeping import erase_memories
 from chimera.kernel.idempotency import Answer
 from memory.models import MemoryCheck
 from tests.cast import Said, Stage
+from tests.memory.beside import erasing_after
 from tests.memory.personas.conftest import PATH, task_of
 from tests.memory.personas.test_erased import ask_for
-from tests.memory.test_erasure import waits_for_a_lock
-from tests.processes import proc
 
 FARE = "Ferry tickets cost four euros."  # of Pia
 
@@ -43,26 +39,8 @@ def test_a_context_that_read_before_the_rows_were_gone_keeps_no_copy(
 ) -> None:
     """It gathers, an erasure is carried out beside it, and then it is kept: the erasure waits for it, and blanks its copy."""
     erasure = ask_for(acme, "agent", acme.pia.id)
-    found, gather = Event(), gather_memories._in_words
-
-    def slowly(*args: Any) -> Any:
-        parts = gather(*args)
-        found.set()
-        proc.until(lambda: waits_for_a_lock() or eraser.done())
-        return parts
-
-    def erase() -> None:
-        try:
-            assert found.wait(20)
-            erase_memories()
-        finally:
-            connections.close_all()
-
-    monkeypatch.setattr(gather_memories, "_in_words", slowly)
-    with ThreadPoolExecutor(1) as pool:
-        eraser = pool.submit(erase)
+    with erasing_after(gather_memories, "_in_words", monkeypatch):
         assert FARE in kept(acme, claim).ok(201)["text"]
-        eraser.result(30)
     assert acme.boss.get(f"memories/erasures/{erasure}").ok()["status"] == "confirmed"
     with acme.bound():
         copies = [copy for check in MemoryCheck.objects.all() for copy in check.memories]
