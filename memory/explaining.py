@@ -1,15 +1,15 @@
 """Why a memory was found, how old it is, where it comes from, and what to know before relying on it: in words."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from memory.folding import Contradiction, Hit
+from memory.folding import Contradiction
 from memory.likeness import Because
-from memory.search import Found
+from memory.search import Found, Hit, shown
 
 
 class Note(StrEnum):
@@ -60,7 +60,7 @@ def _explained(hit: Hit, *, asked: int) -> dict[str, Any]:
     return {
         "memory": hit.memory,
         "score": hit.score,
-        "parts": asdict(hit.parts),
+        "parts": shown(hit.parts),
         "found": {"similarity": hit.similarity, "words": hit.words},
         "age_seconds": int(hit.age.total_seconds()),
         "source": {"kind": kind, "detail": whence},

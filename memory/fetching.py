@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 from uuid import UUID
 
 from chimera.kernel import prepared, tenancy
@@ -25,9 +26,9 @@ _NEAR_PAIRS = """
 """
 
 
-def fetch(ids: Sequence[UUID], sought: Sought, *, least: float) -> tuple[dict[UUID, MemoryRecord], Near]:
-    """The rows by their ids, without what only the database computes with; and those pairs of them whose vectors, of one model, have at
-    least this cosine to each other.
+def fetch(ids: Sequence[UUID], sought: Sought, *, least: float) -> tuple[dict[UUID, Any], Near]:
+    """The rows by their ids, with a memory's fields, but for what only the database computes with; and those pairs of them whose vectors,
+    of one model, have at least this cosine to each other.
 
     What may be found is asked once more, so that no text is shown that was forgotten since it was judged.
     """
@@ -35,11 +36,16 @@ def fetch(ids: Sequence[UUID], sought: Sought, *, least: float) -> tuple[dict[UU
         return {}, {}
     asked = permitting.asked(sought) | {"tenant": tenancy.current(), "ids": list(ids), "least": least}
     rows, pairs = prepared.ask_all([(_rows(), asked), (_NEAR_PAIRS, asked)])
-    memories = (prepared.instance(MemoryRecord, row, without=HEAVY) for row in rows)
+    found = map(prepared.named(MemoryRecord, without=HEAVY), rows)
     near: dict[UUID, dict[UUID, float]] = defaultdict(dict)
     for one, other, similarity in pairs:
         near[one][other] = near[other][one] = similarity
-    return {memory.pk: memory for memory in memories}, near
+    return {row.id: row for row in found}, near
+
+
+def record(row: Any) -> MemoryRecord:
+    """Of a row that was fetched. To make one takes longer than to read it, and most are compared and not shown."""
+    return prepared.instance(MemoryRecord, row, without=HEAVY)
 
 
 @cache

@@ -1,14 +1,12 @@
-"""Hits that say the same stand once, and those that contradict each other say so."""
+"""What says the same stands once, and what contradicts something else says so."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from memory.fetching import Near
 from memory.likeness import Because, Likeness, likeness
-from memory.models import MemoryRecord
-from memory.ranking import Parts
 from memory.reading import Reading
 
 
@@ -20,53 +18,47 @@ class Contradiction:
 
 
 @dataclass(frozen=True, slots=True)
-class Hit:
-    memory: MemoryRecord
-    score: float
-    parts: Parts
-    similarity: float | None = None  # cosine to the query
-    words: tuple[str, ...] = ()  # of the query, that it contains
-    age: timedelta = timedelta(0)
-    same: tuple[UUID, ...] = ()  # memories that say the same, and rank below it
-    contradicts: tuple[Contradiction, ...] = field(default=())
+class Folded:
+    memory: Any
+    same: tuple[UUID, ...]  # memories that say the same, and rank below it
+    contradicts: tuple[Contradiction, ...]
 
 
-def folded(hits: Sequence[Hit], near: Near, *, limit: int) -> list[Hit]:
-    """The best `limit` that say different things, of hits that are given best first, with those of them whose vectors are near each other.
+def folded(memories: Sequence[Any], near: Near, *, limit: int) -> list[Folded]:
+    """The best `limit` that say different things, of memories that are given best first, with those of them whose vectors are near each
+    other. A memory is whatever has a memory's fields.
 
     Each is compared with all that rank below it, until there are enough.
     """
     into: dict[UUID, UUID] = {}
     against: dict[UUID, dict[UUID, Contradiction]] = {}
     texts: dict[str, Reading] = {}
-    kept: list[Hit] = []
-    for place, hit in enumerate(hits):
-        one = hit.memory
-        if one.pk not in into:
+    kept: list[Any] = []
+    for place, one in enumerate(memories):
+        if one.id not in into:
             if len(kept) == limit:
                 break
-            kept.append(hit)
-        for other, found in _alike(one, hits[place + 1 :], near, texts):
+            kept.append(one)
+        for other, found in _alike(one, memories[place + 1 :], near, texts):
             if found.because:
-                against.setdefault(one.pk, {})[other.pk] = _contradiction(one, other, found.because)
-                against.setdefault(other.pk, {})[one.pk] = _contradiction(other, one, found.because)
-            elif one.pk not in into:
-                into.setdefault(other.pk, one.pk)
-    same = {hit.memory.pk: tuple(key for key, whole in into.items() if whole == hit.memory.pk) for hit in kept}
+                against.setdefault(one.id, {})[other.id] = _contradiction(one, other, found.because)
+                against.setdefault(other.id, {})[one.id] = _contradiction(other, one, found.because)
+            elif one.id not in into:
+                into.setdefault(other.id, one.id)
+    same: dict[UUID, tuple[UUID, ...]] = {}
+    for key, whole in into.items():
+        same[whole] = (*same.get(whole, ()), key)
     return [
-        replace(hit, same=same[hit.memory.pk], contradicts=_heard((hit.memory.pk, *same[hit.memory.pk]), against))
-        for hit in kept
+        Folded(one, same.get(one.id, ()), _heard((one.id, *same.get(one.id, ())), against) if against else ())
+        for one in kept
     ]
 
 
-def _alike(
-    one: MemoryRecord, lower: Sequence[Hit], near: Near, texts: dict[str, Reading]
-) -> Iterator[tuple[MemoryRecord, Likeness]]:
+def _alike(one: Any, lower: Sequence[Any], near: Near, texts: dict[str, Reading]) -> Iterator[tuple[Any, Likeness]]:
     """Where both have vectors of one model, only near ones are read."""
-    neighbours = near.get(one.pk, {})
-    for hit in lower:
-        other = hit.memory
-        similarity = neighbours.get(other.pk)
+    neighbours = near.get(one.id, {})
+    for other in lower:
+        similarity = neighbours.get(other.id)
         if similarity is None and one.embedding_model and one.embedding_model == other.embedding_model:
             continue
         found = likeness(one, other, similarity, texts)
@@ -74,8 +66,8 @@ def _alike(
             yield other, found
 
 
-def _contradiction(one: MemoryRecord, other: MemoryRecord, because: Because) -> Contradiction:
-    return Contradiction(other.pk, because, newer=other.created_at > one.created_at)
+def _contradiction(one: Any, other: Any, because: Because) -> Contradiction:
+    return Contradiction(other.id, because, newer=other.created_at > one.created_at)
 
 
 def _heard(own: Sequence[UUID], against: dict[UUID, dict[UUID, Contradiction]]) -> tuple[Contradiction, ...]:

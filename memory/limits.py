@@ -13,9 +13,10 @@ RESULTS_MAX = 50  # what an agent can still read, and a reviewer after it
 COMPARED_BEYOND = 20  # hits beyond the limit that are compared with those above: what is folded makes room for them
 CANDIDATES_PER_COMPARED = 2  # memories that each index proposes for one that is compared
 WORD_MATCHES_PER_CANDIDATE = (
-    3  # ids that the word index proposes for one that is wanted, before visibility and filters are asked
+    2  # ids that the word index proposes for one that is wanted, before visibility and filters are asked
 )
 WORD_MATCHES_MAX = 4_000  # the same, where too few of those may be found; then every row is read
+WORD_COMMON_FROM = 4_000  # memories that have a word; it weighs little, and not all of them are listed
 CHECKS_MAX = 200  # memory checks frozen under one lease; an agent that asks more often is lost
 FROZEN_CHARACTERS_MAX = 4_000  # of each text that is frozen with a task; the memory itself keeps the rest
 FROZEN_SHOWN_MAX = 100  # memories shown to whoever reviews one attempt, the best first

@@ -23,12 +23,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 RECENCY_KEPT_PER_HOUR = 0.995  # after a week 0.43, after a month 0.03
 SIMILARITY_NEAR = (
     0.4  # cosine below which the best found is not near; of the offline model, whose strangers have 0.0 to 0.3
 )
-HOUR = timedelta(hours=1)
 PLACES = 6  # digits of scores and parts; floats beyond them are noise of halfvec and text
 
 
@@ -54,8 +54,7 @@ WEIGHTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """`vector`: similarity beside the best one's. `keyword`: third power of the share of the query's words that the memory contains."""
 
     vector: float
@@ -65,15 +64,15 @@ class Parts:
 
 
 def parts(
-    *, similarity: float | None, coverage: float, age: timedelta, importance: Decimal | float, best: float | None = None
+    *, similarity: float | None, coverage: float, hours: float, importance: Decimal | float, best: float | None = None
 ) -> Parts:
     """`similarity` and the `best` one found are cosines, None without a vector of the query's model, which counts 0; `coverage` is
-    the share of the query's words by weight."""
+    the share of the query's words by weight; `hours` are the age."""
     near = max(0.0, similarity or 0.0) / max(SIMILARITY_NEAR, best or 1.0)
     return Parts(
         vector=round(min(1.0, near), PLACES),
         keyword=round(min(1.0, max(0.0, coverage)) ** 3, PLACES),
-        recency=round(recency(age), PLACES),
+        recency=round(recency(hours), PLACES),
         importance=round(float(importance), PLACES),
     )
 
@@ -92,9 +91,8 @@ def share(found: Collection[str], weights: Mapping[str, float]) -> float:
     return sum(weights[word] for word in found) / whole if whole else 0.0
 
 
-def recency(age: timedelta) -> float:
-    hours = max(0.0, age / HOUR)
-    return float(RECENCY_KEPT_PER_HOUR**hours)
+def recency(hours: float) -> float:
+    return float(RECENCY_KEPT_PER_HOUR ** max(0.0, hours))
 
 
 def score(found: Parts, mode: Mode) -> float:

@@ -20,6 +20,9 @@ NUMBER = re.compile(r"\d{1,15}(?:[.,:]\d{1,6}){0,3}")
 UNITS = re.compile(r"(?<=\d)(?:st|nd|rd|th|am|pm|h|km|kg|kw|gb|mb|ms|er|ème)$", re.IGNORECASE)
 
 
+CANNOT = re.compile(r"\bcan't\b", re.IGNORECASE)
+NOT = re.compile(r"(?<=\w)n't\b")
+
 JOINING = {"and", "und", "et", "y", "e"}  # within a number: one hundred and forty
 NAMING_PLACE_MAX = 2  # a number among the first three words says whom a text is about
 
@@ -32,6 +35,16 @@ class Kind(Enum):
     YES = auto()
     EMPTY = auto()
     WORD = auto()
+
+
+# Of a word that is neither a number nor a month; of any other it is WORD.
+KIND_OF = (
+    dict.fromkeys(EMPTY, Kind.EMPTY)
+    | dict.fromkeys(GRANTING, Kind.YES)
+    | dict.fromkeys(REFUSING, Kind.REFUSING)
+    | dict.fromkeys(NO, Kind.NO)
+    | dict.fromkeys(DAYS, Kind.VALUE)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,26 +87,24 @@ class _Reader:
         elif self.number is None or low not in JOINING:
             self._end_number()
             self._sort(token, low)
-        if self.first_number is None and (said is not None or _is_number(token)):
+        if self.first_number is None and (said is not None or (not token.isalpha() and _is_number(token))):
             self.first_number = place
         self.before = token
 
     def _sort(self, token: str, low: str) -> None:
-        match _kind(token, low, starts=self.starts, before=self.before):
-            case Kind.VALUE:
-                self.values.append(_value(low))
-            case Kind.MARK:
-                self.marks.add(low)
-            case Kind.NO:
-                self.says_no = True  # said twice it is still no, in most of these languages
-            case Kind.REFUSING:
-                self.refusals += 1
-            case Kind.YES | Kind.EMPTY:
-                pass
-            case Kind.WORD:
-                self.words.add(low)
-                if token[0].isupper() and not self.starts:
-                    self.names.add(low)
+        kind = _kind(token, low, starts=self.starts, before=self.before)
+        if kind is Kind.WORD:
+            self.words.add(low)
+            if not self.starts and token[0].isupper():
+                self.names.add(low)
+        elif kind is Kind.VALUE:
+            self.values.append(_value(low))
+        elif kind is Kind.MARK:
+            self.marks.add(low)
+        elif kind is Kind.NO:
+            self.says_no = True  # said twice it is still no, in most of these languages
+        elif kind is Kind.REFUSING:
+            self.refusals += 1
 
     def _end_number(self) -> None:
         if self.number is not None:
@@ -119,11 +130,13 @@ def _tokens(text: str) -> list[tuple[str, bool]]:
 
 def _plain(text: str) -> str:
     cut = unicodedata.normalize("NFKC", text[:READ_CHARACTERS_MAX]).replace("’", "'")
-    return re.sub(r"(\w)n't\b", r"\1 not", cut).replace("ca not", "can not")
+    return NOT.sub(" not", CANNOT.sub("can not", cut)) if "n't" in cut else cut
 
 
 def _split(raw: str) -> list[tuple[str, bool]]:
     """The words of what stands between spaces, each with whether its sentence ends there."""
+    if raw.isalpha():  # as most are
+        return [(raw, False)]
     ends = raw.rstrip("'’\"").endswith((".", "!", "?", ":")) and not raw[:1].isdigit()
     bare = UNITS.sub("", raw.strip(EDGES))
     parts = bare.split("-") if "-" in bare and not any(c.isdigit() for c in bare) else [bare]
@@ -132,20 +145,15 @@ def _split(raw: str) -> list[tuple[str, bool]]:
 
 
 def _kind(token: str, low: str, *, starts: bool, before: str) -> Kind:
-    if _is_number(token):
-        # LH 1836: whom it is about, and nothing that is said of it.
-        return Kind.MARK if len(before) > 1 and before.isupper() and before.isalpha() else Kind.VALUE
-    if low in DAYS or (low in MONTHS and _is_month(token, low, starts=starts)):
+    if not token.isalpha():
+        if _is_number(token):
+            # LH 1836: whom it is about, and nothing that is said of it.
+            return Kind.MARK if len(before) > 1 and before.isupper() and before.isalpha() else Kind.VALUE
+        if any(c.isdigit() for c in token):
+            return Kind.MARK
+    if low in MONTHS and _is_month(token, low, starts=starts):
         return Kind.VALUE
-    if any(c.isdigit() for c in token):
-        return Kind.MARK
-    if low in NO:
-        return Kind.NO
-    if low in REFUSING:
-        return Kind.REFUSING
-    if low in GRANTING:
-        return Kind.YES
-    return Kind.EMPTY if low in EMPTY else Kind.WORD
+    return KIND_OF.get(low, Kind.WORD)
 
 
 def _is_number(token: str) -> bool:

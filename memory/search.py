@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache, partial
 from typing import NamedTuple
 from uuid import UUID
 
@@ -12,8 +13,8 @@ from chimera.kernel.errors import busy
 from memory import folding, ranking
 from memory.asking import Meaning, meaning_of
 from memory.embedders import Vector
-from memory.fetching import fetch
-from memory.folding import Hit
+from memory.fetching import fetch, record
+from memory.folding import Contradiction, Folded
 from memory.likeness import SUBJECT_FROM
 from memory.limits import CANDIDATES_PER_COMPARED, COMPARED_BEYOND, QUERY_WORDS_MAX
 from memory.models import MemoryRecord
@@ -35,6 +36,18 @@ class Question:
     model: str  # "" without a vector
     covered: float = 0.0  # share of the tenant's memories that have a vector of this model
     fallback: str = ""  # why a hybrid query has no vector
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    memory: MemoryRecord
+    score: float
+    parts: Parts
+    similarity: float | None = None  # cosine to the query
+    words: tuple[str, ...] = ()  # of the query, that it contains
+    age: timedelta = timedelta(0)
+    same: tuple[UUID, ...] = ()  # memories that say the same, and rank below it
+    contradicts: tuple[Contradiction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +107,11 @@ def look_up(question: Question, sought: Sought, *, limit: int) -> Found:
     )
     scale = _Scale(question, sought.at, proposed.rows)
     compared = sorted(map(scale.scored, proposed.rows), reverse=True)[:compare]
-    memories, near = fetch([one.id for one in compared], sought, least=SUBJECT_FROM)
-    hits = [_hit(one, memories[one.id], sought.at) for one in compared if one.id in memories]
+    rows, near = fetch([one.id for one in compared], sought, least=SUBJECT_FROM)
+    kept = folding.folded([rows[one.id] for one in compared if one.id in rows], near, limit=limit)
+    scored = {one.id: one for one in compared}
     return Found(
-        hits=folding.folded(hits, near, limit=limit),
+        hits=[_hit(scored[one.memory.id], one, sought.at) for one in kept],
         index=proposed,
         best_similarity=None if scale.best is None else round(scale.best, ranking.PLACES),
         word_weights=scale.weights,
@@ -121,20 +135,21 @@ class _Scale:
         self.best = max((row.similarity for row in rows if row.similarity is not None), default=None)
         counted = Counter(word for row in rows for word in row.words)
         self.weights = ranking.word_weights(question.words, counted=counted, among=len(rows))
+        self._share = cache(partial(ranking.share, weights=self.weights))
 
     def scored(self, row: Judged) -> _Scored:
         parts = ranking.parts(
             similarity=row.similarity,
-            coverage=ranking.share(row.words, self.weights) if row.words else 0.0,
-            age=timedelta(seconds=max(0.0, self._at - row.created)),
+            coverage=self._share(row.words) if row.words else 0.0,
+            hours=(self._at - row.created) / 3_600,
             importance=row.importance,
             best=self.best,
         )
         return _Scored(ranking.score(parts, self._mode), row.id, parts, row)
 
 
-def _hit(one: _Scored, memory: MemoryRecord, at: datetime) -> Hit:
-    similarity = one.row.similarity
+def _hit(one: _Scored, found: Folded, at: datetime) -> Hit:
+    similarity, memory = one.row.similarity, record(found.memory)
     return Hit(
         memory,
         one.score,
@@ -142,8 +157,10 @@ def _hit(one: _Scored, memory: MemoryRecord, at: datetime) -> Hit:
         similarity=None if similarity is None else round(similarity, ranking.PLACES),
         words=one.row.words,
         age=ranking.age(created_at=memory.created_at, at=at),
+        same=found.same,
+        contradicts=found.contradicts,
     )
 
 
 def shown(parts: Parts) -> dict[str, float]:
-    return asdict(parts)
+    return parts._asdict()

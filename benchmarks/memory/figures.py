@@ -6,10 +6,13 @@ from benchmarks.lifecycle import House
 from benchmarks.memory import filling, searching, weaviate
 from benchmarks.memory.searching import Timed, timed
 from benchmarks.memory.space import Space
+from benchmarks.memory.weaviate import ANSWER, QUESTION, TEXTS
 from benchmarks.swarm.tables import complain, met, table, whole
 
 TO_BE_REACHED = {"write": 50.0, "search": 20.0, "ratio": 1.3, "recall": 0.95}
 MODES = ("vector", "hybrid", "keyword")
+BESIDE = MODES[:2]  # in which the bare client is asked
+ASKED = (TEXTS, QUESTION, ANSWER)
 NEAREST_TEXTS = "pgvector, the nearest ten with their texts"
 
 
@@ -48,9 +51,11 @@ class Figures:
             self.not_tried = weaviate.NOT_TRIED
             return
         with weaviate.asked_first(running), weaviate.bare(running.address) as ways:
-            near = self._time("bare Weaviate client, vector", ways["vector"])
-            self.recalls["Weaviate"] = searching.recall(near, self._right)
-            self._time("bare Weaviate client, hybrid", ways["hybrid"])
+            for what in ASKED:
+                for mode in BESIDE:
+                    near = self._time(f"bare Weaviate client, {mode}, {what}", ways[what, mode])
+                    if (what, mode) == (TEXTS, "vector"):
+                        self.recalls["Weaviate"] = searching.recall(near, self._right)
             for mode in MODES:
                 self._time(f"memory.search, Weaviate, {mode}", searching.search(mode))
 
@@ -66,16 +71,24 @@ class Figures:
         for name, value in self.recalls.items():
             aim = TO_BE_REACHED["recall"]
             lines.append([f"recall@10, {name}, tenant's own, at least {aim}", f"{value:.3f}", met(value >= aim)])
-        pairs = [(NEAREST_TEXTS, "vector")]
-        pairs += [(f"memory.search, {index}, {mode}", mode) for index in ("pgvector", "Weaviate") for mode in MODES[:2]]
-        lines += [line for name, mode in pairs for line in self._beside(name, f"bare Weaviate client, {mode}")]
-        return "\n\n".join(filter(None, [table(["Target", "measured", ""], lines), self.not_tried]))
+        return "\n\n".join(filter(None, [table(["Target", "measured", ""], lines), self._ratios(), self.not_tried]))
 
-    def _beside(self, ours: str, bare: str) -> list[list[str]]:
-        if ours not in self.times or bare not in self.times:
-            return []
-        ratio, aim = self.times[ours].at(0.95) / self.times[bare].at(0.95), TO_BE_REACHED["ratio"]
-        return [[f"{ours}, p95 ÷ bare Weaviate client, at most {aim}", f"{ratio:.2f}", met(ratio <= aim)]]
+    def _ratios(self) -> str:
+        """To the bare client, by what it is asked for."""
+        if self.not_tried:
+            return ""
+        ours = [(NEAREST_TEXTS, "vector")]
+        ours += [(f"memory.search, {index}, {mode}", mode) for index in ("pgvector", "Weaviate") for mode in BESIDE]
+        heads = [f"p95 ÷ bare Weaviate client, {what}" for what in ASKED]
+        heads[ASKED.index(QUESTION)] += f", at most {TO_BE_REACHED['ratio']}"
+        return table(["", *heads, ""], [[name, *self._beside(name, mode)] for name, mode in ours])
+
+    def _beside(self, ours: str, mode: str) -> list[str]:
+        ratios = {
+            what: self.times[ours].at(0.95) / self.times[f"bare Weaviate client, {mode}, {what}"].at(0.95)
+            for what in ASKED
+        }
+        return [*(f"{ratio:.2f}" for ratio in ratios.values()), met(ratios[QUESTION] <= TO_BE_REACHED["ratio"])]
 
     def _at_most(self, name: str, of: str, aim: str) -> list[str]:
         value = self.times[of].at(0.95)

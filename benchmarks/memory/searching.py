@@ -12,6 +12,7 @@ from benchmarks.memory.space import Array, Space, nearest
 from benchmarks.swarm.tables import percentile
 
 TOP = 10
+COMPARED = 30  # that a search for ten compares with one another (memory.search)
 WARM = 20
 
 

@@ -4,11 +4,13 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks.memory.searching import TOP, Question
+from benchmarks.memory.searching import COMPARED, TOP, Question
 from benchmarks.swarm.tables import complain, whole
 
 FILL_SECONDS = 3_600
@@ -83,11 +85,22 @@ def _left() -> str | None:
     return f"{walked}{whole(waiting)} changes before it"
 
 
+TEXTS = "ten texts"
+QUESTION = "the same question"
+ANSWER = "what the answer needs"
+
+
 @contextmanager
-def bare(address: Any) -> Iterator[dict[str, Callable[[Question], list[object]]]]:
-    """Ways to ask without Chimera: the official client, the alias, the tenant, no filter, the texts in the answer."""
+def bare(address: Any) -> Iterator[dict[tuple[str, str], Callable[[Question], list[object]]]]:
+    """Ways to ask without Chimera, by what is asked for and mode: the official client, the alias, the tenant.
+
+    TEXTS: four properties of the ten best, whoever may see them. QUESTION: the ten best that may be found, as `memory.search` has to
+    find them, with every property that a hit has and how its score came about. ANSWER: the thirty best of these with their vectors, which
+    is what a caller needs who tells, as a hit does, what says the same.
+    """
     import weaviate
     from weaviate.classes.init import Auth
+    from weaviate.classes.query import MetadataQuery
 
     http, grpc = urlsplit(address.url), urlsplit(address.grpc_url)
     with weaviate.connect_to_local(
@@ -99,22 +112,38 @@ def bare(address: Any) -> Iterator[dict[str, Callable[[Question], list[object]]]
         from memory.stores.weaviate.schema import ALIAS
 
         memories = client.collections.use(ALIAS)
-        shown = ["content", "category", "created_at", "importance_score"]
+        every = [one.name for one in memories.config.get().properties]
+        explained = MetadataQuery(distance=True, score=True, explain_score=True)
 
-        def vector(question: Question) -> list[object]:
+        def said(what: str) -> dict[str, Any]:
+            if what == TEXTS:
+                return {"limit": TOP, "return_properties": ["content", "category", "created_at", "importance_score"]}
+            found = {"filters": _findable(), "return_properties": every, "return_metadata": explained}
+            return found | ({"limit": TOP} if what == QUESTION else {"limit": COMPARED, "include_vector": True})
+
+        def vector(question: Question, what: str) -> list[object]:
             asked = memories.with_tenant(str(question.tenant.id)).query
-            found = asked.near_vector(question.vector.tolist(), limit=TOP, return_properties=shown)
-            return [one.uuid for one in found.objects]
+            return [one.uuid for one in asked.near_vector(question.vector.tolist(), **said(what)).objects]
 
-        def hybrid(question: Question) -> list[object]:
+        def hybrid(question: Question, what: str) -> list[object]:
             asked = memories.with_tenant(str(question.tenant.id)).query
             found = asked.hybrid(
-                question.text,
-                vector=question.vector.tolist(),
-                query_properties=["words"],
-                limit=TOP,
-                return_properties=shown,
+                question.text, vector=question.vector.tolist(), query_properties=["words"], **said(what)
             )
             return [one.uuid for one in found.objects]
 
-        yield {"vector": vector, "hybrid": hybrid}
+        yield {
+            (what, mode): partial(ask, what=what)
+            for what in (TEXTS, QUESTION, ANSWER)
+            for mode, ask in (("vector", vector), ("hybrid", hybrid))
+        }
+
+
+def _findable() -> Any:
+    """What a search of an agent may find, now."""
+    from weaviate.classes.query import Filter
+
+    now = datetime.now(UTC)
+    begun = Filter.by_property("valid_from").less_or_equal(now)
+    not_over = Filter.by_property("valid_until").greater_than(now)
+    return Filter.by_property("visibility").equal("tenant") & begun & not_over

@@ -129,6 +129,6 @@ def _words(wish: Wish, rows: Sequence[Any]) -> dict[UUID, str]:
 
 def _unasked(row: Any, wish: Wish) -> Hit:
     """What stands there because it is recent has the score of its age and weight alone: nobody has compared it with the question."""
-    age = ranking.age(created_at=row.created_at, at=clock.now())
-    parts = ranking.parts(similarity=None, coverage=0.0, age=age, importance=row.importance_score)
+    hours = ranking.age(created_at=row.created_at, at=clock.now()) / timedelta(hours=1)
+    parts = ranking.parts(similarity=None, coverage=0.0, hours=hours, importance=row.importance_score)
     return Hit(row, ranking.score(parts, (wish.question or NOT_ASKED).mode), parts)

@@ -8,13 +8,15 @@ import re
 import select
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import pq
-from psycopg.adapt import PyFormat, Transformer
+from psycopg.adapt import AdaptersMap, Buffer, PyFormat, Transformer
 from psycopg.errors import error_from_result
+from psycopg.types.datetime import TimestamptzLoader
 
 Row = tuple[Any, ...]
 Params = Mapping[str, Any]
@@ -40,10 +42,21 @@ def run(connection: psycopg.Connection[Any], asked: Sequence[Asked], *, commit: 
             raise
 
 
+class _MomentLoader(TimestamptzLoader):
+    """Django's goes by a pattern, and takes 5 µs of the processor for each moment; this takes a fifth."""
+
+    def load(self, data: Buffer) -> datetime:
+        try:
+            return datetime.fromisoformat(str(data, "ascii"))  # type: ignore[arg-type]
+        except ValueError:  # infinity, years before Christ
+            return super().load(data)
+
+
 @dataclass(slots=True)
 class _Kept:
-    """What a connection has prepared: names by statement and the types of its values."""
+    """What a connection has prepared: names by statement and the types of its values; and how values are read."""
 
+    adapters: AdaptersMap
     names: dict[tuple[str, Sequence[int]], bytes] = field(default_factory=dict)
     number: int = 0
 
@@ -54,6 +67,20 @@ class _Kept:
         self.number += 1
         self.names[key] = b"ours_%d" % self.number
         return self.names[key]
+
+
+def _keep(connection: psycopg.Connection[Any]) -> _Kept:
+    adapters = AdaptersMap(connection.adapters)
+    adapters.register_loader("timestamptz", _MomentLoader)
+    kept = connection.__dict__["prepared_by_us"] = _Kept(adapters)
+    return kept
+
+
+class _Reading(NamedTuple):
+    """What a Transformer is told."""
+
+    connection: psycopg.Connection[Any]
+    adapters: AdaptersMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +94,8 @@ class _Said:
 class _Pipeline:
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection, self._pg = connection, connection.pgconn
-        self._values = Transformer(connection)
-        self._kept: _Kept = connection.__dict__.setdefault("prepared_by_us", _Kept())
+        self._kept: _Kept = connection.__dict__.get("prepared_by_us") or _keep(connection)
+        self._values = Transformer(_Reading(connection, self._kept.adapters))
         self._preparing: dict[int, _Said] = {}  # by the place of their result
         self._wanted: list[int] = []  # places of the results that are rows
         self._sent = 0

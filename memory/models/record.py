@@ -8,7 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q
 from pgvector.django import HalfVectorField, HnswIndex
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -179,7 +179,12 @@ class MemoryRecord(TenantOwned):
                 ef_construction=200,
                 opclasses=["halfvec_cosine_ops"],
             ),
-            GinIndex(name="memory_words", fields=["tenant_id", "words"]),
+            GinIndex(
+                Func(F("tenant_id"), Func(F("words"), function="tsvector_to_array"), function="chimera_word_keys"),
+                name="memory_word_keys",
+                fastupdate=False,
+                condition=Q(forgotten_at__isnull=True),
+            ),
             models.Index(name="memory_newest", fields=["tenant_id", "-id"]),
             models.Index(name="memory_by_subject", fields=["tenant_id", "subject", "id"], condition=~Q(subject="")),
             models.Index(

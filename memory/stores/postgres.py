@@ -12,7 +12,7 @@ from pgvector import HalfVector
 
 from chimera.kernel import prepared, tenancy
 from chimera.kernel.prepared import Row
-from memory.limits import WORD_MATCHES_MAX, WORD_MATCHES_PER_CANDIDATE
+from memory.limits import WORD_COMMON_FROM, WORD_MATCHES_MAX, WORD_MATCHES_PER_CANDIDATE
 from memory.models import MemoryRecord
 from memory.permitting import permitted
 from memory.queries import Sought
@@ -54,7 +54,7 @@ INDEXED = f"""
         ORDER BY r.embedding <=> %(vector)s::halfvec LIMIT %(most)s::integer
     ) found
 """
-_WORDS = "%(query)s::tsquery, %(each)s::text[]::tsquery[], %(matches)s::integer"
+_WORDS = "%(query)s::tsquery, %(words)s::text[], %(size)s::integer, %(matches)s::integer, %(common)s::integer"
 # How many the word index proposed stands beside each; without any there is nothing to say it.
 _MATCHING = f"""
     WITH proposed AS MATERIALIZED (
@@ -85,13 +85,14 @@ class PostgresStore:
     def look_up(self, wanted: Wanted) -> list[Judged]:
         """What lies near, the nearest first, then what has any of the words; each once. In the reader's transaction."""
         sketched = max(SKETCHED_MIN, SKETCHED_PER_CANDIDATE * wanted.most)
+        size = _tenant_size()
         said = judging.asked(wanted) | {
+            "size": size,
             "sketched": sketched,
             "ef": str(EF_SEARCH),
-            "each": [tsquery([word]) for word in wanted.words],
             "matches": min(WORD_MATCHES_PER_CANDIDATE * wanted.most, WORD_MATCHES_MAX),
+            "common": WORD_COMMON_FROM,
         }
-        size = _tenant_size() if wanted.vector else 0
         sql = (_nearest(size) if wanted.vector else {}) | ({"matching": _MATCHING} if wanted.words else {})
         answers = dict(zip(sql, prepared.ask_all([(one, said) for one in sql.values()]), strict=True))
         found = judging.read(answers.get("near", ()))

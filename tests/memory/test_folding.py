@@ -105,3 +105,9 @@ def test_a_number_in_words_is_the_number() -> None:
     assert read("one hundred and forty-two steps").values == read("142 steps").values == ("142",)
     assert read("zweitausend").values == ()
     assert read("the third of May").values == ("3", "month 5")
+
+
+def test_a_contraction_is_read_as_its_words_and_nothing_else_is() -> None:
+    assert read("The crane can't lift it.") == read("The crane can not lift it.")
+    assert read("The crane doesn't lift it.") == read("The crane does not lift it.")
+    assert "africa" in read("They reached Africa not before May.").all_words

@@ -84,14 +84,41 @@ def test_the_word_index_answers_nobody_without_a_tenant_and_each_tenant_its_own(
 ) -> None:
     mine = remember(acme.ada, "ferry")["id"]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT chimera_memories_with('ferri', '{ferri}', 10)")
+        cursor.execute("SELECT chimera_memories_with('ferri', '{ferri}', 10, 10, 10)")
         assert cursor.fetchall() == []
     with acme.bound(), connection.cursor() as cursor:
-        cursor.execute("SELECT chimera_memories_with('ferri', '{ferri}', 10)")
+        cursor.execute("SELECT chimera_memories_with('ferri', '{ferri}', 10, 10, 10)")
         assert [str(row[0]) for row in cursor.fetchall()] == [mine]
     with zenith.bound(), connection.cursor() as cursor:
-        cursor.execute("SELECT chimera_memories_with('ferri', '{ferri}', 10)")
+        cursor.execute("SELECT chimera_memories_with('ferri', '{ferri}', 10, 10, 10)")
         assert cursor.fetchall() == []
+
+
+@pytest.mark.parametrize(("common_from", "proposed"), [(15, "red blue"), (50, "red blue green")])
+def test_what_has_all_common_words_is_proposed_beside_what_has_a_rarer_one(
+    acme: Stage, common_from: int, proposed: str
+) -> None:
+    """Of words that so many have not all is listed; together they may weigh more than the rarer one does."""
+    said = ["red"] * 20 + ["blue"] * 20 + ["green"] * 5 + [proposed]
+    with acme.bound():
+        MemoryRecord.objects.bulk_create(
+            MemoryRecord(tenant_id=acme.tenant_id, content=f"{words} {n}", category="semantic")
+            for n, words in enumerate(said)
+        )
+        best = MemoryRecord.objects.get(content__startswith=proposed)
+        asked = "SELECT chimera_memories_with('red | blue | green', '{red,blue,green}', 46, 3, %s)"
+        with connection.cursor() as cursor:
+            cursor.execute(asked, [common_from])
+            found = [row[0] for row in cursor.fetchall()]
+        assert best.pk in found[:2], "beside the newest with the rarer word"
+        assert MemoryRecord.objects.filter(pk__in=found, content__contains="green").exists()
+
+
+def test_what_a_word_is_looked_up_by_is_written_at_once(acme: Stage) -> None:
+    """A list of what is to be written would be read through by each search."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reloptions FROM pg_class WHERE relname = 'memory_word_keys'")
+        assert cursor.fetchone() == (["fastupdate=off"],)
 
 
 def _wanted(vector: list[float]) -> Wanted:

@@ -35,10 +35,10 @@ def test_vectors_do_not_count_in_a_keyword_search_nor_words_in_a_vector_search()
 
 
 def test_recency_fades_by_half_a_percent_an_hour() -> None:
-    assert ranking.recency(timedelta(0)) == 1.0
-    assert ranking.recency(timedelta(hours=1)) == pytest.approx(0.995)
-    assert ranking.recency(timedelta(days=7)) == pytest.approx(0.43, abs=0.005)
-    assert ranking.recency(timedelta(days=36_500)) == pytest.approx(0.0)
+    assert ranking.recency(0) == 1.0
+    assert ranking.recency(1) == pytest.approx(0.995)
+    assert ranking.recency(7 * 24) == pytest.approx(0.43, abs=0.005)
+    assert ranking.recency(36_500 * 24) == pytest.approx(0.0)
 
 
 def test_a_memory_from_after_the_time_asked_about_is_new_not_newer_than_new() -> None:
@@ -47,16 +47,16 @@ def test_a_memory_from_after_the_time_asked_about_is_new_not_newer_than_new() ->
 
 
 def test_parts_stay_between_zero_and_one() -> None:
-    opposite = ranking.parts(similarity=-0.4, coverage=1.2, age=timedelta(hours=-1), importance=Decimal("0.7"))
+    opposite = ranking.parts(similarity=-0.4, coverage=1.2, hours=-1, importance=Decimal("0.7"))
     assert opposite == Parts(vector=0.0, keyword=1.0, recency=1.0, importance=0.7)
-    nearest = ranking.parts(similarity=0.8, best=0.8, coverage=0.5, age=timedelta(0), importance=Decimal(0))
+    nearest = ranking.parts(similarity=0.8, best=0.8, coverage=0.5, hours=0, importance=Decimal(0))
     assert (nearest.vector, nearest.keyword) == (1.0, 0.125)
-    half = ranking.parts(similarity=0.4, best=0.8, coverage=-1, age=timedelta(0), importance=Decimal(0))
+    half = ranking.parts(similarity=0.4, best=0.8, coverage=-1, hours=0, importance=Decimal(0))
     assert (half.vector, half.keyword) == (0.5, 0.0)
 
 
 def test_the_best_of_strangers_is_not_near() -> None:
-    stranger = ranking.parts(similarity=0.1, best=0.1, coverage=0, age=timedelta(0), importance=Decimal(0))
+    stranger = ranking.parts(similarity=0.1, best=0.1, coverage=0, hours=0, importance=Decimal(0))
     assert stranger.vector == 0.25
 
 
@@ -69,4 +69,4 @@ def test_the_fewer_have_a_word_the_more_it_weighs() -> None:
 
 
 def test_a_memory_without_a_vector_counts_no_similarity() -> None:
-    assert ranking.parts(similarity=None, coverage=0, age=timedelta(0), importance=Decimal(0)).vector == 0.0
+    assert ranking.parts(similarity=None, coverage=0, hours=0, importance=Decimal(0)).vector == 0.0

@@ -13,7 +13,7 @@ from memory.stores.port import Wanted
 from memory.stores.weaviate.breaker import searching
 from memory.stores.weaviate.filters import permitted
 from memory.stores.weaviate.schema import ALIAS, VECTOR
-from memory.stores.weaviate.wire import IndexAway, UnknownClass, UnknownTenant, answered, wire
+from memory.stores.weaviate.wire import IndexAway, UnknownClass, UnknownTenant, wire
 
 if TYPE_CHECKING:
     from memory.stores.weaviate.protocol import search_get_pb2
@@ -39,7 +39,7 @@ def propose(wanted: Wanted) -> tuple[list[UUID], list[UUID]]:
     unheard = _unheard()
     try:
         with searching.guard():
-            found = _asked(wanted)
+            found = wire().search(_requests(wanted), seconds=SEARCH_SECONDS)
     except UnknownTenant:
         found, unheard = [], _unheard_of_a_stranger()
     except UnknownClass:
@@ -48,15 +48,6 @@ def propose(wanted: Wanted) -> tuple[list[UUID], list[UUID]]:
         raise NotAsked("The index does not answer, or not in time.") from None
     late = set(unheard)
     return [key for key in dict.fromkeys(found) if key not in late], unheard
-
-
-def _asked(wanted: Wanted) -> list[UUID]:
-    calls = [wire().ask(request, seconds=SEARCH_SECONDS) for request in _requests(wanted)]
-    try:
-        return [key for call in calls for key in answered(call)]
-    finally:
-        for call in calls:
-            call.cancel()  # nobody waits for it any more, if it is still under way
 
 
 def _unheard() -> list[UUID]:

@@ -5,7 +5,7 @@ own calls repeat what fails for up to a quarter of a minute, so of it only the m
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -90,9 +90,21 @@ class Wire:
     def _metadata(self) -> list[tuple[str, str]]:
         return [(name.lower(), value) for name, value in self._bearer.items()]
 
-    def ask(self, request: "search_get_pb2.SearchRequest", *, seconds: float) -> Any:
-        """A search that is under way; give it to `answered`."""
-        return self._stub.Search.future(request, timeout=seconds, metadata=self._metadata)
+    def search(self, requests: "Sequence[search_get_pb2.SearchRequest]", *, seconds: float) -> list[UUID]:
+        """The ids that they find, one request's after the other's, each the best first. All are under way at the same time; the last is
+        waited for in this thread, which hears of it half a millisecond sooner."""
+        if not requests:
+            return []
+        said = {"timeout": seconds, "metadata": self._metadata}
+        *others, last = requests
+        calls = [self._stub.Search.future(request, **said) for request in others]
+        try:
+            found = _heard(lambda: self._stub.Search(last, **said))
+            replies = [*map(_awaited, calls), found]
+        finally:
+            for call in calls:
+                call.cancel()  # nobody waits for it any more, if it is still under way
+        return [UUID(one.metadata.id) for reply in replies for one in reply.results]
 
     def push(self, objects: "Sequence[batch_pb2.BatchObject]") -> dict[UUID, str]:
         """Write objects over those of the same id; answers which of them it refused, and why."""
@@ -111,16 +123,15 @@ class Wire:
         return int(reply.failed)
 
 
-def answered(call: Any) -> list[UUID]:
-    """The ids that a search found, the best first."""
-    return [UUID(found.metadata.id) for found in _awaited(call).results]
-
-
 def _awaited(call: Any) -> Any:
+    return _heard(call.result)
+
+
+def _heard(answer: Callable[[], Any]) -> Any:
     import grpc
 
     try:
-        return call.result()
+        return answer()
     except grpc.RpcError as error:
         raise _named(error) from None
     except grpc.FutureTimeoutError as error:
