@@ -14,6 +14,7 @@ from chimera.kernel.http.quick import QuickInFront  # noqa: E402
 from chimera.kernel.http.static import StaticInFront  # noqa: E402
 from commerce.api import quick as money  # noqa: E402
 from memory import embedders, stores  # noqa: E402
+from memory.api import searches  # noqa: E402
 from swarm.api import quick as work  # noqa: E402
 from swarm.routing import websocket_urlpatterns  # noqa: E402
 
@@ -24,9 +25,10 @@ wire.install()
 frugal.install()
 stores.load()
 embedders.offline().load_soon(AT_EASE_SECONDS)  # whoever is first to search, or to finish a task, does not wait for it
+WAYS = [*work.WAYS, *money.WAYS, *searches.WAYS]
 application = ProtocolTypeRouter(
     {
-        "http": QuickInFront(StaticInFront(django_application), [*work.WAYS, *money.WAYS]),
+        "http": QuickInFront(StaticInFront(django_application), WAYS),
         "websocket": URLRouter(websocket_urlpatterns),
     }
 )

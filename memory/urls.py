@@ -5,9 +5,10 @@ from django.urls import path
 from memory.api.batch import MemoryBatch
 from memory.api.contexts import PersonaContext
 from memory.api.erasures import Erasure, Erasures
-from memory.api.memories import Memories, Memory, MemoryForget, MemorySearch, MemorySupersede
+from memory.api.memories import Memories, Memory, MemoryForget, MemorySupersede
 from memory.api.personas import Persona, PersonaRetire, Personas, PersonaVersion, PersonaVersions
 from memory.api.policy import Policy, PolicyPreview
+from memory.api.searches import MemorySearch
 
 urlpatterns = [
     path("memories", Memories.as_view()),

@@ -1,7 +1,7 @@
 """How long a search takes, and how much of what is nearest it finds."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -66,6 +66,20 @@ def timed(asked: Sequence[Question], call: Callable[[Question], Any]) -> tuple[T
         found.append(call(question))
         spans.append((time.perf_counter() - began) * 1_000)
     return Timed(spans), found
+
+
+def alternated(asked: Sequence[Question], ways: Mapping[str, Callable[[Question], Any]]) -> dict[str, Timed]:
+    """Each question asked in every way before the next one, each time beginning with another way: what else the machine does is the same
+    for all, and so is what the one before left in its caches."""
+    names = list(ways)
+    spans: dict[str, list[float]] = {name: [] for name in names}
+    for number, question in enumerate([*asked[:WARM], *asked]):
+        first = number % len(names)
+        for name in [*names[first:], *names[:first]]:
+            began = time.perf_counter()
+            ways[name](question)
+            spans[name].append((time.perf_counter() - began) * 1_000)
+    return {name: Timed(found[WARM:]) for name, found in spans.items()}
 
 
 # ---------------------------------------------------------------- Chimera's ways

@@ -40,14 +40,33 @@ def server(home: Path, folder: Path) -> Iterator[Any]:
 @contextmanager
 def asked_first(running: Any) -> Iterator[None]:
     """This process searches there; it has all that PostgreSQL has."""
-    from django.conf import settings
-
-    settings.WEAVIATE_URL, settings.WEAVIATE_GRPC_URL, settings.WEAVIATE_API_KEY = running.address
-    try:
+    with _configured(running):
         _fill()
         yield
+
+
+def by_postgresql(search: Callable[[Question], Any]) -> Callable[[Question], Any]:
+    """The same search, where Weaviate would be asked."""
+
+    def call(question: Question) -> Any:
+        with _configured(None):
+            return search(question)
+
+    return call
+
+
+@contextmanager
+def _configured(running: Any) -> Iterator[None]:
+    from django.conf import settings
+
+    before = settings.WEAVIATE_URL, settings.WEAVIATE_GRPC_URL, settings.WEAVIATE_API_KEY
+    settings.WEAVIATE_URL, settings.WEAVIATE_GRPC_URL, settings.WEAVIATE_API_KEY = (
+        running.address if running else ("", "", "")
+    )
+    try:
+        yield
     finally:
-        settings.WEAVIATE_URL = ""
+        settings.WEAVIATE_URL, settings.WEAVIATE_GRPC_URL, settings.WEAVIATE_API_KEY = before
 
 
 def _fill() -> None:

@@ -1,39 +1,32 @@
 """The doors of memory: add, list, read, search, supersede, forget."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any, ClassVar
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
-from chimera.flows.check_memory import Checked, check_memory, reader_of, viewer_of
+from chimera.flows.check_memory import reader_of, viewer_of
 from chimera.kernel import clock
 from chimera.kernel.http.door import Call, Door
 from chimera.kernel.http.pages import page
 from chimera.kernel.http.permissions import AGENTS, ANYONE, OPERATORS
 from chimera.kernel.http.schema import page_of
-from chimera.kernel.http.shapes import shown
 from chimera.kernel.identity import Principal
-from memory import actions, explaining, search
+from memory import actions
 from memory.actions.keeping import Came, Kept
 from memory.actions.records import NewMemory, check_may_forget, check_may_supersede
 from memory.models import MemoryRecord, Source, Visibility
-from memory.ranking import WEIGHTS, Mode
-from memory.search import Question
 from memory.serializers.memories import (
     ForgetBody,
     ListQuery,
     MemoryShape,
     NewMemoryBody,
-    SearchBody,
-    SearchShape,
     SupersedeBody,
 )
 
 WRITERS = AGENTS | OPERATORS
-FILTERS = ("category", "session", "agent_role", "persona", "agent", "since", "until", "as_of")
 
 
 class Memories(Door):
@@ -89,34 +82,6 @@ class Memory(Door):
     def get(self, request: Call, memory_id: UUID) -> Response:
         """One memory, superseded or not; what is forgotten, people alone can read."""
         return Response(MemoryShape(_seen(request, memory_id)).data)
-
-
-class MemorySearch(Door):
-    allow: ClassVar = {"POST": ANYONE}
-    nudges = False
-
-    def prepare(self, request: Call) -> None:
-        """Before the transaction: the query is embedded."""
-        body = SearchBody(data=request.data)
-        body.is_valid(raise_exception=True)
-        self.said: dict[str, Any] = body.validated_data
-        self.question = search.ask(
-            text=self.said["query"], mode=Mode(self.said["mode"]), tenant_id=request.user.tenant_id
-        )
-
-    @extend_schema(operation_id="memories_search", request=SearchBody, responses={200: SearchShape})
-    def post(self, request: Call) -> Response:
-        """What is remembered about a query, best first; frozen with the `task` that an agent names with its lease token."""
-        filters = {name: self.said[name] for name in FILTERS}
-        checked = check_memory(
-            principal=request.user,
-            question=self.question,
-            limit=self.said["limit"],
-            task_id=self.said["task"],
-            lease_token=self.said["lease_token"],
-            **filters,
-        )
-        return Response(shown(SearchShape, _answer(self.question, checked)))
 
 
 class MemorySupersede(Door):
@@ -211,15 +176,3 @@ def _correction(old: MemoryRecord, said: dict[str, Any], principal: Principal) -
     if old.visibility == said.get("visibility", old.visibility) == Visibility.AGENT:
         kept |= {"agent": old.agent_id, "agent_role": old.agent_role}
     return new_of(kept | said | {"valid_from": begins}, principal)
-
-
-def _answer(question: Question, checked: Checked) -> dict[str, Any]:
-    return {
-        "results": explaining.explained(checked.found),
-        "mode": question.mode,
-        "weights": asdict(WEIGHTS[question.mode]),
-        "scale": explaining.scale(checked.found),
-        "index": explaining.answered(checked.found),
-        "embedding": question,
-        "task": checked.task_id,
-    }

@@ -7,9 +7,8 @@ from typing import Any
 
 from asgiref.testing import ApplicationCommunicator
 
+from chimera.asgi import WAYS
 from chimera.kernel.http.quick import Application, Message, QuickInFront, Receive, Scope, Send
-from commerce.api import quick as money
-from swarm.api import quick as work
 from tests.cast import Caller, Said, Stage
 
 SECONDS = 20.0
@@ -43,7 +42,7 @@ class Wire:
     def __init__(self, doors: Application) -> None:
         self.left: list[str] = []
         self.doors = doors
-        self.quick = QuickInFront(self._leave, [*work.WAYS, *money.WAYS])
+        self.quick = QuickInFront(self._leave, WAYS)
 
     async def _leave(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.left.append(scope["path"])
