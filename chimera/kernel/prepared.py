@@ -17,13 +17,19 @@ from django.db import connection, models
 from chimera.kernel import pipelining
 from chimera.kernel.pipelining import Asked, Params, Row
 
-__all__ = ["Asked", "Params", "Row", "ask", "ask_all", "columns", "instance", "named"]
+__all__ = ["Asked", "Params", "Row", "ask", "ask_all", "ask_first", "columns", "instance", "named"]
 Model = TypeVar("Model", bound=models.Model)
 
 
 def ask(sql: str, params: Params) -> list[Row]:
     """The rows of one statement. Give each parameter its type, `%(ids)s::uuid[]`, or it is planned for each that comes."""
     return ask_all([(sql, params)])[0]
+
+
+def ask_first(asked: Asked | None) -> None:
+    """This is asked before whatever comes next, the ORM's statements too, and with those of here in one round trip; nobody hears the
+    answer. None takes it back."""
+    connection.first = asked  # type: ignore[attr-defined]
 
 
 def ask_all(asked: Sequence[Asked], *, commit: bool = False) -> list[list[Row]]:
@@ -33,6 +39,9 @@ def ask_all(asked: Sequence[Asked], *, commit: bool = False) -> list[list[Row]]:
     """
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
+    if (first := connection.first) is not None:  # type: ignore[attr-defined]
+        ask_first(None)
+        return ask_all([first, *asked], commit=commit)[1:]
     if connection.execute_wrappers or connection.queries_logged:
         return _watched(asked, commit=commit)
     with connection.wrap_database_errors:

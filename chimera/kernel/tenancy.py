@@ -32,14 +32,22 @@ def current() -> UUID:
 
 @contextmanager
 def bound(tenant_id: UUID) -> Iterator[None]:
-    """A transaction that sees and writes rows of `tenant_id` alone. Inside itself it is a savepoint."""
+    """A transaction that sees and writes rows of `tenant_id` alone. Inside itself it is a savepoint.
+
+    It is bound in the round trip of its first statement. One that would come before that sees no row of any tenant.
+    """
     outer = _tenant.get()
     if outer is not None and outer != tenant_id:
         raise RuntimeError("this transaction is bound to another tenant")
     with _transaction(tenant_id):
-        if outer is None:
-            prepared.ask(*binding(tenant_id))
-        yield
+        if outer is not None:
+            yield
+            return
+        prepared.ask_first(binding(tenant_id))
+        try:
+            yield
+        finally:
+            prepared.ask_first(None)
 
 
 @contextmanager

@@ -121,7 +121,7 @@ def _text(value: Any) -> str:
 
 def rows(sql: str, tenant_id: UUID | None, **more: Any) -> Iterator[Any]:
     """Through a cursor in the database: what is here at once is AT_ONCE rows."""
-    connection.ensure_connection()
+    connection.cursor().close()  # a transaction of a tenant is bound from here on
     with connection.connection.cursor(name="chimera_reconcile") as cursor:
         cursor.itersize = AT_ONCE
         cursor.execute(sql, {"tenant": tenant_id, **more})

@@ -12,6 +12,8 @@ from django.db.backends.postgresql import base, operations
 from psycopg import OperationalError
 from psycopg_pool import ConnectionPool
 
+from chimera.kernel import pipelining
+
 FRESH_SECONDS = 1.0  # so long after its last answer a connection is asked again only if something came in meanwhile
 
 
@@ -25,6 +27,16 @@ class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
     """Wants OPTIONS["pool"], and CONN_HEALTH_CHECKS off: what the pool hands out is looked at here."""
 
     ops_class = DatabaseOperations
+    first: pipelining.Asked | None = None  # what is asked before whatever comes next (prepared.ask_first)
+
+    def _cursor(self, name: str | None = None) -> Any:
+        """For the ORM, savepoints, and whoever else asks past `prepared`."""
+        asked, self.first = self.first, None
+        if asked is not None:
+            self.ensure_connection()
+            with self.wrap_database_errors:
+                pipelining.run(self.connection, [asked])
+        return super()._cursor(name)  # type: ignore[misc]
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """A connection that answers. Raises PoolTimeout when none could be made within the pool's `timeout`."""

@@ -10,10 +10,11 @@ from uuid import UUID
 import psycopg
 import pytest
 from django.apps import apps
-from django.db import IntegrityError, ProgrammingError, connection, connections, transaction
+from django.db import DataError, IntegrityError, ProgrammingError, connection, connections, transaction
 from django.db.models import ForeignKey
+from django.test.utils import CaptureQueriesContext
 
-from chimera.kernel import ids, tenancy
+from chimera.kernel import ids, prepared, tenancy
 from swarm.models import SwarmSession
 from tests import cluster
 from tests.cast import Stage
@@ -98,6 +99,51 @@ def test_the_binding_ends_with_its_transaction(acme: Stage, world: World) -> Non
     assert ask("SELECT count(*) FROM swarm_task") == [(0,)]
     with pytest.raises(LookupError):
         tenancy.current()
+
+
+def _by_savepoint() -> int:
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        raise ZeroDivisionError
+    return len(ask("SELECT id FROM swarm_swarmsession"))
+
+
+def _by_what_fails() -> int:
+    with pytest.raises(DataError), transaction.atomic():
+        prepared.ask("SELECT 1 / 0", {})
+    return len(ask("SELECT id FROM swarm_swarmsession"))
+
+
+def _while_watched() -> int:
+    with CaptureQueriesContext(connection) as seen:
+        found = len(prepared.ask("SELECT id FROM swarm_swarmsession", {}))
+    assert ["set_config" in query["sql"] for query in seen.captured_queries] == [True, False]
+    return found
+
+
+FIRST = {
+    "the ORM": lambda: SwarmSession.objects.count(),
+    "a cursor": lambda: len(ask("SELECT id FROM swarm_swarmsession")),
+    "a cursor of the server's": lambda: len(list(SwarmSession.objects.iterator())),
+    "a kept statement": lambda: len(prepared.ask("SELECT id FROM swarm_swarmsession", {})),
+    "several": lambda: len(prepared.ask_all([("SELECT 1", {}), ("SELECT id FROM swarm_swarmsession", {})])[1]),
+    "a savepoint that is undone": _by_savepoint,
+    "a statement that fails": _by_what_fails,
+    "a watched one": _while_watched,
+}
+
+
+@pytest.mark.parametrize("first", FIRST)
+def test_whatever_is_asked_first_the_transaction_is_bound_before_it(acme: Stage, world: World, first: str) -> None:
+    with acme.bound():
+        assert FIRST[first]() == len(ask("SELECT id FROM swarm_swarmsession")) > 0
+        assert ask("SELECT current_setting('chimera.tenant')") == [(str(acme.tenant_id),)]
+
+
+def test_what_is_asked_past_everything_sees_nothing_rather_than_too_much(acme: Stage, world: World) -> None:
+    with acme.bound():
+        connection.ensure_connection()
+        assert connection.connection.execute("SELECT count(*) FROM swarm_swarmsession").fetchone() == (0,)
+        assert ask("SELECT count(*) FROM swarm_swarmsession") != [(0,)]
 
 
 def test_a_transaction_stays_with_its_tenant(acme: Stage, zenith: Stage) -> None:
