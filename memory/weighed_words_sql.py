@@ -2,14 +2,15 @@
 
 A word weighs as in BM25 (Robertson and Zaragoza, 2009, 3.2, the variant that is never negative): ln(1 + (N - n + 0.5) / (n + 0.5)), where n
 of N memories have it. The memories of each word are listed, and ranked by the sum of what their words weigh; the newer ones first among
-equals. A word is common that `common_from` memories have or more: its list is not read to the end, and counts for nothing. Where all
-common words together weigh as much as the last of the ranked ones, or those are fewer than `most`, a memory with common words alone might
-stand among the best: then what has most words by `ts_rank` is proposed beside them, place by place. That reads every memory with any of
-the words.
+equals. A word is common that `common_from` memories have or more: those are counted no further, and of them only those are listed that have
+a rarer word too. Where all common words together weigh more than the last of the ranked ones, or those are fewer than `most`, a memory with
+common words alone might stand among the best: then what has most words by `ts_rank` is proposed beside them, place by place. That reads
+every memory with any of the words.
 
 Asked as the owner of the table: under row-level security an index condition must be leakproof, and none of these is; the application role
 would read every memory of its tenant. It crosses no tenant: it sees rows of the bound one alone, and without one none. `OFFSET 0` keeps the
-planner from looking for the tenant's memories in another index as well.
+planner from looking for the tenant's memories in another index as well. Limits stand outside of it: another tenant's words with the same
+key (memory.word_keys_sql) use none of them up.
 """
 
 from memory.rare_words_sql import RARE_WORDS_SQL
@@ -30,19 +31,28 @@ DECLARE
     in_common float8;
 BEGIN
     WITH listed AS MATERIALIZED (
-        SELECT ARRAY(
+        SELECT key, ARRAY(
             SELECT having_it.id FROM (
                 SELECT id, tenant_id FROM memory_memoryrecord
-                WHERE {_KEYS} && ARRAY[key] AND forgotten_at IS NULL OFFSET 0 LIMIT common_from
-            ) having_it WHERE having_it.tenant_id = tenant
+                WHERE {_KEYS} && ARRAY[key] AND forgotten_at IS NULL OFFSET 0
+            ) having_it WHERE having_it.tenant_id = tenant LIMIT common_from
         ) AS ids
         FROM unnest(keys) key
     ), weighed AS MATERIALIZED (
-        SELECT ids, n >= common_from AS is_common, ln(1 + (greatest(among, n) - n + 0.5) / (n + 0.5)) AS weight
-        FROM (SELECT ids, cardinality(ids)::float8 AS n FROM listed) counted
+        SELECT key, ids, n >= common_from AS is_common, ln(1 + (greatest(among, n) - n + 0.5) / (n + 0.5)) AS weight
+        FROM (SELECT key, ids, cardinality(ids)::float8 AS n FROM listed) counted
+    ), rarer AS MATERIALIZED (
+        SELECT array_agg(key) AS keys FROM weighed WHERE NOT is_common
+    ), counted AS MATERIALIZED (
+        SELECT weight, CASE WHEN is_common THEN ARRAY(
+            SELECT beside.id FROM (
+                SELECT id, tenant_id FROM memory_memoryrecord
+                WHERE {_KEYS} && ARRAY[key] AND {_KEYS} && (SELECT rarer.keys FROM rarer) AND forgotten_at IS NULL OFFSET 0
+            ) beside WHERE beside.tenant_id = tenant
+        ) ELSE ids END AS ids
+        FROM weighed
     ), ordered AS (
-        SELECT id, sum(weight) AS weight FROM weighed, unnest(ids) id WHERE NOT is_common
-        GROUP BY id ORDER BY 2 DESC, 1 DESC LIMIT most
+        SELECT id, sum(weight) AS weight FROM counted, unnest(ids) id GROUP BY id ORDER BY 2 DESC, 1 DESC LIMIT most
     )
     SELECT array_agg(id), CASE WHEN count(*) < most THEN 0 ELSE min(weight) END,
         (SELECT sum(weight) FROM weighed WHERE is_common)

@@ -3,6 +3,10 @@
 A key is a hash of both, of 64 bits. An index by tenant and words as two columns holds each word's memories of all tenants in one list, and
 walks it beside the list of all that the tenant has. It is written to at once (`fastupdate`): a list of what is to be written would be read
 through by each search.
+
+The hash is PostgreSQL's own and keeps no secret: who knows another tenant's id can find a word of the same key. So a key only proposes, and
+each row's tenant is looked at before rows are counted. Nor does PostgreSQL promise that its hashes stay as they are from one major version
+to the next: docs/memory.md says how to see and mend that.
 """
 
 WORD_KEYS_SQL = """

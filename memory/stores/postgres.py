@@ -63,8 +63,8 @@ _MATCHING = f"""
     {JUDGED}, found.proposed FROM (
         SELECT r.id, r.embedding_model, r.embedding, r.words, r.created_at, r.importance_score,
             (SELECT count(*) FROM proposed) AS proposed
-        FROM proposed JOIN memory_memoryrecord r ON r.tenant_id = %(tenant)s::uuid AND r.id = proposed.id
-        WHERE {permitted("r")}
+        FROM proposed JOIN memory_memoryrecord r USING (id)
+        WHERE r.tenant_id = %(tenant)s::uuid AND r.id = ANY(ARRAY(SELECT id FROM proposed)) AND {permitted("r")}
         ORDER BY proposed.place LIMIT %(most)s::integer
     ) found
 """

@@ -53,6 +53,52 @@ def test_values_go_and_come_as_with_a_cursor(made: psycopg.Connection[Any]) -> N
     assert rows[0][-2:] == ("5 %", VALUES["a"])
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/St_Johns", "Europe/Amsterdam"])
+def test_moments_come_as_with_a_cursor_in_whatever_zone_the_session_is(
+    made: psycopg.Connection[Any], zone: str
+) -> None:
+    """Before there were zones of whole hours their offsets had seconds; in Amsterdam until 1937."""
+    made.execute("SELECT set_config('TimeZone', %s, false)", [zone])
+    said = ["0001-02-01", "0999-12-31 23:59:59.5", "1850-06-01 12:00", "1970-01-01", "2026-03-01 08:00:00.000123"]
+    said += ["2026-10-25 00:30", "2026-10-25 01:30", "9999-12-30 23:59:59.999999"]
+    asked = (
+        "SELECT m, ARRAY[m, NULL] FROM unnest(%(said)s::timestamp[]) s(t), LATERAL (SELECT t AT TIME ZONE 'UTC') l(m)"
+    )
+    (ours,) = run(made, [(asked, {"said": said})])
+    theirs = made.execute(asked, {"said": said}).fetchall()
+    for text, *rows in zip(said, ours, theirs, strict=True):
+        moment = datetime.fromisoformat(text).replace(tzinfo=UTC)
+        assert [[one.astimezone(UTC), [many[0].astimezone(UTC), many[1]]] for one, many in rows] == [
+            [moment, [moment, None]]
+        ] * 2
+
+
+@pytest.mark.parametrize("moment", ["infinity", "-infinity", "0044-03-15 12:00+00 BC", "10000-01-01", "294201-12-31"])
+def test_a_moment_that_python_has_not_is_refused_as_with_a_cursor(made: psycopg.Connection[Any], moment: str) -> None:
+    asked = ("SELECT %(said)s::text::timestamptz", {"said": moment})
+    with pytest.raises(psycopg.DataError) as ours:
+        run(made, [asked])
+    with pytest.raises(psycopg.DataError) as theirs:
+        made.execute(*asked).fetchall()
+    assert str(ours.value) == str(theirs.value)
+    assert run(made, [(ONE, {"said": 1})]) == [[(1,)]]
+
+
+def test_moments_are_djangos_and_come_in_no_other_style(db: None) -> None:
+    asked = "SELECT '2026-03-01 08:00:00.5+00'::timestamptz"
+    with connection.cursor() as cursor, transaction.atomic():
+        cursor.execute("SET LOCAL TimeZone = 'Asia/Kolkata'")
+        ((ours,),) = prepared.ask(asked, {})
+        assert ours == datetime(2026, 3, 1, 8, 0, 0, 500_000, tzinfo=UTC), "that moment, whatever the session's zone"
+        cursor.execute("SET LOCAL DateStyle = 'German'")
+        with pytest.raises(NotImplementedError, match="DateStyle"):
+            prepared.ask(asked, {})
+    ((ours,),) = prepared.ask(asked, {})
+    with connection.cursor() as cursor:
+        cursor.execute(asked)
+        assert (ours, ours.tzinfo) == (theirs := cursor.fetchone()[0], theirs.tzinfo)
+
+
 def test_a_statement_is_prepared_once_for_values_of_the_same_types(made: psycopg.Connection[Any]) -> None:
     for number in range(3):
         assert run(made, [(ONE, {"said": number})] * 2) == [[(number,)]] * 2

@@ -153,6 +153,17 @@ def test_of_many_the_sketches_are_compared_and_can_be_read_from_their_index_alon
         assert len(PostgresStore().look_up(_wanted(vector))) == 10
 
 
+def test_what_the_word_index_proposes_is_fetched_by_its_ids(many: Stage) -> None:
+    """And not looked for among all that the tenant has: PostgreSQL reckons with a thousand rows of a function."""
+    _vacuumed("memory_memoryrecord")
+    wanted = Wanted(sought=_sought(), most=10, words=("ferri",))
+    with many.bound():
+        said = judging.asked(wanted) | {"size": 400, "matches": 20, "common": 100}
+        plan = "\n".join(row[0] for row in prepared.ask(f"EXPLAIN {postgres._MATCHING}", said))
+    assert "memory_memoryrecord_pkey" in plan, plan[-900:]
+    assert "Seq Scan on memory_memoryrecord" not in plan, plan[-900:]
+
+
 def _exact(vector: list[float]) -> set[UUID]:
     rows = MemoryRecord.objects.sought(_sought()).order_by(CosineDistance("embedding", vector) + 0.0)
     return set(rows.values_list("pk", flat=True)[:10])
