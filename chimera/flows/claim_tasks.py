@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from chimera.kernel import prepared
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import forbidden
 from chimera.kernel.http.parsing import money_text
-from chimera.kernel.prepared import Asked
 from commerce import actions as commerce
 from commerce.models import Transaction
 from swarm import shapes
@@ -58,16 +56,14 @@ def claim_tasks(
     popped: Sequence[UUID],
     redis_away: bool,
     types: Sequence[str] = (),
-    binding: Asked | None = None,
     by: Actor,
 ) -> Claimed:
     """At most `most` tasks, within the agent's free slots. A paused agent gets none, nor does anybody while the tenant or
     everything is paused or stopped; a suspended agent gets 403.
 
-    A silent one gets them: it was heard of before this (`agents.hear`), or is by this. `binding` is what the transaction is
-    still to be bound by (`tenancy.bound_by_asking`).
+    A silent one gets them: it was heard of before this (`agents.hear`), or is by this.
     """
-    agent, held, plain, hands_out = _plain([binding] if binding else [], agent_id, most, popped, types, by)
+    agent, held, plain, hands_out = _plain(agent_id, most, popped, types, by)
     if agent.status == AgentStatus.SUSPENDED:
         raise forbidden("This agent was suspended; an operator lets it in again.", code="agent_suspended")
     free = max(agent.max_slots - held, len(plain))
@@ -90,15 +86,13 @@ def claim_tasks(
 
 
 def _plain(
-    first: Sequence[Asked], agent_id: UUID, most: int, popped: Sequence[UUID], types: Sequence[str], by: Actor
+    agent_id: UUID, most: int, popped: Sequence[UUID], types: Sequence[str], by: Actor
 ) -> tuple[AgentProfile, int, "list[Claim]", bool]:
     """The agent, held, how many leases it had, what one statement claims of the ids that Redis gave, and whether it may."""
     if not popped:
-        if first:
-            prepared.ask_all(first)
         agent = agents.hold(agent_id)
         return agent, claims.held_by(agent), [], True
-    taken = listed.take(first, agent_id=agent_id, most=most, popped=popped, types=types, by=by)
+    taken = listed.take(agent_id=agent_id, most=most, popped=popped, types=types, by=by)
     plain = [Claim(task, None, task.pk in taken.awaited) for task in taken.tasks]
     return taken.agent, taken.held, plain, taken.hands_out
 

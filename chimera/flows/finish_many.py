@@ -16,7 +16,6 @@ from chimera.flows.finish_task import Finished, Handed, finish_task, said_in
 from chimera.flows.look_ahead import look_ahead
 from chimera.flows.recognise_topics import recognise
 from chimera.kernel import clock, prepared, tenancy
-from chimera.kernel.prepared import Asked
 from chimera.kernel.relay.slow_lane import is_outage
 from chimera.kernel.spelling import visible
 from commerce import actions as commerce
@@ -48,8 +47,8 @@ def finish_together(tenant_id: UUID, handed: Sequence[Handed]) -> dict[int, Fini
         passing = _passing(handed, acting)
         if not passing:
             return {}
-        with tenancy.bound_by_asking(tenant_id) as binding:
-            done = _completed(binding, list(passing.values()), acting)
+        with tenancy.bound(tenant_id):
+            done = _completed(list(passing.values()), acting)
             shown = shapes.tasks_by_id([pk for pk in done if handed[passing[pk].place].shows])
     except Exception as fault:
         if is_outage(fault):
@@ -107,11 +106,11 @@ class _Placed:
     passing: Passing
 
 
-def _completed(binding: Asked, placed: Sequence[_Placed], acting: ActingSet) -> set[UUID]:
+def _completed(placed: Sequence[_Placed], acting: ActingSet) -> set[UUID]:
     """Under the tasks' locks: those that touch no money. None, after a change of policies: those left read what acts now."""
     asked = [one.passing.task_id for one in placed]
-    _, locked, moneyed, standing = prepared.ask_all(
-        [binding, completing.locking(asked), commerce.open_money(asked), policies.standing()]
+    locked, moneyed, standing = prepared.ask_all(
+        [completing.locking(asked), commerce.open_money(asked), policies.standing()]
     )
     if policies.acting_at(standing).stamp != acting.stamp:
         return set()

@@ -20,7 +20,6 @@ from chimera.flows.show_transactions import show_denial
 from chimera.flows.spend_many import Answered, Asked, Capture, Done, Spend, Void, has_key
 from chimera.kernel import clock, idempotency, prepared, redis, tenancy
 from chimera.kernel.http import problem
-from chimera.kernel.prepared import Asked as Statement
 from chimera.kernel.relay.slow_lane import is_outage
 from commerce import shapes
 from commerce.actions import Outcome, Place, Purchase, booking
@@ -41,8 +40,8 @@ def spend_together(tenant_id: UUID, asked: Sequence[Asked]) -> list[Answered | N
     """Opens its own transaction. None for what is left; all are, where one of them cannot be written. Raises when PostgreSQL is away,
     and then what is not under a key may have been done."""
     try:
-        with tenancy.bound_by_asking(tenant_id) as binding:
-            done = _Batch(asked).done(binding)
+        with tenancy.bound(tenant_id):
+            done = _Batch(asked).done()
     except Exception as fault:
         if is_outage(fault):
             raise
@@ -62,8 +61,8 @@ class _Batch:
         self._also: set[UUID] = set()  # windows of what is to be settled
         self._leased: dict[int, Leased] = {}
 
-    def done(self, binding: Statement) -> list[Answered | None]:
-        zone = self._begin(binding)
+    def done(self) -> list[Answered | None]:
+        zone = self._begin()
         answers: list[Answered | None] = [None] * len(self._asked)
         if not self._leased:
             return answers
@@ -82,11 +81,11 @@ class _Batch:
             desk.write([idempotency.keeping(kept)] if kept else ())
         return answers
 
-    def _begin(self, binding: Statement) -> str:
+    def _begin(self) -> str:
         """Keys, tasks and leases: of what may be done, and nobody else is at. Answers the tenant's time zone."""
         keyed = [number for number, one in enumerate(self._asked) if one.once]
         calls = [once for one in self._asked if (once := one.once)]
-        opening = [binding, *(idempotency.beginning(calls) if calls else ())]
+        opening = idempotency.beginning(calls) if calls else []
         named = {one.what.transaction_id for one in self._asked if not isinstance(one.what, Spend)}
         rows: list[Any] = []
         if named:
@@ -100,7 +99,7 @@ class _Batch:
         locking = leased.locking({lease.task_id for lease in shown})
         more = prepared.ask_all([*opening, locking, leased.holding(shown), tenants.zone(), policies.standing()])
         *before, locked, holding, ((zone,),), standing = rows + more
-        free = dict(zip(keyed, idempotency.unanswered(calls, *before[1:3]), strict=True)) if calls else {}
+        free = dict(zip(keyed, idempotency.unanswered(calls, *before[:2]), strict=True)) if calls else {}
         ours, held = {task_id for (task_id,) in locked}, leased.leased(shown, holding)
         acting = policies.acting_at(standing).policies
         for number, lease in leases.items():

@@ -16,10 +16,12 @@ from django.db import connection, models, transaction
 from django.db.migrations.operations.base import Operation
 
 from chimera.kernel import prepared, references
-from chimera.kernel.prepared import Asked
 
 _tenant: ContextVar[UUID | None] = ContextVar("chimera_tenant", default=None)
 _system: ContextVar[bool] = ContextVar("chimera_system", default=False)
+
+
+_BIND = "SELECT set_config('chimera.tenant', %(tenant)s::text, true)"
 
 
 def current() -> UUID:
@@ -43,20 +45,11 @@ def bound(tenant_id: UUID) -> Iterator[None]:
         if outer is not None:
             yield
             return
-        prepared.ask_first(binding(tenant_id))
+        prepared.ask_first((_BIND, {"tenant": str(tenant_id)}))
         try:
             yield
         finally:
             prepared.ask_first(None)
-
-
-@contextmanager
-def bound_by_asking(tenant_id: UUID) -> Iterator[Asked]:
-    """A transaction as `bound`, but for whoever asks what this gives before anything else: until then no row is seen."""
-    if _tenant.get() is not None:
-        raise RuntimeError("this transaction is bound to a tenant already")
-    with _transaction(tenant_id):
-        yield binding(tenant_id)
 
 
 @contextmanager
@@ -70,11 +63,6 @@ def _transaction(tenant_id: UUID) -> Iterator[None]:
                 yield
         finally:
             _tenant.reset(token)
-
-
-def binding(tenant_id: UUID) -> Asked:
-    """What binds the present transaction."""
-    return "SELECT set_config('chimera.tenant', %(tenant)s::text, true)", {"tenant": str(tenant_id)}
 
 
 @contextmanager

@@ -16,7 +16,6 @@ from chimera.kernel.actors import Actor
 from chimera.kernel.errors import not_found
 from chimera.kernel.eventlog import TOLD
 from chimera.kernel.http.trace import current_trace
-from chimera.kernel.prepared import Asked
 from swarm.actions.agents import turn_of
 from swarm.events import TaskClaimed
 from swarm.events.in_sql import payload
@@ -38,14 +37,12 @@ class Taken:
     hands_out: bool = True  # no stop or pause of the tenant acts
 
 
-def take(
-    first: Sequence[Asked], *, agent_id: UUID, most: int, popped: Sequence[UUID], types: Sequence[str], by: Actor
-) -> Taken:
+def take(*, agent_id: UUID, most: int, popped: Sequence[UUID], types: Sequence[str], by: Actor) -> Taken:
     """QUEUED → RUNNING with a new lease token each, for the plain ones of `popped`, within the agent's free slots.
 
-    `first` is asked before. Locks what `agents.hold` locks. A paused or suspended agent gets nothing; 404 for one that is not there.
+    Locks what `agents.hold` locks. A paused or suspended agent gets nothing; 404 for one that is not there.
     """
-    prepared.ask_all([*first, advisory.holding(turn_of(agent_id))])
+    prepared.ask(*advisory.holding(turn_of(agent_id)))
     each = list(dict.fromkeys(popped))  # a list may name a task twice
     at = clock.now()  # after whatever it waited
     agent = {"agent": agent_id, "upper": partitions.beyond()}

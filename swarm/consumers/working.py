@@ -124,14 +124,13 @@ def take(worker: Worker, most: int, types: Sequence[str]) -> Taken:
     popped = dispatch.pop(tenant_id=principal.tenant_id, role=agent.role, most=most, types=types)
     if popped == [] and not agent.capabilities:
         return Taken([], {})
-    with tenancy.bound_by_asking(principal.tenant_id) as binding:
+    with tenancy.bound(principal.tenant_id):
         got = claim_tasks(
             agent_id=agent.pk,
             most=most,
             popped=popped or [],
             redis_away=popped is None,
             types=types,
-            binding=binding,
             by=principal.actor,
         )
         shown = show_claims(got.claims)

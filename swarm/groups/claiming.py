@@ -97,14 +97,13 @@ def _looked(asker: Asker, most: int, by: Actor) -> tuple[Sequence[UUID] | None, 
 
 
 def _claimed(asker: Asker, most: int, popped: Sequence[UUID] | None, by: Actor) -> tuple[Claimed, list[dict[str, Any]]]:
-    with tenancy.bound_by_asking(asker.tenant_id) as binding:
+    with tenancy.bound(asker.tenant_id):
         got = claim_tasks(
             agent_id=asker.agent_id,
             most=most,
             popped=popped or (),
             redis_away=popped is None,
             types=asker.types,
-            binding=binding,
             by=by,
         )
         return got, show_claims(got.claims)

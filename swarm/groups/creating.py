@@ -9,7 +9,6 @@ from rest_framework.renderers import JSONRenderer
 from chimera.kernel import idempotency, prepared, redis, tenancy
 from chimera.kernel.actors import Actor
 from chimera.kernel.idempotency import Once
-from chimera.kernel.prepared import Asked
 from swarm import shapes
 from swarm.actions import creating, sessions
 from swarm.actions.creating import NewTask
@@ -33,17 +32,17 @@ def create(tenant_id: UUID, asked: Sequence[Creation]) -> list[bytes | None]:
     That is one whose key was used before, or with which somebody else is at work; or whose session has not begun, takes no
     tasks, is not there, or is held by somebody: nobody waits here.
     """
-    with tenancy.bound_by_asking(tenant_id) as binding:
-        answers = _created(binding, asked)
+    with tenancy.bound(tenant_id):
+        answers = _created(asked)
     if any(answers):
         redis.nudge()
     return answers
 
 
-def _created(binding: Asked, asked: Sequence[Creation]) -> list[bytes | None]:
+def _created(asked: Sequence[Creation]) -> list[bytes | None]:
     calls = [one.once for one in asked]
     taking = sessions.taking_tasks({one.new.session_id for one in asked})
-    _, free, answered, held = prepared.ask_all([binding, *idempotency.beginning(calls), taking])
+    free, answered, held = prepared.ask_all([*idempotency.beginning(calls), taking])
     open_sessions = {session_id for (session_id,) in held}
     ours = [
         one
