@@ -39,7 +39,9 @@ def test_what_has_a_common_word_beside_a_rarer_one_comes_before_what_has_the_rar
     assert len(found) == 3
 
 
-def test_a_tenant_that_has_grown_since_its_size_was_counted_has_as_many_memories_as_one_of_the_words(acme: Stage) -> None:
+def test_a_tenant_that_has_grown_since_it_was_counted_has_as_many_as_one_of_the_words(
+    acme: Stage,
+) -> None:
     said = ["red blue green", *["red", "blue", "green"] * 7, *["dune"] * 2, *["ferry"] * 60]
     most_words, *_ = keep(acme.tenant_id, [f"{words} {n}" for n, words in enumerate(said)])
     for among in (1, len(said)):
