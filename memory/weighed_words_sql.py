@@ -1,11 +1,11 @@
 """Which memories have the words that weigh most.
 
 A word weighs as in BM25 (Robertson and Zaragoza, 2009, 3.2, the variant that is never negative): ln(1 + (N - n + 0.5) / (n + 0.5)), where n
-of N memories have it. The memories of each word are listed, and ranked by the sum of what their words weigh; the newer ones first among
-equals. A word is common that `common_from` memories have or more: those are counted no further, and of them only those are listed that have
-a rarer word too. Where all common words together weigh more than the last of the ranked ones, or those are fewer than `most`, a memory with
-common words alone might stand among the best: then what has most words by `ts_rank` is proposed beside them, place by place. That reads
-every memory with any of the words.
+of N memories have it; N is `among`, which may be some seconds old, or what one of the words has where that is more. The memories of each
+word are listed, and ranked by the sum of what their words weigh; the newer ones first among equals. A word is common that `common_from`
+memories have or more: those are counted no further, and of them only those are listed that have a rarer word too. Where all common words
+together weigh more than the last of the ranked ones, or those are fewer than `most`, a memory with common words alone might stand among the
+best: then what has most words by `ts_rank` is proposed beside them, place by place. That reads every memory with any of the words.
 
 Asked as the owner of the table: under row-level security an index condition must be leakproof, and none of these is; the application role
 would read every memory of its tenant. It crosses no tenant: it sees rows of the bound one alone, and without one none. `OFFSET 0` keeps the
@@ -39,8 +39,10 @@ BEGIN
         ) AS ids
         FROM unnest(keys) key
     ), weighed AS MATERIALIZED (
-        SELECT key, ids, n >= common_from AS is_common, ln(1 + (greatest(among, n) - n + 0.5) / (n + 0.5)) AS weight
-        FROM (SELECT key, ids, cardinality(ids)::float8 AS n FROM listed) counted
+        SELECT key, ids, n >= common_from AS is_common, ln(1 + (greatest(among, most_n) - n + 0.5) / (n + 0.5)) AS weight
+        FROM (
+            SELECT key, ids, cardinality(ids)::float8 AS n, max(cardinality(ids)) OVER () AS most_n FROM listed
+        ) counted
     ), rarer AS MATERIALIZED (
         SELECT array_agg(key) AS keys FROM weighed WHERE NOT is_common
     ), counted AS MATERIALIZED (

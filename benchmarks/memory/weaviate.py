@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -107,15 +107,18 @@ def _left() -> str | None:
 TEXTS = "ten texts"
 QUESTION = "the same question"
 ANSWER = "what the answer needs"
+OF_THE_INDEX = {"words", "impersonal"}  # properties that a hit has not
 
 
 @contextmanager
-def bare(address: Any) -> Iterator[dict[tuple[str, str], Callable[[Question], list[object]]]]:
+def bare(
+    address: Any, asked: Sequence[Question]
+) -> Iterator[dict[tuple[str, str], Callable[[Question], list[object]]]]:
     """Ways to ask without Chimera, by what is asked for and mode: the official client, the alias, the tenant.
 
     TEXTS: four properties of the ten best, whoever may see them. QUESTION: the ten best that may be found, as `memory.search` has to
     find them, with every property that a hit has and how its score came about. ANSWER: the thirty best of these with their vectors, which
-    is what a caller needs who tells, as a hit does, what says the same.
+    is what a caller needs who tells, as a hit does, what says the same. The index has stems: they are sought, and were found before.
     """
     import weaviate
     from weaviate.classes.init import Auth
@@ -128,10 +131,12 @@ def bare(address: Any) -> Iterator[dict[tuple[str, str], Callable[[Question], li
         grpc_port=grpc.port or 50051,
         auth_credentials=Auth.api_key(address.api_key),
     ) as client:
+        from memory.search import lexemes
         from memory.stores.weaviate.schema import ALIAS
 
         memories = client.collections.use(ALIAS)
-        every = [one.name for one in memories.config.get().properties]
+        every = [one.name for one in memories.config.get().properties if one.name not in OF_THE_INDEX]
+        stems = {question.text: " ".join(lexemes(question.text)) for question in asked}
         explained = MetadataQuery(distance=True, score=True, explain_score=True)
 
         def said(what: str) -> dict[str, Any]:
@@ -147,7 +152,7 @@ def bare(address: Any) -> Iterator[dict[tuple[str, str], Callable[[Question], li
         def hybrid(question: Question, what: str) -> list[object]:
             asked = memories.with_tenant(str(question.tenant.id)).query
             found = asked.hybrid(
-                question.text, vector=question.vector.tolist(), query_properties=["words"], **said(what)
+                stems[question.text], vector=question.vector.tolist(), query_properties=["words"], **said(what)
             )
             return [one.uuid for one in found.objects]
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from benchmarks import frame
-from benchmarks.memory import quality
+from benchmarks.memory import figures, quality
+from benchmarks.memory.searching import Timed, alternated
 from benchmarks.swarm import writing
 
 
@@ -69,3 +70,24 @@ def test_hybrid_has_to_be_better_than_either_by_each_measure() -> None:
     assert ndcg.startswith("| nDCG@10, pgvector") and ndcg.endswith("| 0.900 | 0.800 | 0.500 | met |")  # noqa: PT018
     assert mrr.endswith("| 0.900 | 0.800 | 0.950 | **missed** |")
     assert recall.endswith("| 0.900 | 0.900 | 0.500 | **missed** |")
+
+
+def test_each_search_is_judged_by_what_is_asked_as_it_is() -> None:
+    """Ten texts by the bare client's ten texts, and whole searches by the same question."""
+    made = figures.Figures.__new__(figures.Figures)
+    bare = [Timed([span]) for span in (10.0, 20.0, 40.0)]
+    ours = {name: Timed([15.0]) for name in (figures.NEAREST_TEXTS, "memory.search, pgvector, vector")}
+    made.beside = [(bare, ours, "vector")]
+    texts, whole = made._ratios().splitlines()[-2:]
+    assert "1.50 · 1.50 | 0.75 · 0.75 |" in texts
+    assert texts.endswith("| ÷ ten texts: **missed** |")
+    assert whole.endswith("| ÷ the same question: met |")
+
+
+def test_in_turns_each_way_is_asked_everything_and_first_as_often_as_the_others() -> None:
+    said: list[tuple[str, int]] = []
+    ways = {name: lambda question, name=name: said.append((name, question)) for name in "abc"}
+    found = alternated(list(range(30)), ways)  # type: ignore[arg-type]
+    assert {name: len(timed.spans_ms) for name, timed in found.items()} == dict.fromkeys("abc", 30)
+    assert [name for name, _ in said[:9]] == list("abcbcacab")
+    assert [question for _, question in said[-3:]] == [29] * 3

@@ -39,6 +39,16 @@ def test_what_has_a_common_word_beside_a_rarer_one_comes_before_what_has_the_rar
     assert len(found) == 3
 
 
+def test_a_tenant_that_has_grown_since_it_was_counted_has_as_many_as_one_of_the_words(
+    acme: Stage,
+) -> None:
+    said = ["red blue green", *["red", "blue", "green"] * 7, *["dune"] * 2, *["ferry"] * 60]
+    most_words, *_ = keep(acme.tenant_id, [f"{words} {n}" for n, words in enumerate(said)])
+    for among in (1, len(said)):
+        found = proposed(acme.tenant_id, "red blue green dune ferri", among=among, most=10, common_from=1_000)
+        assert found[0] == most_words, "three of eight weigh more than one of two"
+
+
 @pytest.mark.usefixtures("db")
 def test_who_knows_a_word_of_the_same_key_hides_nothing_of_another_tenant() -> None:
     """Keys are no cryptographic hashes: such a word can be found, and said as often as somebody likes."""

@@ -36,10 +36,12 @@ def propose(wanted: Wanted) -> tuple[list[UUID], list[UUID]]:
 
     In the reader's transaction. The tenant is the one that this is bound to, and never a name that somebody sent.
     """
-    unheard = _unheard()
+    unheard, requests = _unheard(), _requests(wanted)
+    if not requests:
+        return [], unheard  # nobody was asked, so nothing was learned of the index
     try:
         with searching.guard():
-            found = wire().search(_requests(wanted), seconds=SEARCH_SECONDS)
+            found = wire().search(requests, seconds=SEARCH_SECONDS)
     except UnknownTenant:
         found, unheard = [], _unheard_of_a_stranger()
     except UnknownClass:

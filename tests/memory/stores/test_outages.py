@@ -121,6 +121,17 @@ def _asked_again(stage: Stage) -> bool:
     return proposal(stage, "harbour").index is Index.WEAVIATE
 
 
+def test_a_search_that_asks_it_nothing_does_not_make_it_well(acme: Stage, server: Weaviate) -> None:
+    """Stop words alone: there is neither a word nor a vector to look up."""
+    server.kill()
+    with pytest.MonkeyPatch.context() as short:
+        short.setattr(breaker, "PAUSE_SECONDS", 0.001)
+        back()
+        assert proposal(acme, "harbour").index is Index.POSTGRESQL
+        assert acme.bob.post("memories/search", {"query": "the of", "mode": "keyword"}).ok()["results"] == []
+        assert searching._breaker.is_open
+
+
 def test_a_hanging_index_holds_no_other_lane_up(acme: Stage, server: Weaviate, remember: Remember) -> None:
     """Its step fails quietly, so the lane's facts are done, and nothing of it is parked."""
     from tests.lanes import settle
