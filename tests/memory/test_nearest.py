@@ -155,7 +155,8 @@ def test_of_many_the_sketches_are_compared_and_can_be_read_from_their_index_alon
 
 def test_what_the_word_index_proposes_is_fetched_by_its_ids(many: Stage) -> None:
     """And not looked for among all that the tenant has: PostgreSQL reckons with a thousand rows of a function."""
-    _vacuumed("memory_memoryrecord")
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("ANALYZE memory_memoryrecord")
     wanted = Wanted(sought=_sought(), most=10, words=("ferri",))
     with many.bound():
         said = judging.asked(wanted) | {"size": 400, "matches": 20, "common": 100}
