@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
+from functools import partial
 from threading import BoundedSemaphore
 from typing import ParamSpec, TypeVar
 
@@ -23,7 +24,12 @@ async def in_thread(fn: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
 
     asgiref's `sync_to_async` does the same, and costs 1.6 times as much (81 and 50 µs of CPU for a call that does nothing).
     """
-    return await _run(_threads, lambda: _closing(lambda: fn(*args, **kwargs)))
+    context = copy_context()
+    call = partial(context.run, lambda: _closing(lambda: fn(*args, **kwargs)))
+    try:
+        return await asyncio.get_running_loop().run_in_executor(_threads, call)
+    finally:
+        _bring_back(context)
 
 
 class Busy(Exception):
@@ -42,14 +48,17 @@ class Threads:
         """As `in_thread`. Raises Busy. Who stops waiting for it does not stop it."""
         if not self._room.acquire(blocking=False):
             raise Busy
-
-        def call() -> R:
-            try:
-                return _closing(lambda: fn(*args, **kwargs))
-            finally:
-                self._room.release()
-
-        return await _run(self._threads, call)
+        context = copy_context()
+        try:
+            future = self._threads.submit(context.run, lambda: _closing(lambda: fn(*args, **kwargs)))
+        except BaseException:
+            self._room.release()
+            raise
+        future.add_done_callback(lambda _: self._room.release())  # also of one that was called off before it began
+        try:
+            return await asyncio.wrap_future(future)
+        finally:
+            _bring_back(context)
 
 
 def _closing(call: Callable[[], R]) -> R:
@@ -58,14 +67,6 @@ def _closing(call: Callable[[], R]) -> R:
     finally:
         for connection in connections.all(initialized_only=True):
             connection.close_if_unusable_or_obsolete()
-
-
-async def _run(threads: ThreadPoolExecutor, call: Callable[[], R]) -> R:
-    context = copy_context()
-    try:
-        return await asyncio.get_running_loop().run_in_executor(threads, context.run, call)
-    finally:
-        _bring_back(context)
 
 
 def _bring_back(context: Context) -> None:

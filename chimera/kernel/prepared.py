@@ -28,7 +28,7 @@ def ask(sql: str, params: Params) -> list[Row]:
 
 def ask_first(asked: Asked | None) -> None:
     """This is asked before whatever comes next, the ORM's statements too, and with those of here in one round trip; nobody hears the
-    answer. None takes it back."""
+    answer. It has to bear being asked twice. None takes it back."""
     connection.first = asked  # type: ignore[attr-defined]
 
 
@@ -41,7 +41,11 @@ def ask_all(asked: Sequence[Asked], *, commit: bool = False) -> list[list[Row]]:
     connection.validate_no_broken_transaction()
     if (first := connection.first) is not None:  # type: ignore[attr-defined]
         ask_first(None)
-        return ask_all([first, *asked], commit=commit)[1:]
+        try:
+            return ask_all([first, *asked], commit=commit)[1:]
+        except Exception:
+            ask_first(first)  # it may not have been sent; asked twice it does no harm
+            raise
     if connection.execute_wrappers or connection.queries_logged:
         return _watched(asked, commit=commit)
     with connection.wrap_database_errors:

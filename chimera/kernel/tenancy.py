@@ -36,7 +36,8 @@ def current() -> UUID:
 def bound(tenant_id: UUID) -> Iterator[None]:
     """A transaction that sees and writes rows of `tenant_id` alone. Inside itself it is a savepoint.
 
-    It is bound in the round trip of its first statement. One that would come before that sees no row of any tenant.
+    It is bound in the round trip of its first statement. One that goes past both Django and `prepared` before that sees what it saw
+    without: no row of any tenant.
     """
     outer = _tenant.get()
     if outer is not None and outer != tenant_id:

@@ -12,7 +12,7 @@ from chimera.flows.spend_together import AT_ONCE_MAX, spend_together
 from chimera.kernel.group import shared
 from chimera.kernel.http import problem
 from chimera.kernel.http.parsing import read_object
-from chimera.kernel.http.quick import Leave, QuickCall, Reply, Way
+from chimera.kernel.http.quick import Leave, QuickCall, Reply, Way, refused
 from chimera.kernel.http.trace import current_trace
 from chimera.kernel.idempotency import Once
 from commerce import serializers
@@ -78,8 +78,7 @@ def _unknown(fault: Exception) -> Reply:
     refusal = problem.as_refusal(fault)
     if refusal is None:
         raise fault
-    headers = tuple((name.lower().encode(), value.encode()) for name, value in refusal.headers.items())
-    return Reply(refusal.status, _renderer.render(problem.body(refusal)), problem.CONTENT_TYPE, headers)
+    return refused(refusal)
 
 
 WAYS = [

@@ -5,15 +5,17 @@ from dataclasses import asdict
 from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from chimera.flows.check_memory import check_memory
 from chimera.kernel import tenancy
 from chimera.kernel.bridge import Busy, Threads
+from chimera.kernel.http import problem
 from chimera.kernel.http.door import Call, Door
 from chimera.kernel.http.parsing import read_object
 from chimera.kernel.http.permissions import ANYONE
-from chimera.kernel.http.quick import Leave, QuickCall, Way
+from chimera.kernel.http.quick import Leave, QuickCall, Reply, Way, refused
 from chimera.kernel.http.shapes import shown
 from chimera.kernel.identity import Principal
 from memory import explaining, search
@@ -79,8 +81,9 @@ def _answered(said: dict[str, Any], question: Question, principal: Principal) ->
 _threads = Threads(AT_ONCE_MAX, "searching")
 
 
-async def find(call: QuickCall) -> dict[str, Any]:
-    """A search that is frozen with no task writes nothing, and may be asked twice."""
+async def find(call: QuickCall) -> bytes | Reply:
+    """A search that is frozen with no task writes nothing, and may be asked twice. What it waited for in vain the door does not wait for
+    anew."""
     body = read_object(call.body)
     if body.get("task") is not None or body.get("lease_token") is not None:
         raise Leave
@@ -88,13 +91,20 @@ async def find(call: QuickCall) -> dict[str, Any]:
         return await call.unless_gone(_threads.call(_found, body, call.principal))
     except Busy:
         raise Leave from None
+    except Exception as fault:
+        refusal = problem.as_refusal(fault)
+        if refusal is None or refusal.status != 503:
+            raise
+        return refused(refusal)
 
 
-def _found(body: dict[str, Any], principal: Principal) -> dict[str, Any]:
+def _found(body: dict[str, Any], principal: Principal) -> bytes:
     said = _read(body)
     question = _asked(said, principal)
     with tenancy.bound(principal.tenant_id):
-        return _answered(said, question, principal)
+        answer = _answered(said, question, principal)
+    rendered: bytes = JSONRenderer().render(answer)
+    return rendered
 
 
 WAYS = [Way(re.compile("/api/v1/memories/search"), ANYONE, find)]

@@ -9,6 +9,8 @@ import pytest
 
 from chimera.asgi import django_application
 from chimera.kernel.bridge import Busy, Threads
+from chimera.kernel.errors import busy
+from memory import search
 from memory.api import searches
 from tests.cast import Said, Stage
 from tests.live.watching import run
@@ -118,5 +120,43 @@ def test_who_finds_all_threads_at_work_is_answered_by_the_door(
         assert await waiting
         await wire.call(acme.ada, ASKED, {"query": "harbour"})
         assert len(wire.left) == 1
+
+    run(main)
+
+
+def test_who_leaves_before_its_search_begins_keeps_no_thread(db: None) -> None:
+    threads, go_on = Threads(2, "searching"), Event()
+
+    async def main() -> None:
+        waiting = [asyncio.create_task(threads.call(go_on.wait, 20.0)) for _ in range(2)]
+        await asyncio.sleep(0)
+        threads._room.release()  # room for one that has no thread yet
+        leaving = asyncio.create_task(threads.call(print))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        assert threads._room.acquire(blocking=False), "it has given its room back"
+        go_on.set()
+        assert await asyncio.gather(*waiting) == [True, True]
+
+    run(main)
+
+
+def test_what_an_embedder_did_not_answer_in_time_the_door_does_not_ask_again(
+    acme: Stage, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def away(*, text: str, **_: Any) -> None:
+        asked.append(text)
+        raise busy("The embedder is away; search with mode `keyword`, or try again.", retry_seconds=5)
+
+    monkeypatch.setattr(search, "ask", away)
+
+    async def main() -> None:
+        quick = await wire.call(acme.ada, ASKED, {"query": "harbour", "mode": "vector"})
+        assert (quick.status, quick.headers["Retry-After"], wire.left, len(asked)) == (503, "5", [], 1)
+        alike(quick, await wire.call(acme.ada, ASKED, {"query": "harbour", "mode": "vector"}, at=wire.doors))
 
     run(main)

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 from rest_framework.renderers import JSONRenderer
 
+from chimera.kernel.errors import Refused
 from chimera.kernel.http import callers, problem
 from chimera.kernel.http.address import is_secure
 from chimera.kernel.http.csp import STRICT
@@ -88,6 +89,12 @@ class Reply:
     body: bytes
     content_type: str = "application/json"
     headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+def refused(refusal: Refused) -> Reply:
+    """In the door's words, where it would not know more."""
+    headers = tuple((name.lower().encode(), value.encode()) for name, value in refusal.headers.items())
+    return Reply(refusal.status, _renderer.render(problem.body(refusal)), problem.CONTENT_TYPE, headers)
 
 
 @dataclass(frozen=True, slots=True)

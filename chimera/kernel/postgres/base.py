@@ -33,9 +33,13 @@ class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
         """For the ORM, savepoints, and whoever else asks past `prepared`."""
         asked, self.first = self.first, None
         if asked is not None:
-            self.ensure_connection()
-            with self.wrap_database_errors:
-                pipelining.run(self.connection, [asked])
+            try:
+                self.ensure_connection()
+                with self.wrap_database_errors:
+                    pipelining.run(self.connection, [asked])
+            except Exception:
+                self.first = asked
+                raise
         return super()._cursor(name)  # type: ignore[misc]
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:

@@ -113,6 +113,12 @@ def _by_what_fails() -> int:
     return len(ask("SELECT id FROM swarm_swarmsession"))
 
 
+def _by_what_is_never_sent() -> int:
+    with pytest.raises(DataError):
+        prepared.ask("SELECT %(text)s::text", {"text": "\x00"})
+    return len(prepared.ask("SELECT id FROM swarm_swarmsession", {}))
+
+
 def _while_watched() -> int:
     with CaptureQueriesContext(connection) as seen:
         found = len(prepared.ask("SELECT id FROM swarm_swarmsession", {}))
@@ -128,6 +134,7 @@ FIRST = {
     "several": lambda: len(prepared.ask_all([("SELECT 1", {}), ("SELECT id FROM swarm_swarmsession", {})])[1]),
     "a savepoint that is undone": _by_savepoint,
     "a statement that fails": _by_what_fails,
+    "a statement that cannot be sent": _by_what_is_never_sent,
     "a watched one": _while_watched,
 }
 
