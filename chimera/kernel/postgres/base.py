@@ -34,13 +34,20 @@ class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
         asked, self.first = self.first, None
         if asked is not None:
             try:
-                self.ensure_connection()
-                with self.wrap_database_errors:
-                    pipelining.run(self.connection, [asked])
+                self._ask(*asked)
             except Exception:
                 self.first = asked
                 raise
         return super()._cursor(name)  # type: ignore[misc]
+
+    def _ask(self, sql: str, params: pipelining.Params) -> None:
+        self.ensure_connection()
+        if self.execute_wrappers or self.queries_logged:
+            with super()._cursor() as cursor:  # type: ignore[misc]  # for whoever looks on
+                cursor.execute(sql, params)
+        else:
+            with self.wrap_database_errors:
+                pipelining.run(self.connection, [(sql, params)])
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """A connection that answers. Raises PoolTimeout when none could be made within the pool's `timeout`."""
