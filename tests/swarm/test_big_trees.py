@@ -127,4 +127,4 @@ def test_a_group_of_cancels_asks_as_often_for_two_hundred_as_for_two(acme: Stage
         with acme.bound(), CaptureQueriesContext(connection) as seen:
             assert cancel_many(made, reason="", by=SYSTEM) == set(made)
         asked[number] = len(seen)
-    assert asked[200] == asked[2] <= 5
+    assert asked[200] == asked[2] <= 6, "the first of them binds the transaction"
