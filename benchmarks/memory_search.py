@@ -123,13 +123,16 @@ def measure(corpus: Corpus, tenant: UUID) -> Figures:
 
 
 def _look_up(figures: Figures, question: Any) -> None:
+    from memory.ranking import Mode
     from memory.stores import PostgresStore, Wanted, postgres
 
-    wanted = Wanted(sought=_sought(), most=MOST, vector=question.vector, model=question.model)
+    wanted = Wanted(
+        sought=_sought(), mode=Mode.VECTOR, most=MOST, best=MOST, vector=question.vector, model=question.model
+    )
     exact = figures.timed("every vector compared", lambda: _exact(question))
     for name, below in APPROXIMATE.items():
         postgres.SKETCHED_BELOW = below
-        near = [row.id for row in figures.timed(f"{name} alone", lambda: PostgresStore().look_up(wanted))]
+        near = figures.timed(f"{name} alone", lambda: PostgresStore().nearest(wanted))
         for number in (TOP, MOST):
             key = (name, number)
             right = _as_near(question.vector, near[:number], exact[:number])

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from memory.fetching import Near
 from memory.likeness import Because, Likeness, likeness
 from memory.reading import Reading
+from memory.stores.judging import Near
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,7 @@ in other words would come first. A word weighs as in BM25 (Robertson and Zaragoz
 of the candidates have it, the more. Figures for all this and for reciprocal ranks are in docs/adr/0103-*.md.
 """
 
-import math
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -29,6 +27,7 @@ RECENCY_KEPT_PER_HOUR = 0.995  # after a week 0.43, after a month 0.03
 SIMILARITY_NEAR = (
     0.4  # cosine below which the best found is not near; of the offline model, whose strangers have 0.0 to 0.3
 )
+HOURS_MAX = 100_000  # eleven years: there nothing is left, and far beyond it nothing that a float can tell
 PLACES = 6  # digits of scores and parts; floats beyond them are noise of halfvec and text
 
 
@@ -63,36 +62,26 @@ class Parts(NamedTuple):
     importance: float
 
 
-def parts(
-    *, similarity: float | None, coverage: float, hours: float, importance: Decimal | float, best: float | None = None
-) -> Parts:
-    """`similarity` and the `best` one found are cosines, None without a vector of the query's model, which counts 0; `coverage` is
-    the share of the query's words by weight; `hours` are the age."""
-    near = max(0.0, similarity or 0.0) / max(SIMILARITY_NEAR, best or 1.0)
-    return Parts(
-        vector=round(min(1.0, near), PLACES),
-        keyword=round(min(1.0, max(0.0, coverage)) ** 3, PLACES),
-        recency=round(recency(hours), PLACES),
-        importance=round(float(importance), PLACES),
-    )
+# As SQL, since PostgreSQL ranks what it has judged (memory.stores.judging). Of a candidate: `similarity`, its cosine to the query, NULL
+# without a vector of the query's model; `share` of the query's words by weight; `hours`, its age. Of all: `best`, the nearest one's
+# similarity, NULL without any; and how many they are, `among`, of which `having_it` have a word.
+VECTOR = f"least(1, greatest(0, coalesce(similarity, 0)) / greatest({SIMILARITY_NEAR}, coalesce(best, 0)))"
+KEYWORD = "least(1, share) ^ 3"
+RECENCY = f"{RECENCY_KEPT_PER_HOUR}::float8 ^ least(greatest(0, hours), {HOURS_MAX})"
+WORD_WEIGHT = "ln(1 + (among - having_it + 0.5::float8) / (having_it + 0.5::float8))"
 
 
-def word_weights(words: Collection[str], *, counted: Mapping[str, int], among: int) -> dict[str, float]:
-    """What each word of a query weighs, where `counted` of `among` candidates have it."""
-    return {
-        word: round(math.log(1 + (among - counted.get(word, 0) + 0.5) / (counted.get(word, 0) + 0.5)), PLACES)
-        for word in words
-    }
+def total(mode: Mode) -> str:
+    """The score, of the columns `vector`, `keyword`, `recency` and `importance`."""
+    return " + ".join(f"{part} * {weight}::float8" for part, weight in asdict(WEIGHTS[mode]).items())
 
 
-def share(found: Collection[str], weights: Mapping[str, float]) -> float:
-    """How much of a query these words of it are."""
-    whole = sum(weights.values())
-    return sum(weights[word] for word in found) / whole if whole else 0.0
+def rounded(vector: float, keyword: float, recency: float, importance: Decimal | float) -> Parts:
+    return Parts(*(round(float(part), PLACES) for part in (vector, keyword, recency, importance)))
 
 
 def recency(hours: float) -> float:
-    return float(RECENCY_KEPT_PER_HOUR ** max(0.0, hours))
+    return float(RECENCY_KEPT_PER_HOUR ** min(max(0.0, hours), HOURS_MAX))
 
 
 def score(found: Parts, mode: Mode) -> float:

@@ -1,28 +1,23 @@
 """Searching memory: ask (outside any transaction, because embedding waits), then find (inside the reader's)."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache, partial
-from typing import NamedTuple
 from uuid import UUID
 
-from chimera.kernel import prepared
 from chimera.kernel.errors import busy
 from memory import folding, ranking
 from memory.asking import Meaning, meaning_of
 from memory.embedders import Vector
-from memory.fetching import fetch, record
 from memory.folding import Contradiction, Folded
-from memory.likeness import SUBJECT_FROM
-from memory.limits import CANDIDATES_PER_COMPARED, COMPARED_BEYOND, QUERY_WORDS_MAX
+from memory.limits import CANDIDATES_PER_COMPARED, COMPARED_BEYOND
 from memory.models import MemoryRecord
 from memory.queries import Sought
 from memory.ranking import Mode, Parts
-from memory.stores import Candidates, Judged, Wanted, candidates
+from memory.stores import Answer, Judged, Wanted, record
+from memory.stores import look_up as best_of
 
-__all__ = ["Found", "Hit", "Question", "ask", "find", "lexemes", "look_up", "shown"]
+__all__ = ["Found", "Hit", "Question", "ask", "find", "look_up", "shown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +26,6 @@ class Question:
 
     text: str
     mode: Mode
-    words: tuple[str, ...]  # distinct lexemes, without stop words
     vector: Vector | None
     model: str  # "" without a vector
     covered: float = 0.0  # share of the tenant's memories that have a vector of this model
@@ -55,13 +49,13 @@ class Found:
     """What a search found, and what its scores are relative to."""
 
     hits: list[Hit]
-    index: Candidates | None = None  # which index proposed them, and why that one
+    index: Answer | None = None  # which index proposed them, and why that one
     best_similarity: float | None = None  # cosine
     word_weights: Mapping[str, float] = field(default_factory=dict)
 
 
 def ask(*, text: str, mode: Mode, tenant_id: UUID) -> Question:
-    """Embed the query and find its words. Waits for the embedder: call it outside transactions.
+    """Embed the query. Waits for the embedder: call it outside transactions.
 
     503 for mode VECTOR while the embedder is away; a hybrid search goes on by keywords.
     """
@@ -70,19 +64,7 @@ def ask(*, text: str, mode: Mode, tenant_id: UUID) -> Question:
         if mode == Mode.VECTOR:
             raise busy("The embedder is away; search with mode `keyword`, or try again.", retry_seconds=5)
         mode = Mode.KEYWORD
-    words = () if mode == Mode.VECTOR else lexemes(text)
-    return Question(text, mode, words, meaning.vector, meaning.model, meaning.covered, meaning.fallback)
-
-
-def lexemes(text: str) -> tuple[str, ...]:
-    """The distinct stems of a text in the order in which they stand, at most QUERY_WORDS_MAX, without stop words."""
-    return tuple(row[0] for row in prepared.ask(_LEXEMES, {"text": text, "most": QUERY_WORDS_MAX}))
-
-
-_LEXEMES = """
-    SELECT lexeme FROM unnest(to_tsvector('english', %(text)s::text)) AS w(lexeme, positions, weights)
-    ORDER BY positions[1] LIMIT %(most)s::integer
-"""
+    return Question(text, mode, meaning.vector, meaning.model, meaning.covered, meaning.fallback)
 
 
 def find(question: Question, sought: Sought, *, limit: int) -> list[Hit]:
@@ -95,67 +77,37 @@ def look_up(question: Question, sought: Sought, *, limit: int) -> Found:
 
     What says the same as a better one is folded into that; what contradicts another says so (memory.folding).
     """
-    compare = limit + COMPARED_BEYOND
-    proposed = candidates(
+    compared = limit + COMPARED_BEYOND
+    answer = best_of(
         Wanted(
             sought=sought,
-            most=CANDIDATES_PER_COMPARED * compare,
+            mode=question.mode,
+            most=CANDIDATES_PER_COMPARED * compared,
+            best=compared,
+            text=question.text,
             vector=question.vector,
             model=question.model,
-            words=question.words,
         )
     )
-    scale = _Scale(question, sought.at, proposed.rows)
-    compared = sorted(map(scale.scored, proposed.rows), reverse=True)[:compare]
-    rows, near = fetch([one.id for one in compared], sought, least=SUBJECT_FROM)
-    kept = folding.folded([rows[one.id] for one in compared if one.id in rows], near, limit=limit)
-    scored = {one.id: one for one in compared}
+    verdict = answer.verdict
+    judged = {one.memory.id: one for one in verdict.best}
+    kept = folding.folded([one.memory for one in verdict.best], verdict.near, limit=limit)
     return Found(
-        hits=[_hit(scored[one.memory.id], one, sought.at) for one in kept],
-        index=proposed,
-        best_similarity=None if scale.best is None else round(scale.best, ranking.PLACES),
-        word_weights=scale.weights,
+        hits=[_hit(judged[one.memory.id], one, question.mode, sought.at) for one in kept],
+        index=answer,
+        best_similarity=None if verdict.similarity is None else round(verdict.similarity, ranking.PLACES),
+        word_weights=verdict.weights,
     )
 
 
-class _Scored(NamedTuple):
-    """Ordered by score, and by id among equals."""
-
-    score: float
-    id: UUID
-    parts: Parts
-    row: Judged
-
-
-class _Scale:
-    """What the candidates of one search are measured by: the best of them, and how many have each word."""
-
-    def __init__(self, question: Question, at: datetime, rows: Sequence[Judged]) -> None:
-        self._mode, self._at = question.mode, at.timestamp()
-        self.best = max((row.similarity for row in rows if row.similarity is not None), default=None)
-        counted = Counter(word for row in rows for word in row.words)
-        self.weights = ranking.word_weights(question.words, counted=counted, among=len(rows))
-        self._share = cache(partial(ranking.share, weights=self.weights))
-
-    def scored(self, row: Judged) -> _Scored:
-        parts = ranking.parts(
-            similarity=row.similarity,
-            coverage=self._share(row.words) if row.words else 0.0,
-            hours=(self._at - row.created) / 3_600,
-            importance=row.importance,
-            best=self.best,
-        )
-        return _Scored(ranking.score(parts, self._mode), row.id, parts, row)
-
-
-def _hit(one: _Scored, found: Folded, at: datetime) -> Hit:
-    similarity, memory = one.row.similarity, record(found.memory)
+def _hit(one: Judged, found: Folded, mode: Mode, at: datetime) -> Hit:
+    memory = record(found.memory)
     return Hit(
         memory,
-        one.score,
+        ranking.score(one.parts, mode),
         one.parts,
-        similarity=None if similarity is None else round(similarity, ranking.PLACES),
-        words=one.row.words,
+        similarity=None if one.similarity is None else round(one.similarity, ranking.PLACES),
+        words=one.words,
         age=ranking.age(created_at=memory.created_at, at=at),
         same=found.same,
         contradicts=found.contradicts,

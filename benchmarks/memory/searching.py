@@ -94,27 +94,30 @@ def remember(asked: Sequence[Question]) -> None:
         ours.ask(text=question.text, mode=Mode.VECTOR, tenant_id=question.tenant.id)
 
 
-def nearest_rows(question: Question) -> list[object]:
+def nearest_rows(question: Question) -> list[Any]:
     """The index over the vectors alone, under row-level security."""
     from chimera.kernel import tenancy
-    from memory.stores import PostgresStore, Wanted
+    from memory.stores import PostgresStore
 
-    wanted = Wanted(sought=_sought(), most=TOP, vector=question.vector.tolist(), model=MODEL)
     with tenancy.bound(question.tenant.id):
-        return [row.id for row in PostgresStore().look_up(wanted)]
+        return list(PostgresStore().nearest(_nearest(question)))
 
 
 def nearest_texts(question: Question) -> list[Any]:
     """What the bare client is asked for, of PostgreSQL: the nearest ten that may be found, and their rows."""
     from chimera.kernel import tenancy
-    from memory.fetching import fetch
-    from memory.stores import PostgresStore, Wanted
+    from memory.stores import PostgresStore
 
-    wanted = Wanted(sought=_sought(), most=TOP, vector=question.vector.tolist(), model=MODEL)
     with tenancy.bound(question.tenant.id):
-        found = [row.id for row in PostgresStore().look_up(wanted)]
-        memories, _ = fetch(found, wanted.sought, least=1.0)
-        return [memories[key].content for key in found]
+        return [one.memory.content for one in PostgresStore().look_up(_nearest(question)).best]
+
+
+def _nearest(question: Question) -> Any:
+    from memory.ranking import Mode
+    from memory.stores import Wanted
+
+    vector = question.vector.tolist()
+    return Wanted(sought=_sought(), mode=Mode.VECTOR, most=TOP, best=TOP, vector=vector, model=MODEL)
 
 
 def search(mode: str) -> Callable[[Question], Any]:

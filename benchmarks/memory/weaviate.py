@@ -131,12 +131,14 @@ def bare(
         grpc_port=grpc.port or 50051,
         auth_credentials=Auth.api_key(address.api_key),
     ) as client:
-        from memory.search import lexemes
+        from chimera.kernel import prepared
         from memory.stores.weaviate.schema import ALIAS
+        from memory.stores.words import stems
 
         memories = client.collections.use(ALIAS)
         every = [one.name for one in memories.config.get().properties if one.name not in OF_THE_INDEX]
-        stems = {question.text: " ".join(lexemes(question.text)) for question in asked}
+        found = {question.text: prepared.ask(*stems(question.text)) for question in asked}
+        said_as = {text: " ".join(word for (word,) in words) for text, words in found.items()}
         explained = MetadataQuery(distance=True, score=True, explain_score=True)
 
         def said(what: str) -> dict[str, Any]:
@@ -152,7 +154,7 @@ def bare(
         def hybrid(question: Question, what: str) -> list[object]:
             asked = memories.with_tenant(str(question.tenant.id)).query
             found = asked.hybrid(
-                stems[question.text], vector=question.vector.tolist(), query_properties=["words"], **said(what)
+                said_as[question.text], vector=question.vector.tolist(), query_properties=["words"], **said(what)
             )
             return [one.uuid for one in found.objects]
 

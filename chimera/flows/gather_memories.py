@@ -20,10 +20,10 @@ from memory.personas.packing import LeftOut, Part, Reason, Section
 from memory.queries import Sought, Viewer
 from memory.ranking import Mode
 from memory.search import Found, Hit, Question
-from memory.stores import Candidates
+from memory.stores import Answer
 from swarm.models import AgentProfile, Task
 
-NOT_ASKED = Question(text="", mode=Mode.KEYWORD, words=(), vector=None, model="")
+NOT_ASKED = Question(text="", mode=Mode.KEYWORD, vector=None, model="")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class Gathered:
     found: list[Part]
     left_out: list[LeftOut]
     hits: Mapping[str, Hit]
-    index: Candidates | None  # which one proposed what was found
+    index: Answer | None  # which one proposed what was found
 
 
 def gather(wish: Wish) -> Gathered:
@@ -130,5 +130,5 @@ def _words(wish: Wish, rows: Sequence[Any]) -> dict[UUID, str]:
 def _unasked(row: Any, wish: Wish) -> Hit:
     """What stands there because it is recent has the score of its age and weight alone: nobody has compared it with the question."""
     hours = ranking.age(created_at=row.created_at, at=clock.now()) / timedelta(hours=1)
-    parts = ranking.parts(similarity=None, coverage=0.0, hours=hours, importance=row.importance_score)
+    parts = ranking.rounded(0.0, 0.0, ranking.recency(hours), row.importance_score)
     return Hit(row, ranking.score(parts, (wish.question or NOT_ASKED).mode), parts)

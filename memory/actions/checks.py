@@ -13,7 +13,7 @@ from memory.events import MemoryCheckFrozen
 from memory.limits import CHECKS_MAX, FROZEN_CHARACTERS_MAX
 from memory.models import Frozen, MemoryCheck
 from memory.search import Hit, Question, shown
-from memory.stores import Candidates
+from memory.stores import Answer
 
 
 def freeze(
@@ -25,7 +25,7 @@ def freeze(
     agent_id: UUID,
     question: Question,
     hits: Sequence[Hit],
-    index: Candidates | None = None,
+    index: Answer | None = None,
     by: Actor,
 ) -> MemoryCheck:
     """Keep a search and what it found, also when that is nothing. The caller has checked that the lease is the agent's.

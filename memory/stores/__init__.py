@@ -1,4 +1,4 @@
-"""Where memories are looked up. `candidates()` is the one place where it is decided which index is asked.
+"""Where memories are looked up. `look_up()` is the one place where it is decided which index is asked.
 
 Weaviate proposes ids; PostgreSQL, which holds every text and vector, judges them (memory.stores.judging): visibility, filters and scores
 never depend on an index that may lag behind. Without Weaviate, or in its place, PostgreSQL proposes and judges in one statement.
@@ -7,14 +7,14 @@ never depend on an index that may lag behind. Without Weaviate, or in its place,
 from dataclasses import dataclass
 from uuid import UUID
 
-from memory.stores.judging import Judged, judge
+from memory.stores.judging import Judged, Near, Verdict, judge, record
 from memory.stores.port import Index, Wanted
 from memory.stores.postgres import PostgresStore
 from memory.stores.weaviate import proposing
 from memory.stores.weaviate.proposing import NotAsked
 from memory.stores.weaviate.wire import is_configured
 
-__all__ = ["Candidates", "Index", "Judged", "PostgresStore", "Wanted", "candidates", "load"]
+__all__ = ["Answer", "Index", "Judged", "Near", "PostgresStore", "Verdict", "Wanted", "load", "look_up", "record"]
 
 TRUSTED_FROM = (
     0.5  # share of what an index vouches for that must stand; a few it loses between its answer and PostgreSQL's
@@ -23,18 +23,18 @@ _postgres = PostgresStore()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidates:
-    """What may be found and has something of the query. `fallback` says in a sentence why another index answered than the one that is asked
-    first; '' where that one did."""
+class Answer:
+    """The best of what may be found and has something of the query. `fallback` says in a sentence why another index answered than the one
+    that is asked first; '' where that one did."""
 
-    rows: list[Judged]
+    verdict: Verdict
     index: Index
     asked: Index
     fallback: str = ""
 
     @property
     def ids(self) -> tuple[UUID, ...]:
-        return tuple(row.id for row in self.rows)
+        return tuple(one.memory.id for one in self.verdict.best)
 
 
 def load() -> None:
@@ -43,23 +43,22 @@ def load() -> None:
         import memory.stores.weaviate.protocol  # noqa: F401
 
 
-def candidates(wanted: Wanted) -> Candidates:
+def look_up(wanted: Wanted) -> Answer:
     """Inside the reader's transaction, bound to its tenant. Never raises because of an index that is away."""
     if not is_configured():
-        return Candidates(rows=_postgres.look_up(wanted), index=Index.POSTGRESQL, asked=Index.POSTGRESQL)
+        return Answer(verdict=_postgres.look_up(wanted), index=Index.POSTGRESQL, asked=Index.POSTGRESQL)
     try:
         found, unheard = proposing.propose(wanted)
     except NotAsked as why:
         return _instead(wanted, fallback=str(why))
-    rows = judge((*found, *unheard), wanted)
-    stand = len({row.id for row in rows}.intersection(found))
+    verdict = judge((*found, *unheard), wanted, vouched=found)
+    stand = verdict.came[0]
     if stand < len(found) * TRUSTED_FROM:  # it is wrong
         said = f"Of {len(found)} memories that the index found, {stand} may be found; run `manage.py memory status`."
         return _instead(wanted, fallback=said)
-    return Candidates(rows=rows, index=Index.WEAVIATE, asked=Index.WEAVIATE)
+    return Answer(verdict=verdict, index=Index.WEAVIATE, asked=Index.WEAVIATE)
 
 
-def _instead(wanted: Wanted, *, fallback: str) -> Candidates:
+def _instead(wanted: Wanted, *, fallback: str) -> Answer:
     """PostgreSQL's own, where the index did not answer, or not well."""
-    rows = _postgres.look_up(wanted)
-    return Candidates(rows=rows, index=Index.POSTGRESQL, asked=Index.WEAVIATE, fallback=fallback)
+    return Answer(verdict=_postgres.look_up(wanted), index=Index.POSTGRESQL, asked=Index.WEAVIATE, fallback=fallback)

@@ -1,72 +1,177 @@
-"""What PostgreSQL says of candidates: which of them may be found, how near they are, which words they share.
+"""What PostgreSQL says of candidates: which of them may be found, what each scores, and of the best their rows and which lie near one
+another. All in the statement that finds them, or that is given their ids.
 
-An index that lags, errs or is forged proposes in vain: whatever the caller may not see, or what the filters leave out, is not here. Of each
-candidate this reads what its score is made of, and no text: those that are shown are read later (memory.fetching).
+An index that lags, errs or is forged proposes in vain: whatever the caller may not see, or what the filters leave out, is not here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from operator import itemgetter
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from chimera.kernel import prepared, tenancy
-from memory import permitting
+from chimera.kernel.prepared import Row
+from memory import permitting, ranking
 from memory.halves import Halves
+from memory.likeness import SUBJECT_FROM
+from memory.models import MemoryRecord
 from memory.permitting import permitted
+from memory.queries import HEAVY
+from memory.ranking import Mode, Parts
 from memory.stores.port import Wanted
+from memory.stores.words import ANY_WORD, EACH_WORD, QUERY, WORDS
+
+Near = Mapping[UUID, Mapping[UUID, float]]  # cosines, by both of a pair
+
+
+class Judged(NamedTuple):
+    """`memory` has a memory's fields, but for those that only the database computes with."""
+
+    memory: Any
+    parts: Parts
+    similarity: float | None  # cosine to the query; None without a vector of its model, whose cosine would say nothing
+    words: tuple[str, ...]  # of the query, that it contains
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    id: UUID
-    similarity: (
-        float | None
-    )  # cosine to the query; None without a vector of the query's model, whose cosine would say nothing
-    words: tuple[str, ...]  # of the query, that it contains
-    created: float  # seconds since 1970
-    importance: float
+class Verdict:
+    best: list[Judged]  # by their scores
+    near: Near  # pairs of them whose vectors, of one model, may be about the same
+    similarity: float | None  # the nearest candidate's
+    weights: dict[str, float]  # of the query's words, by how few of the candidates have each
+    came: tuple[int, int, int]  # what the statement that found the candidates says of them
 
 
-# Of a row `found`. Most candidates by meaning share no word: that is seen sooner than which words it would be.
-SIMILARITY = "CASE WHEN found.embedding_model = %(model)s::text THEN 1 - (found.embedding <=> %(vector)s::halfvec) END"
-SHARED = """
-    CASE WHEN found.words @@ %(query)s::tsquery THEN
-        ARRAY(SELECT unnest(%(words)s::text[]) INTERSECT SELECT unnest(tsvector_to_array(found.words)))
-    ELSE '{}' END
+# ------------------------------------------------------------------ the statement
+
+# What is computed of the query stands in a subquery of its own: once, and not for each row.
+SIMILARITY = "CASE WHEN r.embedding_model = %(model)s::text THEN 1 - (r.embedding <=> %(vector)s::halfvec) END"
+OF_A_CANDIDATE = "r.words, r.created_at, r.importance_score"
+# Most candidates by meaning share no word: that is seen sooner than which words it would be.
+_SHARED = f"""
+    CASE WHEN c.words @@ {ANY_WORD} THEN ARRAY(
+        SELECT place FROM unnest({EACH_WORD}) WITH ORDINALITY AS q(word, place) WHERE c.words @@ word
+    ) END
 """
-WEIGHED = "extract(epoch FROM found.created_at)::float8, found.importance_score::float8"
-JUDGED = f"SELECT found.id, {SIMILARITY}, {SHARED}, {WEIGHED}"
-_JUDGE = f"""
-    {JUDGED} FROM memory_memoryrecord found
-    WHERE found.tenant_id = %(tenant)s::uuid AND found.id = ANY(%(ids)s::uuid[]) AND {permitted("found")}
+_HOURS = "extract(epoch FROM %(at)s::timestamptz - c.created_at)::float8 / 3600"
+# Of each word how many candidates have it, and what it weighs for that.
+_WEIGHED_WORDS = f"""
+    had AS (
+        SELECT place, count(*) AS having_it FROM judged, unnest(judged.shared) place GROUP BY place
+    ), weighed AS MATERIALIZED (
+        SELECT coalesce(array_agg(weight ORDER BY place), '{{}}') AS weights, sum(weight) AS whole FROM (
+            SELECT place, {ranking.WORD_WEIGHT} AS weight
+            FROM (SELECT count(*) AS among FROM judged) judged, (
+                SELECT place, coalesce(having_it, 0) AS having_it
+                FROM generate_series(1, cardinality({WORDS})) place LEFT JOIN had USING (place)
+            ) counted
+        ) words
+    )
 """
+_NO_WORDS = "query AS (SELECT '{}'::text[] AS words), weighed AS (SELECT '{}'::float8[] AS weights)"
+_SHARE = "coalesce((SELECT sum(weights[place]) FROM unnest(j.shared) place) / whole, 0)"
+# Vectors are unpacked once each, and not for each pair.
+_NEAR = f"""
+    SELECT array_agg(id) AS ids, array_agg(cosine) AS cosines FROM (
+        SELECT b.id, -(a.direction <#> b.direction) AS cosine FROM shown b
+        WHERE b.id > a.id AND b.embedding_model = a.embedding_model OFFSET 0
+    ) pairs WHERE cosine >= {SUBJECT_FROM}
+"""
+_NAMED = f"""
+    candidates AS MATERIALIZED (
+        SELECT r.id, {SIMILARITY} AS similarity, {OF_A_CANDIDATE} FROM memory_memoryrecord r
+        WHERE r.tenant_id = %(tenant)s::uuid AND r.id = ANY(%(ids)s::uuid[]) AND {permitted("r")}
+    ), came AS (
+        SELECT (SELECT count(*) FROM candidates WHERE id = ANY(%(vouched)s::uuid[])), 0, 0
+    )
+"""
+_OF_ALL, _OF_ONE = 6, 14  # columns before those of one candidate, and before its memory's own
+
+
+@cache
+def statement(candidates: str, mode: Mode) -> str:
+    """Of parts of a WITH that end in `candidates` (id, similarity, words, created_at, importance_score), which may be found, and in `came`,
+    three numbers that they say of themselves."""
+    by_words = mode != Mode.VECTOR
+    anything = f"WHERE c.similarity IS NOT NULL OR c.words @@ {ANY_WORD}" if by_words else ""
+    return f"""
+        WITH {QUERY + "," if by_words else ""} {candidates}, judged AS MATERIALIZED (
+            SELECT c.id, c.similarity, {_SHARED if by_words else "NULL::bigint[]"} AS shared, {_HOURS} AS hours,
+                c.importance_score::float8 AS importance
+            FROM candidates c {anything}
+        ), nearest AS MATERIALIZED (
+            SELECT max(similarity) AS best FROM judged
+        ), {_WEIGHED_WORDS if by_words else _NO_WORDS}, compared AS (
+            SELECT j.*, {_SHARE if by_words else "0::float8"} AS share, best FROM judged j, nearest, weighed
+        ), parts AS (
+            SELECT id, similarity, shared, importance,
+                {ranking.VECTOR} AS vector, {ranking.KEYWORD} AS keyword, {ranking.RECENCY} AS recency
+            FROM compared
+        ), chosen AS MATERIALIZED (
+            SELECT parts.*, row_number() OVER (ORDER BY {ranking.total(mode)} DESC, id DESC) AS rank FROM parts
+            ORDER BY rank LIMIT %(best)s::integer
+        ), shown AS MATERIALIZED (
+            SELECT rank, similarity, shared, vector, keyword, recency, CASE WHEN r.embedding_model <> '' THEN l2_normalize(r.embedding) END
+                AS direction, {_columns("r")}
+            FROM chosen JOIN memory_memoryrecord r USING (id)
+            WHERE r.tenant_id = %(tenant)s::uuid AND r.id = ANY(ARRAY(SELECT id FROM chosen))
+        )
+        SELECT came.*, best, CASE WHEN a.rank > 1 THEN NULL ELSE query.words END, CASE WHEN a.rank > 1 THEN NULL ELSE weights END,
+            a.rank, a.similarity, array_to_string(a.shared, ' '), a.vector, a.keyword, a.recency, near.ids, near.cosines, {_columns("a")}
+        FROM (came CROSS JOIN nearest CROSS JOIN query CROSS JOIN weighed)
+            LEFT JOIN shown a ON true LEFT JOIN LATERAL ({_NEAR}) near ON true
+        ORDER BY a.rank
+    """
+
+
+def _columns(row: str) -> str:
+    return prepared.columns(MemoryRecord, row, without=HEAVY)
 
 
 def asked(wanted: Wanted) -> dict[str, Any]:
-    """What stands in the places of these statements, and of those that are built of them."""
+    """What stands in the places of such a statement."""
     return permitting.asked(wanted.sought) | {
         "tenant": tenancy.current(),
         "vector": Halves.of(wanted.vector) if wanted.vector else None,
         "model": wanted.model if wanted.vector else "",
-        "words": list(wanted.words),
-        "query": tsquery(wanted.words),
+        "text": wanted.text,
         "most": wanted.most,
+        "best": wanted.best,
     }
 
 
-def judge(ids: Sequence[UUID], wanted: Wanted) -> list[Judged]:
-    """In no order. What has nothing of the query, neither a word nor a vector to compare, is left out."""
-    return read(prepared.ask(_JUDGE, asked(wanted) | {"ids": list(ids)}))
+def read(rows: Sequence[Row], mode: Mode) -> Verdict:
+    """Of the rows of such a statement; there is one at least."""
+    *came, similarity, words, weights = rows[0][:_OF_ALL]
+    best: list[tuple[float, UUID, Judged]] = []
+    near: dict[UUID, dict[UUID, float]] = defaultdict(dict)
+    named = prepared.named(MemoryRecord, without=HEAVY)
+    for row in rows if rows[0][_OF_ALL] is not None else ():
+        _, cosine, shared, vector, keyword, recency, ids, cosines = row[_OF_ALL:_OF_ONE]
+        memory = named(row[_OF_ONE:])
+        parts = ranking.rounded(vector, keyword, recency, memory.importance_score)
+        has = tuple(sorted(words[int(place) - 1] for place in shared.split())) if shared else ()
+        best.append((ranking.score(parts, mode), memory.id, Judged(memory, parts, cosine, has)))
+        for other, how in zip(ids or (), cosines or (), strict=True):
+            near[memory.id][other] = near[other][memory.id] = how
+    return Verdict(
+        best=[one for _, _, one in sorted(best, key=itemgetter(0, 1), reverse=True)],
+        near=near,
+        similarity=similarity,
+        weights=dict(zip(words, (round(weight, ranking.PLACES) for weight in weights), strict=True)),
+        came=(came[0], came[1], came[2]),
+    )
 
 
-def read(rows: Iterable[Sequence[Any]]) -> list[Judged]:
-    return [
-        Judged(key, similarity, tuple(sorted(words)), created, importance)
-        for key, similarity, words, created, importance in rows
-        if words or similarity is not None
-    ]
+def judge(ids: Sequence[UUID], wanted: Wanted, *, vouched: Sequence[UUID] = ()) -> Verdict:
+    """Of these candidates; first of what came is how many of `vouched` may be found."""
+    said = asked(wanted) | {"ids": list(ids), "vouched": list(vouched)}
+    return read(prepared.ask(statement(_NAMED, wanted.mode), said), wanted.mode)
 
 
-def tsquery(words: Sequence[str]) -> str:
-    """Any of these lexemes, as the text of a tsquery."""
-    return " | ".join("'" + word.replace("\\", "\\\\").replace("'", "''") + "'" for word in words)
+def record(memory: Any) -> MemoryRecord:
+    """Of one that was judged. To make one takes longer than to read it, and most are compared and not shown."""
+    return prepared.instance(MemoryRecord, memory, without=HEAVY)

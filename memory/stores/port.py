@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from memory.embedders import Vector
 from memory.queries import Sought
+from memory.ranking import Mode
 
 
 class Index(StrEnum):
@@ -14,10 +15,20 @@ class Index(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What is looked up: what lies near `vector` (of `model`), what contains any of `words`, or both."""
+    """What is looked up: what lies near `vector` (of `model`), what contains any word of `text`, or both, as the mode says."""
 
     sought: Sought
-    most: int  # of each of the two
+    mode: Mode
+    most: int  # candidates of each of the two
+    best: int  # of all candidates, that are answered
+    text: str = ""
     vector: Vector | None = None
     model: str = ""
-    words: tuple[str, ...] = ()
+
+    @property
+    def by_words(self) -> bool:
+        return self.mode != Mode.VECTOR
+
+    @property
+    def by_vector(self) -> bool:
+        return self.mode != Mode.KEYWORD

@@ -1,6 +1,7 @@
 """pgvector and full-text search, beside the rows themselves."""
 
 import time
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -16,9 +17,11 @@ from memory.limits import WORD_COMMON_FROM, WORD_MATCHES_MAX, WORD_MATCHES_PER_C
 from memory.models import MemoryRecord
 from memory.permitting import permitted
 from memory.queries import Sought
+from memory.ranking import Mode
 from memory.stores import judging
-from memory.stores.judging import JUDGED, SHARED, WEIGHED, Judged, tsquery
+from memory.stores.judging import OF_A_CANDIDATE, Verdict, statement
 from memory.stores.port import Wanted
+from memory.stores.words import ANY_WORD, QUERY, WORDS
 
 EF_SEARCH = 200  # candidates that HNSW keeps while it walks: twice what is asked (benchmarks/memory_search.py)
 SKETCHED_PER_CANDIDATE = 4  # memories whose sketches are nearest, and which are then measured, for one that is wanted
@@ -28,6 +31,8 @@ SIZE_SECONDS = 10.0  # so long a process believes how many memories a tenant has
 SIZE_KEPT_FROM = 1_000  # counting fewer costs nothing, and they may soon be more
 TENANTS_MAX = 4_096  # of which one process keeps that
 
+# ------------------------------------------------------------------ what lies near
+
 # What is computed of the query stands in a subquery of its own: once, and not for each row.
 NEAREST_SKETCHES = """
     SELECT near.id FROM memory_memoryrecord near
@@ -35,46 +40,60 @@ NEAREST_SKETCHES = """
         AND near.forgotten_at IS NULL AND near.embedding IS NOT NULL
     ORDER BY near.sketch <~> (SELECT binary_quantize(%(vector)s::halfvec)::bit(1536)) LIMIT %(sketched)s::integer
 """
-NEAREST = f"SELECT found.id, found.similarity, {SHARED}, {WEIGHED}"
-_MEASURED = (
-    "SELECT r.id, 1 - (r.embedding <=> %(vector)s::halfvec) AS similarity, r.words, r.created_at, r.importance_score"
-)
-_HAS_VECTOR = "r.tenant_id = %(tenant)s::uuid AND r.embedding_model = %(model)s::text AND r.embedding IS NOT NULL"
+_MEASURED = f"""
+    SELECT r.id, 1 - (r.embedding <=> %(vector)s::halfvec) AS similarity, {OF_A_CANDIDATE} FROM memory_memoryrecord r
+    WHERE r.tenant_id = %(tenant)s::uuid AND r.embedding_model = %(model)s::text AND r.embedding IS NOT NULL AND {permitted("r")}
+"""
 # An array of keys, so that their rows are fetched by them.
-_SKETCHED = f"""
-    {NEAREST} FROM (
-        {_MEASURED} FROM memory_memoryrecord r
-        WHERE {_HAS_VECTOR} AND r.id = ANY(ARRAY({NEAREST_SKETCHES})) AND {permitted("r")}
-        ORDER BY similarity DESC LIMIT %(most)s::integer
-    ) found
-"""
-INDEXED = f"""
-    {NEAREST} FROM (
-        {_MEASURED} FROM memory_memoryrecord r WHERE {_HAS_VECTOR} AND {permitted("r")}
-        ORDER BY r.embedding <=> %(vector)s::halfvec LIMIT %(most)s::integer
-    ) found
-"""
-_WORDS = "%(query)s::tsquery, %(words)s::text[], %(size)s::integer, %(matches)s::integer, %(common)s::integer"
-# How many the word index proposed stands beside each; without any there is nothing to say it.
-_MATCHING = f"""
-    WITH proposed AS MATERIALIZED (
-        SELECT id, place FROM chimera_memories_with({_WORDS}) WITH ORDINALITY AS p(id, place)
-    )
-    {JUDGED}, found.proposed FROM (
-        SELECT r.id, r.embedding_model, r.embedding, r.words, r.created_at, r.importance_score,
-            (SELECT count(*) FROM proposed) AS proposed
-        FROM proposed JOIN memory_memoryrecord r USING (id)
-        WHERE r.tenant_id = %(tenant)s::uuid AND r.id = ANY(ARRAY(SELECT id FROM proposed)) AND {permitted("r")}
-        ORDER BY proposed.place LIMIT %(most)s::integer
-    ) found
-"""
-_PROPOSED = f"SELECT count(*) FROM chimera_memories_with({_WORDS})"
-# Without `enable_sort` off the planner reads and sorts every row: it counts pages of the table, and the vectors lie beside it, in TOAST.
+SKETCHED = f"{_MEASURED} AND r.id = ANY(ARRAY({NEAREST_SKETCHES})) ORDER BY similarity DESC LIMIT %(most)s::integer"
+INDEXED = f"{_MEASURED} ORDER BY r.embedding <=> %(vector)s::halfvec LIMIT %(most)s::integer"
+_NEAREST_OF = f"{_MEASURED} AND r.id = ANY(%(ids)s::uuid[]) ORDER BY similarity DESC LIMIT %(most)s::integer"
+# Without `enable_sort` off the planner reads and sorts every row: it counts pages of the table alone.
 _WALK = (
     "SELECT set_config('hnsw.ef_search', %(ef)s::text, true), set_config('hnsw.iterative_scan', 'strict_order', true), "
     "set_config('enable_sort', 'off', true)"
 )
 _AS_EVER = "SELECT set_config('enable_sort', 'on', true)"  # not after an error, which has ended the transaction
+
+# ------------------------------------------------------------------ what has any of the words
+
+_PROPOSED = f"""
+    proposed AS MATERIALIZED (
+        SELECT id, place FROM chimera_memories_with({ANY_WORD}, {WORDS}, %(size)s::integer, %(matches)s::integer, %(common)s::integer)
+            WITH ORDINALITY AS p(id, place)
+    )
+"""
+_MATCHING = f"""
+    SELECT r.id, r.embedding_model, r.embedding, {OF_A_CANDIDATE} FROM proposed JOIN memory_memoryrecord r USING (id)
+    WHERE r.tenant_id = %(tenant)s::uuid AND r.id = ANY(ARRAY(SELECT id FROM proposed)) AND {permitted("r")}
+    ORDER BY proposed.place LIMIT %(most)s::integer
+"""
+MATCHED = f"""
+    WITH {QUERY}, {_PROPOSED}, matching AS ({_MATCHING}) SELECT ARRAY(SELECT id FROM matching), (SELECT count(*) FROM proposed)
+"""
+_ANY_WORD_SAID = f"WITH {QUERY} SELECT any_word::text FROM query"
+
+# ------------------------------------------------------------------ both
+
+
+@cache
+def candidates(mode: Mode, near: str) -> str:
+    """Parts of a WITH (memory.stores.judging). What came of them: how many lie near, how many have a word, and how many the word index
+    proposed. What does both is measured once."""
+    lie_near = f"near AS MATERIALIZED ({near})"
+    matching = f"{_PROPOSED}, matching AS MATERIALIZED ({_MATCHING})"
+    by_meaning = "SELECT id, similarity, words, created_at, importance_score FROM near"
+    by_words = f"SELECT r.id, {judging.SIMILARITY} AS similarity, {OF_A_CANDIDATE} FROM matching r"
+    parts, found, came = {
+        Mode.VECTOR: (lie_near, by_meaning, "(SELECT count(*) FROM near), 0, 0"),
+        Mode.KEYWORD: (matching, by_words, "0, (SELECT count(*) FROM matching), (SELECT count(*) FROM proposed)"),
+        Mode.HYBRID: (
+            f"{lie_near}, {matching}",
+            f"{by_meaning} UNION ALL {by_words} WHERE r.id NOT IN (SELECT id FROM near)",
+            "(SELECT count(*) FROM near), (SELECT count(*) FROM matching), (SELECT count(*) FROM proposed)",
+        ),
+    }[mode]
+    return f"{parts}, candidates AS MATERIALIZED ({found}), came AS (SELECT {came})"
 
 
 class PostgresStore:
@@ -82,58 +101,82 @@ class PostgresStore:
     to. What comes up short, because a filter let few of its finds through, is followed by a look at all that the filter lets through: a
     selective filter never hides what is there."""
 
-    def look_up(self, wanted: Wanted) -> list[Judged]:
-        """What lies near, the nearest first, then what has any of the words; each once. In the reader's transaction."""
-        sketched = max(SKETCHED_MIN, SKETCHED_PER_CANDIDATE * wanted.most)
-        size = _tenant_size()
-        said = judging.asked(wanted) | {
-            "size": size,
-            "sketched": sketched,
-            "ef": str(EF_SEARCH),
-            "matches": min(WORD_MATCHES_PER_CANDIDATE * wanted.most, WORD_MATCHES_MAX),
-            "common": WORD_COMMON_FROM,
-        }
-        sql = (_nearest(size) if wanted.vector else {}) | ({"matching": _MATCHING} if wanted.words else {})
-        answers = dict(zip(sql, prepared.ask_all([(one, said) for one in sql.values()]), strict=True))
-        found = judging.read(answers.get("near", ()))
-        if wanted.vector and len(found) < wanted.most and size > sketched:
-            found = _nearest_of_all(wanted, sketched)
-        if wanted.words:
-            found += _matching(answers["matching"], wanted, said)
-        return list({row.id: row for row in found}.values())
+    def look_up(self, wanted: Wanted) -> Verdict:
+        """In the reader's transaction, usually in one statement."""
+        said = _said(wanted)
+        found = statement(candidates(wanted.mode, _near(said)), wanted.mode)
+        verdict = judging.read(_asked(found, said), wanted.mode)
+        near, matching, proposed = verdict.came
+        few_near = wanted.by_vector and near < wanted.most and said["size"] > said["sketched"]
+        few_matching = wanted.by_words and matching < wanted.most and proposed >= said["matches"]
+        if not few_near and not few_matching:
+            return verdict
+        return judging.judge([*_nearest(wanted, said), *_matching(wanted, said)], wanted)
+
+    def nearest(self, wanted: Wanted) -> list[UUID]:
+        """The ids of what lies near, the nearest first."""
+        return _nearest(wanted, _said(wanted))
 
 
-def _nearest(size: int) -> dict[str, str]:
-    """The statements, by what they are for."""
-    return {"near": _SKETCHED} if size < SKETCHED_BELOW else {"walk": _WALK, "near": INDEXED, "as ever": _AS_EVER}
+def _said(wanted: Wanted) -> dict[str, Any]:
+    return judging.asked(wanted) | {
+        "size": _tenant_size(),
+        "sketched": max(SKETCHED_MIN, SKETCHED_PER_CANDIDATE * wanted.most),
+        "ef": str(EF_SEARCH),
+        "matches": min(WORD_MATCHES_PER_CANDIDATE * wanted.most, WORD_MATCHES_MAX),
+        "common": WORD_COMMON_FROM,
+    }
 
 
-def _nearest_of_all(wanted: Wanted, sketched: int) -> list[Judged]:
-    """Of all that may be found, measured are those whose sketches are nearest. The planner sees the filters as they are."""
+def _near(said: dict[str, Any]) -> str:
+    return SKETCHED if said["size"] < SKETCHED_BELOW else INDEXED
+
+
+def _asked(sql: str, said: dict[str, Any]) -> list[Row]:
+    """The rows of a statement that may walk the index."""
+    if INDEXED not in sql:
+        return prepared.ask(sql, said)
+    return prepared.ask_all([(_WALK, said), (sql, said), (_AS_EVER, {})])[1]
+
+
+def _nearest(wanted: Wanted, said: dict[str, Any]) -> list[UUID]:
+    if not wanted.by_vector:
+        return []
+    rows = _asked(_near(said), said)
+    if len(rows) < wanted.most and said["size"] > said["sketched"]:
+        rows = prepared.ask(_NEAREST_OF, said | {"ids": list(_sketched_of_all(wanted, said["sketched"]))})
+    return [row[0] for row in rows]
+
+
+def _sketched_of_all(wanted: Wanted, most: int) -> Any:
+    """The ids of all that may be found whose sketches are nearest. The planner sees the filters as they are."""
     query = "memory_memoryrecord.sketch <~> (SELECT binary_quantize(%s::halfvec)::bit(1536))"
     distance = RawSQL(query, [HalfVector(wanted.vector or []).to_text()], output_field=FloatField())
     rows = _bound(wanted.sought).filter(embedding_model=wanted.model, embedding__isnull=False).order_by(distance)
-    found = judging.judge(rows.values_list("pk", flat=True)[:sketched], wanted)
-    return sorted(found, key=lambda row: row.similarity or 0.0, reverse=True)[: wanted.most]
+    return rows.values_list("pk", flat=True)[:most]
 
 
-def _matching(rows: list[Row], wanted: Wanted, said: dict[str, Any]) -> list[Judged]:
-    """As the word index proposed them. Where few of those may be found it is asked for many more, and where few of these may, for none."""
-    if len(rows) < wanted.most:
-        proposed = rows[0][-1] if rows else prepared.ask(_PROPOSED, said)[0][0]
-        if proposed >= WORD_MATCHES_MAX:
-            return judging.judge([*_ranked(wanted), *(row[0] for row in rows)], wanted)
-        if proposed >= said["matches"]:
-            more = said | {"matches": WORD_MATCHES_MAX}
-            return _matching(prepared.ask(_MATCHING, more), wanted, more)
-    return judging.read(row[:-1] for row in rows)
+def _matching(wanted: Wanted, said: dict[str, Any]) -> list[UUID]:
+    """As the word index proposes them. Where few of those may be found it is asked for many more, and where few of these may, for none."""
+    if not wanted.by_words:
+        return []
+    ((ids, proposed),) = prepared.ask(MATCHED, said)
+    if len(ids) < wanted.most and proposed >= said["matches"]:
+        ((ids, proposed),) = prepared.ask(MATCHED, said | {"matches": WORD_MATCHES_MAX})
+        if len(ids) < wanted.most and proposed >= WORD_MATCHES_MAX:
+            ids = [*_ranked(wanted, said), *ids]
+    return list(ids)
 
 
-def _ranked(wanted: Wanted) -> list[UUID]:
+def _ranked(wanted: Wanted, said: dict[str, Any]) -> list[UUID]:
     """Without the index: every row that may be found is read."""
-    rank = Func(F("words"), _any_of(wanted.words), function="ts_rank", output_field=FloatField())
-    rows = _bound(wanted.sought).filter(_matches(wanted.words)).order_by(rank.desc(), "-pk")
-    return list(rows.values_list("pk", flat=True)[: wanted.most])
+    ((any_word,),) = prepared.ask(_ANY_WORD_SAID, said)
+    query = Cast(Value(any_word), output_field=SearchQueryField())
+    matches = Func(F("words"), query, template="(%(expressions)s)", arg_joiner=" @@ ", output_field=BooleanField())
+    rank = Func(F("words"), query, function="ts_rank", output_field=FloatField())
+    return list(
+        _bound(wanted.sought).filter(matches).order_by(rank.desc(), "-pk").values_list("pk", flat=True)[: wanted.most]
+    )
 
 
 def _bound(sought: Sought) -> Any:
@@ -163,17 +206,3 @@ def _tenant_size() -> int:
 
 
 _sizes: dict[UUID, tuple[float, int]] = {}
-
-
-def _any_of(words: tuple[str, ...]) -> Any:
-    return Cast(Value(tsquery(words)), output_field=SearchQueryField())
-
-
-def _matches(words: tuple[str, ...]) -> Any:
-    return Func(
-        F("words"),
-        _any_of(words),
-        template="(%(expressions)s)",
-        arg_joiner=" @@ ",
-        output_field=BooleanField(),
-    )

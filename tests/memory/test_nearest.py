@@ -12,6 +12,7 @@ from chimera.kernel import clock, prepared
 from memory.embedders import embedder
 from memory.models import MemoryRecord
 from memory.queries import Sought, Viewer
+from memory.ranking import Mode
 from memory.stores import PostgresStore, Wanted, judging, postgres
 from tests.cast import Stage
 from tests.memory.conftest import Ask, Remember, texts
@@ -122,7 +123,7 @@ def test_what_a_word_is_looked_up_by_is_written_at_once(acme: Stage) -> None:
 
 
 def _wanted(vector: list[float]) -> Wanted:
-    return Wanted(sought=_sought(), most=10, vector=vector, model="usem3")
+    return Wanted(sought=_sought(), mode=Mode.VECTOR, most=10, best=10, vector=vector, model="usem3")
 
 
 def _plan(statement: str, vector: list[float]) -> str:
@@ -150,17 +151,17 @@ def test_of_many_the_sketches_are_compared_and_can_be_read_from_their_index_alon
             cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
         plan = _plan(postgres.NEAREST_SKETCHES, vector)
         assert "Index Only Scan using memory_sketches" in plan, plan[-900:]
-        assert len(PostgresStore().look_up(_wanted(vector))) == 10
+        assert len(PostgresStore().look_up(_wanted(vector)).best) == 10
 
 
 def test_what_the_word_index_proposes_is_fetched_by_its_ids(many: Stage) -> None:
     """And not looked for among all that the tenant has: PostgreSQL reckons with a thousand rows of a function."""
     with connections["owner"].cursor() as cursor:
         cursor.execute("ANALYZE memory_memoryrecord")
-    wanted = Wanted(sought=_sought(), most=10, words=("ferri",))
+    wanted = Wanted(sought=_sought(), mode=Mode.KEYWORD, most=10, best=10, text="ferry")
     with many.bound():
         said = judging.asked(wanted) | {"size": 400, "matches": 20, "common": 100}
-        plan = "\n".join(row[0] for row in prepared.ask(f"EXPLAIN {postgres._MATCHING}", said))
+        plan = "\n".join(row[0] for row in prepared.ask(f"EXPLAIN {postgres.MATCHED}", said))
     assert "memory_memoryrecord_pkey" in plan, plan[-900:]
     assert "Seq Scan on memory_memoryrecord" not in plan, plan[-900:]
 
@@ -183,7 +184,7 @@ def test_sketches_find_what_an_exact_scan_finds(acme: Stage, monkeypatch: pytest
         MemoryRecord.objects.bulk_create(rows)
         found = 0
         for vector in (dice.standard_normal((10, 24)) @ frame).tolist():
-            nearest = [row.id for row in PostgresStore().look_up(_wanted(vector))]
+            nearest = PostgresStore().nearest(_wanted(vector))
             assert len(nearest) == 10
             found += len(_exact(vector) & set(nearest))
     assert found >= 95
@@ -192,10 +193,10 @@ def test_sketches_find_what_an_exact_scan_finds(acme: Stage, monkeypatch: pytest
 def test_of_very_many_the_nearest_are_looked_up_in_the_index(many: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     (vector,) = embedder().embed(["ferry"])
     with many.bound():
-        by_sketches = {row.id for row in PostgresStore().look_up(_wanted(vector))}
+        by_sketches = set(PostgresStore().nearest(_wanted(vector)))
         monkeypatch.setattr(postgres, "SKETCHED_BELOW", 300)
         monkeypatch.setattr(postgres, "_sizes", {})
-        by_index = PostgresStore().look_up(_wanted(vector))
+        by_index = PostgresStore().look_up(_wanted(vector)).best
         with connection.cursor() as cursor:
             cursor.execute("SHOW enable_sort")
             assert cursor.fetchone() == ("on",), "the planner is as it was"

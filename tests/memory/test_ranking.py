@@ -1,10 +1,11 @@
 """Scores are sums that anybody can recompute."""
 
+import math
 from dataclasses import astuple
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 
 import pytest
+from django.db import connection
 
 from memory import ranking
 from memory.ranking import WEIGHTS, Mode, Parts
@@ -46,27 +47,52 @@ def test_a_memory_from_after_the_time_asked_about_is_new_not_newer_than_new() ->
     assert ranking.age(created_at=at + timedelta(days=3), at=at) == timedelta(0)
 
 
-def test_parts_stay_between_zero_and_one() -> None:
-    opposite = ranking.parts(similarity=-0.4, coverage=1.2, hours=-1, importance=Decimal("0.7"))
-    assert opposite == Parts(vector=0.0, keyword=1.0, recency=1.0, importance=0.7)
-    nearest = ranking.parts(similarity=0.8, best=0.8, coverage=0.5, hours=0, importance=Decimal(0))
-    assert (nearest.vector, nearest.keyword) == (1.0, 0.125)
-    half = ranking.parts(similarity=0.4, best=0.8, coverage=-1, hours=0, importance=Decimal(0))
-    assert (half.vector, half.keyword) == (0.5, 0.0)
+def _in_sql(expression: str, **columns: float | None) -> float:
+    values = ", ".join(f"%s::float8 AS {name}" for name in columns)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {expression} FROM (SELECT {values}) given", [*columns.values()])
+        return float(cursor.fetchone()[0])
 
 
-def test_the_best_of_strangers_is_not_near() -> None:
-    stranger = ranking.parts(similarity=0.1, best=0.1, coverage=0, hours=0, importance=Decimal(0))
-    assert stranger.vector == 0.25
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("similarity", "best", "part"),
+    [
+        (0.8, 0.8, 1.0),
+        (0.4, 0.8, 0.5),
+        (-0.4, 0.8, 0.0),
+        (None, 0.8, 0.0),  # without a vector
+        (None, None, 0.0),  # nothing has one
+        (0.1, 0.1, 0.25),  # the best of strangers is not near
+        (-0.2, -0.1, 0.0),
+    ],
+)
+def test_the_vector_part_is_beside_the_best_one_or_beside_what_is_near(
+    similarity: float | None, best: float | None, part: float
+) -> None:
+    assert _in_sql(ranking.VECTOR, similarity=similarity, best=best) == pytest.approx(part)
 
 
+@pytest.mark.django_db
+def test_half_of_the_words_is_an_eighth_of_the_part_and_all_of_them_no_more_than_all() -> None:
+    assert [_in_sql(ranking.KEYWORD, share=share) for share in (0.0, 0.5, 1.0, 1.0 + 1e-12)] == [0.0, 0.125, 1.0, 1.0]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("hours", [-1.0, 0.0, 1.0, 7 * 24.0, 20 * 365 * 24.0, 1e9])
+def test_recency_is_the_same_wherever_it_is_reckoned(hours: float) -> None:
+    """Also of what is so old that a float cannot tell."""
+    assert _in_sql(ranking.RECENCY, hours=hours) == pytest.approx(ranking.recency(hours))
+
+
+@pytest.mark.django_db
 def test_the_fewer_have_a_word_the_more_it_weighs() -> None:
-    weights = ranking.word_weights(("rare", "common", "unheard"), counted={"rare": 1, "common": 10}, among=10)
-    assert weights["unheard"] > weights["rare"] > weights["common"] > 0
-    assert ranking.share(("rare", "common", "unheard"), weights) == pytest.approx(1.0)
-    assert ranking.share((), weights) == 0
-    assert ranking.share((), {}) == 0
+    weights = [_in_sql(ranking.WORD_WEIGHT, among=10, having_it=number) for number in (0, 1, 10)]
+    assert weights == pytest.approx([math.log(22), math.log(1 + 9.5 / 1.5), math.log(1 + 0.5 / 10.5)])
 
 
-def test_a_memory_without_a_vector_counts_no_similarity() -> None:
-    assert ranking.parts(similarity=None, coverage=0, hours=0, importance=Decimal(0)).vector == 0.0
+@pytest.mark.django_db
+@pytest.mark.parametrize("mode", list(Mode))
+def test_candidates_are_chosen_by_the_score_that_they_say(mode: Mode) -> None:
+    found = Parts(vector=0.8, keyword=0.5, recency=0.25, importance=0.1)
+    assert _in_sql(ranking.total(mode), **found._asdict()) == pytest.approx(ranking.score(found, mode))

@@ -1,6 +1,7 @@
 """A search of the index. PostgreSQL says first what the index has not heard of: what is written to it and taken off the list later, the
 index finds. The other way round a memory could be in neither."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from memory.stores.weaviate.breaker import searching
 from memory.stores.weaviate.filters import permitted
 from memory.stores.weaviate.schema import ALIAS, VECTOR
 from memory.stores.weaviate.wire import IndexAway, UnknownClass, UnknownTenant, wire
+from memory.stores.words import stems
 
 if TYPE_CHECKING:
     from memory.stores.weaviate.protocol import search_get_pb2
@@ -36,7 +38,8 @@ def propose(wanted: Wanted) -> tuple[list[UUID], list[UUID]]:
 
     In the reader's transaction. The tenant is the one that this is bound to, and never a name that somebody sent.
     """
-    unheard, requests = _unheard(), _requests(wanted)
+    unheard, words = _unheard(wanted.text if wanted.by_words else "")
+    requests = _requests(wanted, words)
     if not requests:
         return [], unheard  # nobody was asked, so nothing was learned of the index
     try:
@@ -52,26 +55,27 @@ def propose(wanted: Wanted) -> tuple[list[UUID], list[UUID]]:
     return [key for key in dict.fromkeys(found) if key not in late], unheard
 
 
-def _unheard() -> list[UUID]:
-    """Memories of the tenant that were written since the index was; it is not asked when they are too many."""
+def _unheard(text: str = "") -> tuple[list[UUID], list[str]]:
+    """Memories of the tenant that were written since the index was, which is not asked when they are too many; and the words of a text."""
     asked = {"tenant": tenancy.current(), "most": UNINDEXED_MAX + 1}
-    ((serving, filling, changed),) = prepared.ask(_STANDING, asked)
+    ((standing,), words) = prepared.ask_all([(_STANDING, asked), stems(text)])
+    serving, filling, changed = standing
     if not serving:
         raise NotAsked("The index is being filled." if filling else "The index was never filled.")
     if len(changed) > UNINDEXED_MAX:
         raise NotAsked("The index has yet to catch up with what was written.")
-    return list(changed)
+    return list(changed), [word for (word,) in words]
 
 
 def _unheard_of_a_stranger() -> list[UUID]:
     """All that a tenant has which the index does not know; else it has lost them."""
-    unheard = _unheard()
+    unheard, _ = _unheard()
     if MemoryRecord.objects.kept().exclude(pk__in=unheard).exists():
         raise NotAsked("The index does not know this tenant's memories.")
     return unheard
 
 
-def _requests(wanted: Wanted) -> "list[search_get_pb2.SearchRequest]":
+def _requests(wanted: Wanted, words: Sequence[str]) -> "list[search_get_pb2.SearchRequest]":
     from memory.stores.weaviate.protocol import base_search_pb2
 
     requests = []
@@ -81,9 +85,9 @@ def _requests(wanted: Wanted) -> "list[search_get_pb2.SearchRequest]":
             vector_bytes=numbers, targets=base_search_pb2.Targets(target_vectors=[VECTOR])
         )
         requests.append(_request(wanted, model=wanted.model, near_vector=near))
-    if wanted.words:
-        words = base_search_pb2.BM25(query=" ".join(wanted.words), properties=["words"])
-        requests.append(_request(wanted, bm25_search=words))
+    if words:
+        having = base_search_pb2.BM25(query=" ".join(words), properties=["words"])
+        requests.append(_request(wanted, bm25_search=having))
     return requests
 
 

@@ -102,8 +102,7 @@ def answers(
     """Each query with the keys of what the product's search finds, best first."""
     for query in asked:
         meaning = (None, "") if mode == Mode.KEYWORD else (_meaning(query.text), offline().model)
-        words = () if mode == Mode.VECTOR else search.lexemes(query.text)
-        question = Question(query.text, mode, words, *meaning)
+        question = Question(query.text, mode, *meaning)
         hits = find(question, _sought(query.filters), limit=TOP)
         yield query, [keys[hit.memory.pk] for hit in hits]
 

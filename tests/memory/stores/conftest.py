@@ -10,8 +10,8 @@ from memory.actions import lane
 from memory.embedders import embedder
 from memory.models import Generation, Unindexed
 from memory.queries import Sought, Viewer
-from memory.search import lexemes
-from memory.stores import Candidates, Wanted, candidates
+from memory.ranking import Mode
+from memory.stores import Answer, Wanted, look_up
 from memory.stores.weaviate import collections, proposing
 from memory.stores.weaviate.breaker import pushing, searching
 from memory.stores.weaviate.schema import ALIAS
@@ -75,9 +75,11 @@ def wanted(query: str) -> Wanted:
     """By a person, these words and their meaning. In a bound transaction."""
     (vector,) = embedder().embed([query])
     sought = Sought(viewer=Viewer(), at=clock.now())
-    return Wanted(sought=sought, most=100, vector=vector, model=embedder().model, words=lexemes(query))
+    return Wanted(
+        sought=sought, mode=Mode.HYBRID, most=100, best=200, vector=vector, model=embedder().model, text=query
+    )
 
 
-def proposal(stage: Stage, query: str) -> Candidates:
+def proposal(stage: Stage, query: str) -> Answer:
     with stage.bound():
-        return candidates(wanted(query))
+        return look_up(wanted(query))

@@ -12,8 +12,8 @@ from django.test import override_settings
 from memory.embedders import embedder
 from memory.models import MemoryRecord
 from memory.queries import Sought, Viewer
-from memory.search import lexemes
-from memory.stores import Candidates, Index, Wanted, candidates
+from memory.ranking import Mode
+from memory.stores import Answer, Index, Wanted, look_up
 from memory.stores.weaviate.breaker import searching
 from tests.cast import Stage
 from tests.memory.stores.conftest import drain
@@ -50,15 +50,17 @@ def sought(corpus: Corpus, viewer: Viewer, **said: Any) -> Sought:
     return Sought(viewer=viewer, **({"at": corpus.now} | more))
 
 
-def proposed(corpus: Corpus, wanted: Sought, *, mode: str = "both", stage: Stage | None = None) -> Candidates:
+def proposed(corpus: Corpus, wanted: Sought, *, mode: Mode = Mode.HYBRID, stage: Stage | None = None) -> Answer:
     with (stage or corpus.stage).bound():
-        return candidates(
+        return look_up(
             Wanted(
                 sought=wanted,
+                mode=mode,
                 most=100,
-                vector=embedder().embed(["The harbour"])[0] if mode != "words" else None,
-                model=embedder().model if mode != "words" else "",
-                words=lexemes("harbour ferry band bath lighthouse storm") if mode != "vector" else (),
+                best=200,
+                vector=embedder().embed(["The harbour"])[0] if mode != Mode.KEYWORD else None,
+                model=embedder().model if mode != Mode.KEYWORD else "",
+                text="harbour ferry band bath lighthouse storm",
             )
         )
 
@@ -83,7 +85,7 @@ def test_what_may_be_found_is_found_and_nothing_else(corpus: Corpus, viewer: str
     """The corpus is small, so each index proposes all that it may, for each property and each who looks."""
     for said in properties():
         wanted = sought(corpus, VIEWERS[viewer](corpus), **said)
-        for mode in ("vector", "words", "both"):
+        for mode in Mode:
             answer = proposed(corpus, wanted, mode=mode)
             assert set(answer.ids) == allowed(corpus, wanted), (said, mode)
             assert (answer.index, bool(answer.fallback)) == expected
