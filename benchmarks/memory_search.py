@@ -82,19 +82,20 @@ def fill(dsn: str, corpora: Sequence[Corpus]) -> list[UUID]:
 def _keep(corpus: Corpus) -> UUID:
     """For two new tenants: whoever is nearest in one is in the other's way."""
     from chimera.kernel import ids, tenancy
+    from memory.actions import vectors
     from memory.embedders import embedder
     from memory.models import MemoryRecord
 
     chosen, tenants = embedder(), (ids.uuid7(), ids.uuid7())
     for start in range(0, len(corpus.texts), BATCH):
         some = corpus.texts[start : start + BATCH]
-        embedded = list(zip(some, chosen.embed(some), strict=True))
+        embedded = chosen.embed(some)
         for tenant in tenants:
             with tenancy.bound(tenant):
-                MemoryRecord.objects.bulk_create(
-                    MemoryRecord(tenant_id=tenant, content=text, embedding=vector, embedding_model=chosen.model)
-                    for text, vector in embedded
-                )
+                rows = [MemoryRecord(tenant_id=tenant, content=text) for text in some]
+                MemoryRecord.objects.bulk_create(rows)
+                made = {row.pk: vector for row, vector in zip(rows, embedded, strict=True)}
+                vectors.keep(made, model=chosen.model)
     complain(f"{whole(len(corpus.texts))} texts, {corpus.name}, are kept twice")
     return tenants[0]
 
@@ -147,7 +148,7 @@ def _exact(question: Any) -> list[Any]:
     from chimera.kernel import tenancy
     from memory.models import MemoryRecord
 
-    distance = ExpressionWrapper(CosineDistance("embedding", question.vector) + 0.0, output_field=FloatField())
+    distance = ExpressionWrapper(CosineDistance("vector__embedding", question.vector) + 0.0, output_field=FloatField())
     rows = MemoryRecord.objects.filter(tenant_id=tenancy.current(), embedding_model=question.model).sought(_sought())
     return list(rows.order_by(distance).values_list("pk", flat=True)[:MOST])
 
@@ -158,7 +159,9 @@ def _as_near(vector: Any, near: list[Any], exact: list[Any]) -> float:
 
     from memory.models import MemoryRecord
 
-    rows = MemoryRecord.objects.filter(pk__in=[*near, *exact]).annotate(distance=CosineDistance("embedding", vector))
+    rows = MemoryRecord.objects.filter(pk__in=[*near, *exact]).annotate(
+        distance=CosineDistance("vector__embedding", vector)
+    )
     distance = dict(rows.values_list("pk", "distance"))
     return sum(distance[key] <= distance[exact[-1]] for key in near) / len(exact)
 

@@ -15,7 +15,7 @@ from chimera.kernel import prepared, tenancy
 from chimera.kernel.errors import not_found
 from memory.limits import FROZEN_SHOWN_MAX
 
-HEAVY = ("embedding", "words")  # 3 kB and more a row, which only the database computes with
+HEAVY = ("words",)  # which only the database computes with
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,13 +67,14 @@ def ask(*, text: str, mode: Mode, tenant_id: UUID) -> Question:
     return Question(text, mode, meaning.vector, meaning.model, meaning.covered, meaning.fallback)
 
 
-def find(question: Question, sought: Sought, *, limit: int) -> list[Hit]:
+def find(question: Question, sought: Sought, *, limit: int, last: bool = False) -> list[Hit]:
     """The hits of `look_up`."""
-    return look_up(question, sought, limit=limit).hits
+    return look_up(question, sought, limit=limit, last=last).hits
 
 
-def look_up(question: Question, sought: Sought, *, limit: int) -> Found:
-    """The best `limit` memories, best first, with what their scores are made of (memory.ranking).
+def look_up(question: Question, sought: Sought, *, limit: int, last: bool = False) -> Found:
+    """The best `limit` memories, best first, with what their scores are made of (memory.ranking). With `last` nothing else is asked in
+    the reader's transaction.
 
     What says the same as a better one is folded into that; what contradicts another says so (memory.folding).
     """
@@ -87,6 +88,7 @@ def look_up(question: Question, sought: Sought, *, limit: int) -> Found:
             text=question.text,
             vector=question.vector,
             model=question.model,
+            last=last,
         )
     )
     verdict = answer.verdict

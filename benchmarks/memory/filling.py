@@ -88,10 +88,10 @@ def fill(dsn: str, space: Space, filled: Filled, all_tenants: Sequence[Tenant], 
 
 def build(dsn: str) -> float:
     """The index as the migrations declare it."""
-    from memory.models import MemoryRecord
+    from memory.models import MemoryVector
 
     began = time.monotonic()
-    index = next(i for i in MemoryRecord._meta.indexes if i.name == "memory_nearest")
+    index = next(i for i in MemoryVector._meta.indexes if i.name == "memory_nearest")
     with psycopg.connect(dsn, autocommit=True) as rows, _watched(dsn, began):
         rows.add_notice_handler(
             lambda said: complain(f"PostgreSQL: {said.message_primary}")
@@ -99,10 +99,10 @@ def build(dsn: str) -> float:
         rows.execute("SET maintenance_work_mem = '6GB'")
         rows.execute("SET max_parallel_maintenance_workers = 2")
         rows.execute(
-            f"CREATE INDEX memory_nearest ON memory_memoryrecord USING hnsw (embedding {index.opclasses[0]}) "
+            f"CREATE INDEX memory_nearest ON memory_memoryvector USING hnsw (embedding {index.opclasses[0]}) "
             f"WITH (m = {index.m}, ef_construction = {index.ef_construction})"
         )
-        rows.execute("VACUUM (ANALYZE) memory_memoryrecord")
+        rows.execute("VACUUM (ANALYZE) memory_memoryrecord, memory_memoryvector")
         rows.execute("CHECKPOINT")
     return time.monotonic() - began
 
@@ -153,7 +153,6 @@ _SAID = {
     "tenant_id": "tenant_id",
     "content": "content",
     "digest": "sha256(content::bytea)",
-    "embedding": "embedding",
     "embedding_model": f"'{MODEL}'",
     "created_at": "now() - n * interval '1 minute'",
 }
@@ -180,6 +179,9 @@ def _insert() -> tuple[str, dict[str, object]]:
     sql = f"""
         WITH staged AS MATERIALIZED (SELECT *, uuidv7() AS id FROM bench_staged ORDER BY n), made AS (
             INSERT INTO memory_memoryrecord ({", ".join(columns)}) SELECT {", ".join(said)} FROM staged RETURNING id
+        ), known AS (
+            INSERT INTO memory_memoryvector (memory_id, tenant_id, model, embedding)
+            SELECT id, tenant_id, '{MODEL}', embedding FROM staged ORDER BY n
         )
         SELECT staged.tenant_id, staged.id FROM staged JOIN made USING (id) ORDER BY staged.n
     """

@@ -121,7 +121,7 @@ def _nearest(question: Question) -> Any:
 
 
 def search(mode: str) -> Callable[[Question], Any]:
-    """As the door does it, without HTTP: the query's vector, then the search in a transaction of its tenant."""
+    """As it is done over HTTP, without that: the query's vector, then the search in a transaction of its tenant, of which it is all."""
     from chimera.kernel import tenancy
     from memory import search as ours
     from memory.ranking import Mode
@@ -129,7 +129,7 @@ def search(mode: str) -> Callable[[Question], Any]:
     def call(question: Question) -> Any:
         asked = ours.ask(text=question.text, mode=Mode(mode), tenant_id=question.tenant.id)
         with tenancy.bound(question.tenant.id):
-            return ours.find(asked, _sought(), limit=TOP)
+            return ours.find(asked, _sought(), limit=TOP, last=True)
 
     return call
 

@@ -41,12 +41,13 @@ def check_memory(
     since: datetime | None = None,
     until: datetime | None = None,
     as_of: datetime | None = None,
+    last: bool = False,
 ) -> Checked:
     """Find memories for a caller, inside its transaction, and freeze them with the task that it names.
 
     Evidence is a worker's write: it shows the lease token of the task, else 422; 409 stale_lease when that lease is not
     the agent's own, now. Without a task nothing is frozen. 404 for a session or an agent that the tenant does not have; 422 for a
-    span of time in which nothing can have been remembered.
+    span of time in which nothing can have been remembered. With `last` the caller asks nothing else in its transaction.
     """
     if task_id is not None:
         erasing.share()  # before the first row is read: what is frozen must not outlive an erasure of it
@@ -64,7 +65,7 @@ def check_memory(
         since=since,
         until=until,
     )
-    found = search.look_up(question, sought, limit=limit)
+    found = search.look_up(question, sought, limit=limit, last=last and task is None)
     if task is None or task.lease_token is None:
         return Checked(found, None)
     actions.freeze(

@@ -5,7 +5,7 @@ Outside both the application role sees no row of any tenant. Both settings end w
 leaks through the connection pool.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -16,12 +16,10 @@ from django.db import connection, models, transaction
 from django.db.migrations.operations.base import Operation
 
 from chimera.kernel import prepared, references
+from chimera.kernel.prepared import Asked, Row
 
 _tenant: ContextVar[UUID | None] = ContextVar("chimera_tenant", default=None)
 _system: ContextVar[bool] = ContextVar("chimera_system", default=False)
-
-
-_BIND = "SELECT set_config('chimera.tenant', %(tenant)s::text, true)"
 
 
 def current() -> UUID:
@@ -46,11 +44,25 @@ def bound(tenant_id: UUID) -> Iterator[None]:
         if outer is not None:
             yield
             return
-        prepared.ask_first((_BIND, {"tenant": str(tenant_id)}))
+        prepared.ask_first(_binding(tenant_id))
         try:
             yield
         finally:
             prepared.ask_first(None)
+
+
+def ask_last(asked: Sequence[Asked]) -> list[list[Row]]:
+    """The last statements of a transaction of `bound` that only reads: it ends in their round trip. What the block asks after them
+    begins another one, of the same tenant. Inside a savepoint they are asked, and end nothing."""
+    if connection.savepoint_ids:
+        return prepared.ask_all(asked)
+    found = prepared.ask_all(asked, commit=True)
+    prepared.ask_first(_binding(current()))
+    return found
+
+
+def _binding(tenant_id: UUID) -> Asked:
+    return "SELECT set_config('chimera.tenant', %(tenant)s::text, true)", {"tenant": str(tenant_id)}
 
 
 @contextmanager

@@ -6,7 +6,6 @@ for who sees it, and looks at the condition again.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models import Count, F
 
@@ -14,7 +13,7 @@ from chimera.kernel import clock
 from chimera.kernel.actors import SYSTEM, Actor
 from chimera.kernel.eventlog import tell
 from memory import fading
-from memory.actions import policies
+from memory.actions import policies, vectors
 from memory.events import MemoryForgotten
 from memory.fading import Fading
 from memory.limits import FADED_AT_ONCE, FADED_SHOWN_MAX
@@ -49,10 +48,11 @@ def fade(*, policy: MemoryPolicy | None = None, limit: int = FADED_AT_ONCE, by: 
     rows = MemoryRecord.objects.kept().filter(fading.faded(said, clock.now())).defer(*HEAVY)
     found = list(rows.order_by("pk").select_for_update(no_key=True, skip_locked=True, of=("self",))[:limit])
     reason = f"Faded under version {policy.version} of the policy."
-    changes: dict[str, Any] = {"forgotten_at": clock.now(), "forgotten_reason": reason, "embedding": None}
-    MemoryRecord.objects.filter(pk__in=[row.pk for row in found]).update(
-        version=F("version") + 1, embedding_model="", **changes
+    ids = [row.pk for row in found]
+    MemoryRecord.objects.filter(pk__in=ids).update(
+        version=F("version") + 1, forgotten_at=clock.now(), forgotten_reason=reason, embedding_model=""
     )
+    vectors.drop(ids)
     for row in found:
         row.version += 1
     tell(*(MemoryForgotten.about(row, reason=reason) for row in found), by=by)

@@ -12,7 +12,7 @@ from chimera.kernel import clock
 from chimera.kernel.actors import Actor
 from chimera.kernel.errors import Refused, Stale, conflict, forbidden
 from chimera.kernel.eventlog import tell
-from memory.actions import erasing, keeping, policies
+from memory.actions import erasing, keeping, policies, vectors
 from memory.actions.drafts import IMPORTANCE_DEFAULT, NewMemory, References, columns_of
 from memory.actions.keeping import Came, Kept
 from memory.events import MemoryAdded, MemoryForgotten, MemoryRefused, MemorySuperseded
@@ -104,7 +104,8 @@ def forget(*, memory: MemoryRecord, reason: str, by: Actor) -> None:
         raise conflict("This memory is forgotten already.", code="memory_forgotten")
     said, _ = screened({"reason": reason}, policies.deeds())
     reason = said["reason"][:REASON_CHARACTERS_MAX]
-    _change(memory, forgotten_at=clock.now(), forgotten_reason=reason, embedding=None, embedding_model="")
+    _change(memory, forgotten_at=clock.now(), forgotten_reason=reason, embedding_model="")
+    vectors.drop([memory.pk])
     tell(MemoryForgotten.about(memory, reason=reason), by=by)
 
 

@@ -11,6 +11,7 @@ A text that its model refuses keeps its reason in `embedding_fault`, is tried ag
 """
 
 import time
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -23,7 +24,7 @@ from chimera.kernel.eventlog import Recorded
 from memory.asking import forget_coverage
 from memory.embedders import EmbedderAway, TextRefused, Vector, embedder
 from memory.limits import EMBED_BATCH, EMBED_RUN_SECONDS, FAULT_PAUSE_SECONDS, FAULT_TRIES_MAX
-from memory.models import MemoryRecord
+from memory.models import MemoryRecord, MemoryVector
 
 log = structlog.get_logger()
 NEVER = timedelta(days=3_650)  # as good as
@@ -115,19 +116,34 @@ def _embed(tenant_id: UUID, rows: Any) -> int:
         return 0
     found = chosen.embed_each([text for _, text, _ in waiting], tenant_id=tenant_id)
     with tenancy.bound(tenant_id):
+        made: dict[UUID, Vector] = {}
         for (memory_id, _, fault), vector in zip(waiting, found, strict=True):
             if isinstance(vector, TextRefused):
                 _refused(memory_id, chosen.model, str(vector), fault)
             else:
-                _keep(memory_id, vector, chosen.model)
+                made[memory_id] = vector
+        keep(made, model=chosen.model)
     forget_coverage()
     return len(waiting)
 
 
-def _keep(memory_id: UUID, vector: Vector, model: str) -> bool:
-    """Not when it was forgotten meanwhile. Tells nothing: what is known has not changed."""
-    kept = MemoryRecord.objects.kept().filter(pk=memory_id)
-    return kept.update(embedding=vector, embedding_model=model, embedding_fault=None, embed_again_at=None) == 1
+def keep(made: Mapping[UUID, Vector], *, model: str) -> None:
+    """Give memories these vectors in the place of what they have, in a transaction of their tenant; not those that were forgotten
+    meanwhile. Tells nothing: what is known has not changed."""
+    standing = MemoryRecord.objects.kept().filter(pk__in=made).order_by("pk").select_for_update(no_key=True)
+    ids = list(standing.values_list("pk", flat=True))
+    MemoryRecord.objects.filter(pk__in=ids).update(embedding_model=model, embedding_fault=None, embed_again_at=None)
+    MemoryVector.objects.bulk_create(
+        [MemoryVector(memory_id=key, model=model, embedding=made[key]) for key in ids],
+        update_conflicts=True,
+        unique_fields=["memory"],
+        update_fields=["model", "embedding"],
+    )
+
+
+def drop(ids: Sequence[UUID]) -> None:
+    """Of memories that are forgotten in the same transaction."""
+    MemoryVector.objects.filter(pk__in=ids).delete()
 
 
 def _refused(memory_id: UUID, model: str, reason: str, before: Any) -> None:

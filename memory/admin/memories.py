@@ -23,7 +23,7 @@ from chimera.kernel.identity import Role
 from memory import actions
 from memory.limits import QUERY_CHARACTERS_MAX, REASON_CHARACTERS_MAX
 from memory.models import MemoryRecord, Visibility
-from memory.queries import Viewer
+from memory.queries import HEAVY, Viewer
 
 OPERATORS = frozenset({Role.OPERATOR, Role.ADMIN})
 TONES = {"episodic": "info", "semantic": "mark", "soul": "good"}
@@ -147,7 +147,7 @@ class MemoryAdmin(RowsAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """All that people may see, who read what an agent keeps for itself by its id; lists of it name the agent (AgentFilter)."""
         known = caller(request)
-        rows: Any = super().get_queryset(request).defer("embedding", "words")
+        rows: Any = super().get_queryset(request).defer(*HEAVY)
         seen: QuerySet[Any] = rows.visible_to(Viewer(any_session=True, any_agent=True)) if known else rows.none()
         return seen
 

@@ -54,7 +54,7 @@ def _asked(said: dict[str, Any], principal: Principal) -> Question:
     return search.ask(text=said["query"], mode=Mode(said["mode"]), tenant_id=principal.tenant_id)
 
 
-def _answered(said: dict[str, Any], question: Question, principal: Principal) -> dict[str, Any]:
+def _answered(said: dict[str, Any], question: Question, principal: Principal, *, last: bool = False) -> dict[str, Any]:
     filters = {name: said[name] for name in FILTERS}
     checked = check_memory(
         principal=principal,
@@ -62,6 +62,7 @@ def _answered(said: dict[str, Any], question: Question, principal: Principal) ->
         limit=said["limit"],
         task_id=said["task"],
         lease_token=said["lease_token"],
+        last=last,
         **filters,
     )
     answer = {
@@ -102,7 +103,7 @@ def _found(body: dict[str, Any], principal: Principal) -> bytes:
     said = _read(body)
     question = _asked(said, principal)
     with tenancy.bound(principal.tenant_id):
-        answer = _answered(said, question, principal)
+        answer = _answered(said, question, principal, last=True)
     rendered: bytes = JSONRenderer().render(answer)
     return rendered
 

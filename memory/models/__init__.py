@@ -5,6 +5,7 @@ from memory.models.persona import ContextShown, Persona, PersonaVersion
 from memory.models.policy import MemoryPolicy
 from memory.models.record import Category, MemoryRecord, Source, Visibility
 from memory.models.sighting import MemorySighting
+from memory.models.vector import MemoryVector
 
 __all__ = [
     "Category",
@@ -18,6 +19,7 @@ __all__ = [
     "MemoryPolicy",
     "MemoryRecord",
     "MemorySighting",
+    "MemoryVector",
     "Persona",
     "PersonaVersion",
     "Source",

@@ -9,13 +9,11 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
 from django.db.models import F, Func, Q
-from pgvector.django import HalfVectorField, HnswIndex
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from chimera.kernel import clock, ids
 from chimera.kernel.tenancy import TenantOwned
 from memory.limits import (
-    DIMENSIONS,
     FILE_CHARACTERS_MAX,
     PERSONA_CHARACTERS_MAX,
     REASON_CHARACTERS_MAX,
@@ -108,8 +106,7 @@ class MemoryRecord(TenantOwned):
     superseded_at = models.DateTimeField(null=True, blank=True, editable=False)
     forgotten_at = models.DateTimeField(null=True, blank=True, editable=False)
     forgotten_reason = models.CharField(max_length=REASON_CHARACTERS_MAX, blank=True, editable=False)
-    embedding = HalfVectorField(dimensions=DIMENSIONS, null=True, blank=True, editable=False)
-    embedding_model = models.CharField(max_length=100, blank=True, editable=False)
+    embedding_model = models.CharField(max_length=100, blank=True, editable=False)  # of its vector; '' without one
     embedding_fault = models.JSONField(
         null=True, blank=True, editable=False
     )  # {model, reason, tries}, of a refused text
@@ -151,14 +148,9 @@ class MemoryRecord(TenantOwned):
                 condition=Q(superseded_by__isnull=True) | Q(superseded_at__isnull=False),
             ),
             models.CheckConstraint(
-                name="memory_vector_named",
-                condition=Q(embedding__isnull=True, embedding_model="")
-                | (Q(embedding__isnull=False) & ~Q(embedding_model="")),
-            ),
-            models.CheckConstraint(
                 name="memory_forgotten",
                 condition=Q(forgotten_at__isnull=True, forgotten_reason="")
-                | Q(forgotten_at__isnull=False, embedding__isnull=True),
+                | Q(forgotten_at__isnull=False, embedding_model=""),
             ),
             models.UniqueConstraint(
                 fields=["tenant_id", "digest"],
@@ -172,13 +164,6 @@ class MemoryRecord(TenantOwned):
             ),
         ]
         indexes = [
-            HnswIndex(
-                name="memory_nearest",
-                fields=["embedding"],
-                m=16,
-                ef_construction=200,
-                opclasses=["halfvec_cosine_ops"],
-            ),
             GinIndex(
                 Func(F("tenant_id"), Func(F("words"), function="tsvector_to_array"), function="chimera_word_keys"),
                 name="memory_word_keys",

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from chimera.kernel import prepared, tenancy
-from chimera.kernel.prepared import Row
+from chimera.kernel.prepared import Asked, Row
 from memory import permitting, ranking
 from memory.halves import Halves
 from memory.likeness import SUBJECT_FROM
@@ -48,7 +48,8 @@ class Verdict:
 # ------------------------------------------------------------------ the statement
 
 # What is computed of the query stands in a subquery of its own: once, and not for each row.
-SIMILARITY = "CASE WHEN r.embedding_model = %(model)s::text THEN 1 - (r.embedding <=> %(vector)s::halfvec) END"
+SIMILARITY = "1 - (v.embedding <=> %(vector)s::halfvec)"
+VECTOR_OF = "LEFT JOIN memory_memoryvector v ON v.memory_id = r.id AND v.model = %(model)s::text"
 OF_A_CANDIDATE = "r.words, r.created_at, r.importance_score"
 # Most candidates by meaning share no word: that is seen sooner than which words it would be.
 _SHARED = f"""
@@ -82,7 +83,7 @@ _NEAR = f"""
 """
 _NAMED = f"""
     candidates AS MATERIALIZED (
-        SELECT r.id, {SIMILARITY} AS similarity, {OF_A_CANDIDATE} FROM memory_memoryrecord r
+        SELECT r.id, {SIMILARITY} AS similarity, {OF_A_CANDIDATE} FROM memory_memoryrecord r {VECTOR_OF}
         WHERE r.tenant_id = %(tenant)s::uuid AND r.id = ANY(%(ids)s::uuid[]) AND {permitted("r")}
     ), came AS (
         SELECT (SELECT count(*) FROM candidates WHERE id = ANY(%(vouched)s::uuid[])), 0, 0
@@ -114,9 +115,8 @@ def statement(candidates: str, mode: Mode) -> str:
             SELECT parts.*, row_number() OVER (ORDER BY {ranking.total(mode)} DESC, id DESC) AS rank FROM parts
             ORDER BY rank LIMIT %(best)s::integer
         ), shown AS MATERIALIZED (
-            SELECT rank, similarity, shared, vector, keyword, recency, CASE WHEN r.embedding_model <> '' THEN l2_normalize(r.embedding) END
-                AS direction, {_columns("r")}
-            FROM chosen JOIN memory_memoryrecord r USING (id)
+            SELECT rank, similarity, shared, vector, keyword, recency, l2_normalize(v.embedding) AS direction, {_columns("r")}
+            FROM chosen JOIN memory_memoryrecord r USING (id) LEFT JOIN memory_memoryvector v ON v.memory_id = r.id
             WHERE r.tenant_id = %(tenant)s::uuid AND r.id = ANY(ARRAY(SELECT id FROM chosen))
         )
         SELECT came.*, best, CASE WHEN a.rank > 1 THEN NULL ELSE query.words END, CASE WHEN a.rank > 1 THEN NULL ELSE weights END,
@@ -169,7 +169,11 @@ def read(rows: Sequence[Row], mode: Mode) -> Verdict:
 def judge(ids: Sequence[UUID], wanted: Wanted, *, vouched: Sequence[UUID] = ()) -> Verdict:
     """Of these candidates; first of what came is how many of `vouched` may be found."""
     said = asked(wanted) | {"ids": list(ids), "vouched": list(vouched)}
-    return read(prepared.ask(statement(_NAMED, wanted.mode), said), wanted.mode)
+    return read(ask([(statement(_NAMED, wanted.mode), said)], wanted)[0], wanted.mode)
+
+
+def ask(asked: Sequence[Asked], wanted: Wanted) -> list[list[Row]]:
+    return tenancy.ask_last(asked) if wanted.last else prepared.ask_all(asked)
 
 
 def record(memory: Any) -> MemoryRecord:

@@ -24,6 +24,7 @@ class Wanted:
     text: str = ""
     vector: Vector | None = None
     model: str = ""
+    last: bool = False  # nothing else is asked in the reader's transaction, which may end with this
 
     @property
     def by_words(self) -> bool:

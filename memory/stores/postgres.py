@@ -19,7 +19,7 @@ from memory.permitting import permitted
 from memory.queries import Sought
 from memory.ranking import Mode
 from memory.stores import judging
-from memory.stores.judging import OF_A_CANDIDATE, Verdict, statement
+from memory.stores.judging import OF_A_CANDIDATE, SIMILARITY, VECTOR_OF, Verdict, statement
 from memory.stores.port import Wanted
 from memory.stores.words import ANY_WORD, QUERY, WORDS
 
@@ -35,20 +35,29 @@ TENANTS_MAX = 4_096  # of which one process keeps that
 
 # What is computed of the query stands in a subquery of its own: once, and not for each row.
 NEAREST_SKETCHES = """
-    SELECT near.id FROM memory_memoryrecord near
-    WHERE near.tenant_id = %(tenant)s::uuid AND near.embedding_model = %(model)s::text
-        AND near.forgotten_at IS NULL AND near.embedding IS NOT NULL
+    SELECT memory_id FROM memory_memoryvector near
+    WHERE near.tenant_id = %(tenant)s::uuid AND near.model = %(model)s::text
     ORDER BY near.sketch <~> (SELECT binary_quantize(%(vector)s::halfvec)::bit(1536)) LIMIT %(sketched)s::integer
 """
-_MEASURED = f"""
-    SELECT r.id, 1 - (r.embedding <=> %(vector)s::halfvec) AS similarity, {OF_A_CANDIDATE} FROM memory_memoryrecord r
-    WHERE r.tenant_id = %(tenant)s::uuid AND r.embedding_model = %(model)s::text AND r.embedding IS NOT NULL AND {permitted("r")}
+# By an array of keys, so that their rows are fetched by them. Memories are looked at from the nearest on, until there are enough.
+_NEAREST_OF = f"""
+    SELECT r.id, v.similarity, {OF_A_CANDIDATE} FROM (
+        SELECT v.memory_id, {SIMILARITY} AS similarity FROM memory_memoryvector v
+        WHERE v.tenant_id = %(tenant)s::uuid AND v.model = %(model)s::text AND v.memory_id = ANY({{ids}})
+        ORDER BY similarity DESC OFFSET 0
+    ) v JOIN memory_memoryrecord r ON r.id = v.memory_id
+    WHERE r.tenant_id = %(tenant)s::uuid AND {permitted("r")}
+    ORDER BY v.similarity DESC LIMIT %(most)s::integer
 """
-# An array of keys, so that their rows are fetched by them.
-SKETCHED = f"{_MEASURED} AND r.id = ANY(ARRAY({NEAREST_SKETCHES})) ORDER BY similarity DESC LIMIT %(most)s::integer"
-INDEXED = f"{_MEASURED} ORDER BY r.embedding <=> %(vector)s::halfvec LIMIT %(most)s::integer"
-_NEAREST_OF = f"{_MEASURED} AND r.id = ANY(%(ids)s::uuid[]) ORDER BY similarity DESC LIMIT %(most)s::integer"
-# Without `enable_sort` off the planner reads and sorts every row: it counts pages of the table alone.
+SKETCHED = _NEAREST_OF.format(ids=f"ARRAY({NEAREST_SKETCHES})")
+MEASURED = _NEAREST_OF.format(ids="%(ids)s::uuid[]")
+INDEXED = f"""
+    SELECT r.id, {SIMILARITY} AS similarity, {OF_A_CANDIDATE}
+    FROM memory_memoryvector v JOIN memory_memoryrecord r ON r.id = v.memory_id
+    WHERE v.tenant_id = %(tenant)s::uuid AND v.model = %(model)s::text AND r.tenant_id = %(tenant)s::uuid AND {permitted("r")}
+    ORDER BY v.embedding <=> %(vector)s::halfvec LIMIT %(most)s::integer
+"""
+# Without `enable_sort` off the planner reads and sorts every row of the tenant.
 _WALK = (
     "SELECT set_config('hnsw.ef_search', %(ef)s::text, true), set_config('hnsw.iterative_scan', 'strict_order', true), "
     "set_config('enable_sort', 'off', true)"
@@ -64,7 +73,7 @@ _PROPOSED = f"""
     )
 """
 _MATCHING = f"""
-    SELECT r.id, r.embedding_model, r.embedding, {OF_A_CANDIDATE} FROM proposed JOIN memory_memoryrecord r USING (id)
+    SELECT r.id, {OF_A_CANDIDATE} FROM proposed JOIN memory_memoryrecord r USING (id)
     WHERE r.tenant_id = %(tenant)s::uuid AND r.id = ANY(ARRAY(SELECT id FROM proposed)) AND {permitted("r")}
     ORDER BY proposed.place LIMIT %(most)s::integer
 """
@@ -83,7 +92,7 @@ def candidates(mode: Mode, near: str) -> str:
     lie_near = f"near AS MATERIALIZED ({near})"
     matching = f"{_PROPOSED}, matching AS MATERIALIZED ({_MATCHING})"
     by_meaning = "SELECT id, similarity, words, created_at, importance_score FROM near"
-    by_words = f"SELECT r.id, {judging.SIMILARITY} AS similarity, {OF_A_CANDIDATE} FROM matching r"
+    by_words = f"SELECT r.id, {SIMILARITY} AS similarity, {OF_A_CANDIDATE} FROM matching r {VECTOR_OF}"
     parts, found, came = {
         Mode.VECTOR: (lie_near, by_meaning, "(SELECT count(*) FROM near), 0, 0"),
         Mode.KEYWORD: (matching, by_words, "0, (SELECT count(*) FROM matching), (SELECT count(*) FROM proposed)"),
@@ -105,7 +114,7 @@ class PostgresStore:
         """In the reader's transaction, usually in one statement."""
         said = _said(wanted)
         found = statement(candidates(wanted.mode, _near(said)), wanted.mode)
-        verdict = judging.read(_asked(found, said), wanted.mode)
+        verdict = judging.read(_asked(found, said, wanted), wanted.mode)
         near, matching, proposed = verdict.came
         few_near = wanted.by_vector and near < wanted.most and said["size"] > said["sketched"]
         few_matching = wanted.by_words and matching < wanted.most and proposed >= said["matches"]
@@ -132,27 +141,27 @@ def _near(said: dict[str, Any]) -> str:
     return SKETCHED if said["size"] < SKETCHED_BELOW else INDEXED
 
 
-def _asked(sql: str, said: dict[str, Any]) -> list[Row]:
+def _asked(sql: str, said: dict[str, Any], wanted: Wanted) -> list[Row]:
     """The rows of a statement that may walk the index."""
     if INDEXED not in sql:
-        return prepared.ask(sql, said)
-    return prepared.ask_all([(_WALK, said), (sql, said), (_AS_EVER, {})])[1]
+        return judging.ask([(sql, said)], wanted)[0]
+    return judging.ask([(_WALK, said), (sql, said), (_AS_EVER, {})], wanted)[1]
 
 
 def _nearest(wanted: Wanted, said: dict[str, Any]) -> list[UUID]:
     if not wanted.by_vector:
         return []
-    rows = _asked(_near(said), said)
+    rows = _asked(_near(said), said, wanted)
     if len(rows) < wanted.most and said["size"] > said["sketched"]:
-        rows = prepared.ask(_NEAREST_OF, said | {"ids": list(_sketched_of_all(wanted, said["sketched"]))})
+        rows = prepared.ask(MEASURED, said | {"ids": list(_sketched_of_all(wanted, said["sketched"]))})
     return [row[0] for row in rows]
 
 
 def _sketched_of_all(wanted: Wanted, most: int) -> Any:
     """The ids of all that may be found whose sketches are nearest. The planner sees the filters as they are."""
-    query = "memory_memoryrecord.sketch <~> (SELECT binary_quantize(%s::halfvec)::bit(1536))"
+    query = "memory_memoryvector.sketch <~> (SELECT binary_quantize(%s::halfvec)::bit(1536))"
     distance = RawSQL(query, [HalfVector(wanted.vector or []).to_text()], output_field=FloatField())
-    rows = _bound(wanted.sought).filter(embedding_model=wanted.model, embedding__isnull=False).order_by(distance)
+    rows = _bound(wanted.sought).filter(vector__model=wanted.model).order_by(distance)
     return rows.values_list("pk", flat=True)[:most]
 
 

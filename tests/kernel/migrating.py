@@ -52,6 +52,7 @@ UNION ALL
 SELECT proname FROM pg_proc
 WHERE pronamespace = 'public'::regnamespace AND proname ~ '^(chimera|kernel|swarm|commerce|safety|memory)_'
 """
+VECTORS_SQL = "SELECT memory_id, tenant_id, model, md5(embedding::text) FROM memory_memoryvector ORDER BY memory_id"
 STRANGERS_ROW_SQL = """
 INSERT INTO swarm_externalid (id, tenant_id, value, task_id)
 SELECT gen_random_uuid(), gen_random_uuid(), 'a stranger''s', id FROM swarm_task LIMIT 1 RETURNING id
@@ -129,8 +130,10 @@ def main() -> None:
     migrate()
     catalog = sorted(ask(CATALOG_SQL))
     fill("Acme")
+    vectors = ask(VECTORS_SQL)
     for app in APPS:
         walk(app, back_to=names_of(app)[0])
+        assert ask(VECTORS_SQL) == vectors, "vectors were lost, or are others"
         assert sorted(ask(CATALOG_SQL)) == catalog, f"{app} does not come back as it was, step by step"
     for app in APPS[:3]:
         migrate(app, "zero")

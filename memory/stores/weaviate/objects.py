@@ -29,7 +29,7 @@ def rows(ids: Iterable[UUID]) -> list[Any]:
     return list(
         found.annotate(
             stems=Func(stems, template="%(expressions)s", output_field=TextField()),
-            vector_text=Func(F("embedding"), template="(%(expressions)s)::text", output_field=TextField()),
+            vector_text=Func(F("vector__embedding"), template="(%(expressions)s)::text", output_field=TextField()),
         )
     )
 

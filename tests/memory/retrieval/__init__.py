@@ -16,6 +16,7 @@ from typing import Any
 
 from chimera.kernel import clock, ids
 from memory import search
+from memory.actions import vectors
 from memory.embedders import Vector, offline
 from memory.likeness import compare
 from memory.models import MemoryRecord
@@ -78,7 +79,6 @@ def _grades(judged: str) -> dict[str, int]:
 def keep(tenant_id: Any, *, at: datetime) -> dict[Any, str]:
     """Keep the memories in the bound tenant, embedded; answers their keys by their ids."""
     rows = list(_lines("memories.tsv", fields=5))
-    vectors = offline().embed([text for *_, text in rows])
     made = [
         MemoryRecord(
             id=ids.uuid7(),
@@ -87,12 +87,12 @@ def keep(tenant_id: Any, *, at: datetime) -> dict[Any, str]:
             category=category,
             importance_score=importance,
             created_at=at - timedelta(days=float(days), hours=1),
-            embedding=vector,
-            embedding_model=offline().model,
         )
-        for (_, days, category, importance, text), vector in zip(rows, vectors, strict=True)
+        for _, days, category, importance, text in rows
     ]
     MemoryRecord.objects.bulk_create(made)
+    embedded = offline().embed([text for *_, text in rows])
+    vectors.keep({row.pk: vector for row, vector in zip(made, embedded, strict=True)}, model=offline().model)
     return {row.pk: key for row, (key, *_) in zip(made, rows, strict=True)}
 
 

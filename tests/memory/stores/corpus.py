@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from chimera.kernel import clock
+from memory.actions import vectors
 from memory.embedders import embedder
 from memory.models import MemoryRecord
 from tests.cast import Stage
@@ -44,12 +45,13 @@ def keep(stage: Stage) -> Corpus:
     now = clock.now()
     with stage.bound():
         rows = list(_rows(stage, sessions, now))
-        for row, vector in zip(rows, embedder().embed([row.content for row in rows]), strict=True):
-            row.embedding, row.embedding_model = vector, embedder().model
         MemoryRecord.objects.bulk_create(rows)
+        made = embedder().embed([row.content for row in rows])
+        vectors.keep({row.pk: vector for row, vector in zip(rows, made, strict=True)}, model=embedder().model)
         _supersede(rows)
         for row in rows[7::9]:
-            MemoryRecord.objects.filter(pk=row.pk).update(forgotten_at=now, embedding=None, embedding_model="")
+            MemoryRecord.objects.filter(pk=row.pk).update(forgotten_at=now, embedding_model="")
+            vectors.drop([row.pk])
     return Corpus(stage, now, sessions)
 
 
