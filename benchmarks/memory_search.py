@@ -35,7 +35,7 @@ APPROXIMATE = {
     "sketches": 10**9,
     "HNSW": 0,
 }  # ways of PostgresStore, by the size of a tenant from which it takes the other
-MOST = 60  # candidates by meaning that a search for TOP looks for
+MOST = 40  # candidates by meaning that a search for TOP looks for
 
 
 @dataclass

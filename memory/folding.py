@@ -1,6 +1,6 @@
 """What says the same stands once, and what contradicts something else says so."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -30,38 +30,44 @@ def folded(memories: Sequence[Any], near: Near, *, limit: int) -> list[Folded]:
 
     Each is compared with all that rank below it, until there are enough.
     """
-    into: dict[UUID, UUID] = {}
-    against: dict[UUID, dict[UUID, Contradiction]] = {}
+    into: dict[int, int] = {}
+    against: dict[int, dict[int, Contradiction]] = {}
     texts: dict[str, Reading] = {}
-    kept: list[Any] = []
+    kept: list[int] = []
     for place, one in enumerate(memories):
-        if one.id not in into:
+        if place not in into:
             if len(kept) == limit:
                 break
-            kept.append(one)
-        for other, found in _alike(one, memories[place + 1 :], near, texts):
+            kept.append(place)
+        for other, found in _alike(place, memories, near.get(place, {}), texts):
             if found.because:
-                against.setdefault(one.id, {})[other.id] = _contradiction(one, other, found.because)
-                against.setdefault(other.id, {})[one.id] = _contradiction(other, one, found.because)
-            elif one.id not in into:
-                into.setdefault(other.id, one.id)
-    same: dict[UUID, tuple[UUID, ...]] = {}
-    for key, whole in into.items():
-        same[whole] = (*same.get(whole, ()), key)
+                against.setdefault(place, {})[other] = _contradiction(one, memories[other], found.because)
+                against.setdefault(other, {})[place] = _contradiction(memories[other], one, found.because)
+            elif place not in into:
+                into.setdefault(other, place)
+    same: dict[int, list[int]] = {}
+    for place, whole in into.items():
+        same.setdefault(whole, []).append(place)
     return [
-        Folded(one, same.get(one.id, ()), _heard((one.id, *same.get(one.id, ())), against) if against else ())
-        for one in kept
+        Folded(
+            memories[place],
+            tuple(memories[other].id for other in same.get(place, ())),
+            _heard((place, *same.get(place, ())), against) if against else (),
+        )
+        for place in kept
     ]
 
 
-def _alike(one: Any, lower: Sequence[Any], near: Near, texts: dict[str, Reading]) -> Iterator[tuple[Any, Likeness]]:
-    """Where both have vectors of one model, only near ones are read."""
-    neighbours = near.get(one.id, {})
-    for other in lower:
-        similarity = neighbours.get(other.id)
-        if similarity is None and one.embedding_model and one.embedding_model == other.embedding_model:
+def _alike(
+    place: int, memories: Sequence[Any], beside: Mapping[int, float], texts: dict[str, Reading]
+) -> Iterator[tuple[int, Likeness]]:
+    """Of what ranks below. Where both have vectors of one model, only near ones are read."""
+    one = memories[place]
+    model = one.embedding_model
+    for other in range(place + 1, len(memories)):
+        if other not in beside and model and model == memories[other].embedding_model:
             continue
-        found = likeness(one, other, similarity, texts)
+        found = likeness(one, memories[other], beside.get(other), texts)
         if found.same or found.because:
             yield other, found
 
@@ -70,9 +76,9 @@ def _contradiction(one: Any, other: Any, because: Because) -> Contradiction:
     return Contradiction(other.id, because, newer=other.created_at > one.created_at)
 
 
-def _heard(own: Sequence[UUID], against: dict[UUID, dict[UUID, Contradiction]]) -> tuple[Contradiction, ...]:
+def _heard(own: Sequence[int], against: dict[int, dict[int, Contradiction]]) -> tuple[Contradiction, ...]:
     """What contradicts a hit, or what was folded into it; each once."""
-    heard: dict[UUID, Contradiction] = {}
-    for key in own:
-        heard = against.get(key, {}) | heard
-    return tuple(found for key, found in heard.items() if key not in own)
+    heard: dict[int, Contradiction] = {}
+    for place in own:
+        heard = against.get(place, {}) | heard
+    return tuple(found for place, found in heard.items() if place not in own)

@@ -11,7 +11,7 @@ SENTENCE_CHARACTERS_MAX = 2_000  # the words of it
 RESULTS_DEFAULT = 10  # memories that one search answers unless told otherwise
 RESULTS_MAX = 50  # what an agent can still read, and a reviewer after it
 COMPARED_BEYOND = 20  # hits beyond the limit that are compared with those above: what is folded makes room for them
-CANDIDATES_PER_COMPARED = 2  # memories that each index proposes for one that is compared
+CANDIDATES_BEYOND = 10  # memories that each index proposes beyond those that are compared (docs/adr/0103-*.md)
 WORD_MATCHES_PER_CANDIDATE = (
     2  # ids that the word index proposes for one that is wanted, before visibility and filters are asked
 )
@@ -42,7 +42,7 @@ EMBED_BATCH = 128  # memories of one tenant that are embedded in one go
 EMBED_RUN_SECONDS = 50.0  # of one run of housekeeping, which begins anew each minute
 FAULT_TRIES_MAX = 5  # of a text that its model refuses; then it waits for another model
 FAULT_PAUSE_SECONDS = 3_600  # before a second try of such a text, four times as long before each further one
-COVERAGE_SECONDS = 5.0  # so long a process believes what it knows of which models a tenant's vectors are
+COVERAGE_SECONDS = 20.0  # so long a process believes what it knows of which models a tenant's vectors are
 
 SOUL_BYTES_MAX = 32 * 1024  # a SOUL.md: what every context begins with is some pages, and no book
 FRONT_BYTES_MAX = 8 * 1024  # of its front matter

@@ -10,7 +10,7 @@ from memory import folding, ranking
 from memory.asking import Meaning, meaning_of
 from memory.embedders import Vector
 from memory.folding import Contradiction, Folded
-from memory.limits import CANDIDATES_PER_COMPARED, COMPARED_BEYOND
+from memory.limits import CANDIDATES_BEYOND, COMPARED_BEYOND
 from memory.models import MemoryRecord
 from memory.queries import Sought
 from memory.ranking import Mode, Parts
@@ -83,7 +83,7 @@ def look_up(question: Question, sought: Sought, *, limit: int, last: bool = Fals
         Wanted(
             sought=sought,
             mode=question.mode,
-            most=CANDIDATES_PER_COMPARED * compared,
+            most=compared + CANDIDATES_BEYOND,
             best=compared,
             text=question.text,
             vector=question.vector,
@@ -95,18 +95,18 @@ def look_up(question: Question, sought: Sought, *, limit: int, last: bool = Fals
     judged = {one.memory.id: one for one in verdict.best}
     kept = folding.folded([one.memory for one in verdict.best], verdict.near, limit=limit)
     return Found(
-        hits=[_hit(judged[one.memory.id], one, question.mode, sought.at) for one in kept],
+        hits=[_hit(judged[one.memory.id], one, sought.at) for one in kept],
         index=answer,
         best_similarity=None if verdict.similarity is None else round(verdict.similarity, ranking.PLACES),
         word_weights=verdict.weights,
     )
 
 
-def _hit(one: Judged, found: Folded, mode: Mode, at: datetime) -> Hit:
+def _hit(one: Judged, found: Folded, at: datetime) -> Hit:
     memory = record(found.memory)
     return Hit(
         memory,
-        ranking.score(one.parts, mode),
+        one.score,
         one.parts,
         similarity=None if one.similarity is None else round(one.similarity, ranking.PLACES),
         words=one.words,

@@ -4,11 +4,9 @@ another. All in the statement that finds them, or that is given their ids.
 An index that lags, errs or is forged proposes in vain: whatever the caller may not see, or what the filters leave out, is not here.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -24,13 +22,14 @@ from memory.ranking import Mode, Parts
 from memory.stores.port import Wanted
 from memory.stores.words import ANY_WORD, EACH_WORD, QUERY, WORDS
 
-Near = Mapping[UUID, Mapping[UUID, float]]  # cosines, by both of a pair
+Near = Mapping[int, Mapping[int, float]]  # cosines, by the places of a pair among the best, the upper one first
 
 
 class Judged(NamedTuple):
     """`memory` has a memory's fields, but for those that only the database computes with."""
 
     memory: Any
+    score: float
     parts: Parts
     similarity: float | None  # cosine to the query; None without a vector of its model, whose cosine would say nothing
     words: tuple[str, ...]  # of the query, that it contains
@@ -76,9 +75,9 @@ _NO_WORDS = "query AS (SELECT '{}'::text[] AS words), weighed AS (SELECT '{}'::f
 _SHARE = "coalesce((SELECT sum(weights[place]) FROM unnest(j.shared) place) / whole, 0)"
 # Vectors are unpacked once each, and not for each pair.
 _NEAR = f"""
-    SELECT array_agg(id) AS ids, array_agg(cosine) AS cosines FROM (
-        SELECT b.id, -(a.direction <#> b.direction) AS cosine FROM shown b
-        WHERE b.id > a.id AND b.embedding_model = a.embedding_model OFFSET 0
+    SELECT array_agg(rank) AS ranks, array_agg(cosine) AS cosines FROM (
+        SELECT b.rank, -(a.direction <#> b.direction) AS cosine FROM shown b
+        WHERE b.rank > a.rank AND b.embedding_model = a.embedding_model OFFSET 0
     ) pairs WHERE cosine >= {SUBJECT_FROM}
 """
 _NAMED = f"""
@@ -89,7 +88,7 @@ _NAMED = f"""
         SELECT (SELECT count(*) FROM candidates WHERE id = ANY(%(vouched)s::uuid[])), 0, 0
     )
 """
-_OF_ALL, _OF_ONE = 6, 14  # columns before those of one candidate, and before its memory's own
+_OF_ALL, _OF_ONE = 6, 15  # columns before those of one candidate, and before its memory's own
 
 
 @cache
@@ -97,12 +96,12 @@ def statement(candidates: str, mode: Mode) -> str:
     """Of parts of a WITH that end in `candidates` (id, similarity, words, created_at, importance_score), which may be found, and in `came`,
     three numbers that they say of themselves."""
     by_words = mode != Mode.VECTOR
-    anything = f"WHERE c.similarity IS NOT NULL OR c.words @@ {ANY_WORD}" if by_words else ""
+    has_anything = "c.similarity IS NOT NULL" + (f" OR c.words @@ {ANY_WORD}" if by_words else "")
     return f"""
         WITH {QUERY + "," if by_words else ""} {candidates}, judged AS MATERIALIZED (
             SELECT c.id, c.similarity, {_SHARED if by_words else "NULL::bigint[]"} AS shared, {_HOURS} AS hours,
                 c.importance_score::float8 AS importance
-            FROM candidates c {anything}
+            FROM candidates c WHERE {has_anything}
         ), nearest AS MATERIALIZED (
             SELECT max(similarity) AS best FROM judged
         ), {_WEIGHED_WORDS if by_words else _NO_WORDS}, compared AS (
@@ -112,15 +111,17 @@ def statement(candidates: str, mode: Mode) -> str:
                 {ranking.VECTOR} AS vector, {ranking.KEYWORD} AS keyword, {ranking.RECENCY} AS recency
             FROM compared
         ), chosen AS MATERIALIZED (
-            SELECT parts.*, row_number() OVER (ORDER BY {ranking.total(mode)} DESC, id DESC) AS rank FROM parts
+            SELECT *, row_number() OVER (ORDER BY score DESC, id DESC) AS rank
+            FROM (SELECT *, {ranking.total(mode)} AS score FROM parts) scored
             ORDER BY rank LIMIT %(best)s::integer
         ), shown AS MATERIALIZED (
-            SELECT rank, similarity, shared, vector, keyword, recency, l2_normalize(v.embedding) AS direction, {_columns("r")}
+            SELECT rank, score, similarity, shared, vector, keyword, recency, l2_normalize(v.embedding) AS direction, {_columns("r")}
             FROM chosen JOIN memory_memoryrecord r USING (id) LEFT JOIN memory_memoryvector v ON v.memory_id = r.id
             WHERE r.tenant_id = %(tenant)s::uuid AND r.id = ANY(ARRAY(SELECT id FROM chosen))
         )
         SELECT came.*, best, CASE WHEN a.rank > 1 THEN NULL ELSE query.words END, CASE WHEN a.rank > 1 THEN NULL ELSE weights END,
-            a.rank, a.similarity, array_to_string(a.shared, ' '), a.vector, a.keyword, a.recency, near.ids, near.cosines, {_columns("a")}
+            a.rank, a.score, a.similarity, array_to_string(a.shared, ' '), a.vector, a.keyword, a.recency, near.ranks, near.cosines,
+            {_columns("a")}
         FROM (came CROSS JOIN nearest CROSS JOIN query CROSS JOIN weighed)
             LEFT JOIN shown a ON true LEFT JOIN LATERAL ({_NEAR}) near ON true
         ORDER BY a.rank
@@ -143,22 +144,22 @@ def asked(wanted: Wanted) -> dict[str, Any]:
     }
 
 
-def read(rows: Sequence[Row], mode: Mode) -> Verdict:
+def read(rows: Sequence[Row]) -> Verdict:
     """Of the rows of such a statement; there is one at least."""
     *came, similarity, words, weights = rows[0][:_OF_ALL]
-    best: list[tuple[float, UUID, Judged]] = []
-    near: dict[UUID, dict[UUID, float]] = defaultdict(dict)
+    best: list[Judged] = []
+    near: dict[int, Mapping[int, float]] = {}
     named = prepared.named(MemoryRecord, without=HEAVY)
-    for row in rows if rows[0][_OF_ALL] is not None else ():
-        _, cosine, shared, vector, keyword, recency, ids, cosines = row[_OF_ALL:_OF_ONE]
+    for place, row in enumerate(rows if rows[0][_OF_ALL] is not None else ()):
+        _, score, cosine, shared, vector, keyword, recency, ranks, cosines = row[_OF_ALL:_OF_ONE]
         memory = named(row[_OF_ONE:])
         parts = ranking.rounded(vector, keyword, recency, memory.importance_score)
         has = tuple(sorted(words[int(place) - 1] for place in shared.split())) if shared else ()
-        best.append((ranking.score(parts, mode), memory.id, Judged(memory, parts, cosine, has)))
-        for other, how in zip(ids or (), cosines or (), strict=True):
-            near[memory.id][other] = near[other][memory.id] = how
+        best.append(Judged(memory, round(score, ranking.PLACES), parts, cosine, has))
+        if ranks:
+            near[place] = {rank - 1: how for rank, how in zip(ranks, cosines, strict=True)}
     return Verdict(
-        best=[one for _, _, one in sorted(best, key=itemgetter(0, 1), reverse=True)],
+        best=best,
         near=near,
         similarity=similarity,
         weights=dict(zip(words, (round(weight, ranking.PLACES) for weight in weights), strict=True)),
@@ -169,7 +170,7 @@ def read(rows: Sequence[Row], mode: Mode) -> Verdict:
 def judge(ids: Sequence[UUID], wanted: Wanted, *, vouched: Sequence[UUID] = ()) -> Verdict:
     """Of these candidates; first of what came is how many of `vouched` may be found."""
     said = asked(wanted) | {"ids": list(ids), "vouched": list(vouched)}
-    return read(ask([(statement(_NAMED, wanted.mode), said)], wanted)[0], wanted.mode)
+    return read(ask([(statement(_NAMED, wanted.mode), said)], wanted)[0])
 
 
 def ask(asked: Sequence[Asked], wanted: Wanted) -> list[list[Row]]:

@@ -24,10 +24,10 @@ from memory.stores.port import Wanted
 from memory.stores.words import ANY_WORD, QUERY, WORDS
 
 EF_SEARCH = 200  # candidates that HNSW keeps while it walks: twice what is asked (benchmarks/memory_search.py)
-SKETCHED_PER_CANDIDATE = 4  # memories whose sketches are nearest, and which are then measured, for one that is wanted
+SKETCHED_PER_CANDIDATE = 5  # memories whose sketches are nearest, and which are then measured, for one that is wanted
 SKETCHED_MIN = 150  # so many at least (benchmarks/memory_search.py)
 SKETCHED_BELOW = 50_000  # whose sketches are all compared, in some 12 ms; more are looked up in the index
-SIZE_SECONDS = 10.0  # so long a process believes how many memories a tenant has
+SIZE_SECONDS = 60.0  # so long a process believes how many memories a tenant has
 SIZE_KEPT_FROM = 1_000  # counting fewer costs nothing, and they may soon be more
 TENANTS_MAX = 4_096  # of which one process keeps that
 
@@ -114,7 +114,7 @@ class PostgresStore:
         """In the reader's transaction, usually in one statement."""
         said = _said(wanted)
         found = statement(candidates(wanted.mode, _near(said)), wanted.mode)
-        verdict = judging.read(_asked(found, said, wanted), wanted.mode)
+        verdict = judging.read(_asked(found, said, wanted))
         near, matching, proposed = verdict.came
         few_near = wanted.by_vector and near < wanted.most and said["size"] > said["sketched"]
         few_matching = wanted.by_words and matching < wanted.most and proposed >= said["matches"]

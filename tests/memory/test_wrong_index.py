@@ -60,6 +60,17 @@ def test_an_index_that_errs_a_little_is_believed(
     assert answer["index"] == {"asked": "weaviate", "answered": "weaviate", "fallback": ""}
 
 
+def test_what_has_no_vector_is_not_found_by_meaning_alone(
+    acme: Stage, known: dict[str, str], remember: Remember, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The index has not heard of it yet, and no embedder has."""
+    fresh = remember(acme.ada, "The ferry has a new captain.")["id"]
+    says(monkeypatch, [known["ferry"]], unheard=[fresh])
+    by_meaning = acme.ada.post("memories/search", {"query": "ferry", "mode": "vector"}).ok()
+    assert {h["memory"]["id"] for h in by_meaning["results"]} == {known["ferry"]}
+    assert {h["memory"]["id"] for h in searched(acme)["results"]} == {known["ferry"], fresh}
+
+
 def test_what_the_index_has_not_heard_of_does_not_count_against_it(
     acme: Stage, known: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
