@@ -116,6 +116,7 @@ def _embed(tenant_id: UUID, rows: Any) -> int:
         return 0
     found = chosen.embed_each([text for _, text, _ in waiting], tenant_id=tenant_id)
     with tenancy.bound(tenant_id):
+        _locked([memory_id for memory_id, _, _ in waiting])  # refused or not, in one order
         made: dict[UUID, Vector] = {}
         for (memory_id, _, fault), vector in zip(waiting, found, strict=True):
             if isinstance(vector, TextRefused):
@@ -130,8 +131,7 @@ def _embed(tenant_id: UUID, rows: Any) -> int:
 def keep(made: Mapping[UUID, Vector], *, model: str) -> None:
     """Give memories these vectors in the place of what they have, in a transaction of their tenant; not those that were forgotten
     meanwhile. Tells nothing: what is known has not changed."""
-    standing = MemoryRecord.objects.kept().filter(pk__in=made).order_by("pk").select_for_update(no_key=True)
-    ids = list(standing.values_list("pk", flat=True))
+    ids = _locked(list(made))
     MemoryRecord.objects.filter(pk__in=ids).update(embedding_model=model, embedding_fault=None, embed_again_at=None)
     MemoryVector.objects.bulk_create(
         [MemoryVector(memory_id=key, model=model, embedding=made[key]) for key in ids],
@@ -144,6 +144,12 @@ def keep(made: Mapping[UUID, Vector], *, model: str) -> None:
 def drop(ids: Sequence[UUID]) -> None:
     """Of memories that are forgotten in the same transaction."""
     MemoryVector.objects.filter(pk__in=ids).delete()
+
+
+def _locked(ids: Sequence[UUID]) -> list[UUID]:
+    """Those that are not forgotten, locked from the oldest on, as by others who lock several: nobody waits in a circle."""
+    standing = MemoryRecord.objects.kept().filter(pk__in=ids).order_by("pk").select_for_update(no_key=True)
+    return list(standing.values_list("pk", flat=True))
 
 
 def _refused(memory_id: UUID, model: str, reason: str, before: Any) -> None:

@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from types import SimpleNamespace
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connections
 
 from memory import sameness
-from memory.actions import records
+from memory.actions import records, vectors
+from memory.embedders import TextRefused
 from memory.models import MemoryRecord, MemorySighting
 from tests.cast import Caller, Said, Stage
+from tests.races.threads import InBackground, wait_for_waiters
 
 RACERS = 4
 
@@ -92,3 +95,25 @@ def test_batches_with_the_same_words_in_opposite_orders_do_not_wait_in_a_circle(
         assert [s.status for s in said] == [200] * RACERS
         came = [outcome["came"] for s in said for outcome in s["outcomes"]]
         assert came.count("added") == 100
+
+
+def test_an_embedder_and_who_locks_several_memories_do_not_wait_in_a_circle(
+    acme: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a text is refused: it is locked in its turn, and not before the others."""
+    made = acme.ada.post("memories/batch", {"memories": [{"content": f"text {n}"} for n in range(3)]}).ok()["outcomes"]
+    first, *_, refused = sorted(UUID(outcome["memory"]["id"]) for outcome in made)
+
+    def embed_each(texts: Sequence[str], **_: Any) -> list[Any]:
+        return [TextRefused("no") if text == "text 2" else [1.0] + [0.0] * 1535 for text in texts]
+
+    monkeypatch.setattr(vectors, "embedder", lambda: SimpleNamespace(model="tiny", embed_each=embed_each))
+    with acme.bound():
+        MemoryRecord.objects.select_for_update().get(pk=first)
+        embedding = InBackground(lambda: vectors.embed_batch(tenant_id=acme.tenant_id))
+        wait_for_waiters()
+        MemoryRecord.objects.select_for_update().get(pk=refused)
+    assert embedding.answer() == 3
+    with acme.bound():
+        rows = MemoryRecord.objects.order_by("pk").values_list("embedding_model", "embedding_fault__reason")
+        assert list(rows) == [("tiny", None), ("tiny", None), ("", "no")]
