@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import connection
 
 from chimera.kernel import tenancy
-from memory.actions import erasing
+from memory.actions import erasing, vectors
 from memory.actions.erasing import rows
 from memory.models import MemoryCheck, MemoryErasure, MemoryRecord
 from memory.receipts import receipt, seal
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 MEMORIES = 5
 COUNTS = {
     "memories": MEMORIES,
-    "vectors": 0,
+    "vectors": MEMORIES - 1,
     "sightings": 1,
     "reasons": 1,
     "copies": MEMORIES - 1,
@@ -47,6 +47,7 @@ def test_an_erasure_goes_on_after_a_death_at_any_line(
         said = [{"content": f"The ferry {n} of {scene} is late.", "subject": scene} for n in range(MEMORIES)]
         made = acme.ada.post("memories/batch", {"memories": said}).ok()["outcomes"]
         acme.bob.post("memories/batch", {"memories": said[:1]}).ok()
+        vectors.embed_waiting()
         acme.otto.post(f"memories/{made[1]['memory']['id']}/forget", {"reason": "Ann said so."}).ok()
         search = {"query": scene, "mode": "keyword", "limit": 50}
         acme.ada.post("memories/search", search | lease).ok()
@@ -61,7 +62,8 @@ def test_an_erasure_goes_on_after_a_death_at_any_line(
         """Whatever an erasure changes."""
         with tenancy.system(), connection.cursor() as cursor:
             cursor.execute(
-                "SELECT (SELECT count(*) FROM memory_memoryrecord), (SELECT array_agg((status, counts)::text) FROM"
+                "SELECT (SELECT count(*) FROM memory_memoryrecord), (SELECT count(*) FROM memory_memoryvector),"
+                " (SELECT array_agg((status, counts)::text) FROM"
                 " (SELECT * FROM memory_memoryerasure ORDER BY id) e), (SELECT md5(string_agg(memories::text, '' ORDER BY id))"
                 " FROM memory_memorycheck), (SELECT md5(string_agg(query, '' ORDER BY id)) FROM memory_memorycheck)"
             )
