@@ -117,11 +117,11 @@ def test_after_a_death_between_embedding_and_writing_it_is_embedded_again(
     remember_result(completed(acme))
     (memory,) = memories(acme)
 
-    def die(*args: Any) -> bool:
+    def die(*args: Any, **named: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(vectors, "_keep", die)
+        patched.setattr(vectors, "keep", die)
         with pytest.raises(KeyboardInterrupt):
             vectors.embed_one(tenant_id=acme.tenant_id, memory_id=memory.pk)
     assert vectors.embed_one(tenant_id=acme.tenant_id, memory_id=memory.pk)
