@@ -3,6 +3,8 @@
 A tenant's sketches are read from that index alone, 35 to a page, and compared bit by bit, at a quarter of a microsecond each; the whole
 vectors lie in TOAST, and cost fifteen times as much to read and compare. So the nearest are sought among the sketches of all memories of a
 tenant, and the best few hundred compared as they are (memory.stores.postgres). No model's field: nobody but PostgreSQL reads it.
+
+So they lay from migration 0010 to 0018; since then memory.vectors_sql.
 """
 
 SKETCH_SQL = """
