@@ -48,7 +48,15 @@ class Verdict:
 
 # What is computed of the query stands in a subquery of its own: once, and not for each row.
 SIMILARITY = "1 - (v.embedding <=> %(vector)s::halfvec)"
-VECTOR_OF = "LEFT JOIN memory_memoryvector v ON v.memory_id = r.id AND v.model = %(model)s::text"
+
+
+def by_key(table: str, key: str, of: str) -> str:
+    """The row of this key, to be joined. While nobody has counted the rows of a new table the planner would rather read all of the tenant's
+    for each row that is joined; `OFFSET 0` leaves it nothing but the key to look them up by."""
+    return f"LATERAL (SELECT * FROM {table} WHERE {key} = {of} OFFSET 0)"
+
+
+VECTOR_OF = f"LEFT JOIN {by_key('memory_memoryvector', 'memory_id', 'r.id')} v ON v.model = %(model)s::text"
 OF_A_CANDIDATE = "r.words, r.created_at, r.importance_score"
 # Most candidates by meaning share no word: that is seen sooner than which words it would be.
 _SHARED = f"""
@@ -80,14 +88,6 @@ _NEAR = f"""
         WHERE b.rank > a.rank AND b.embedding_model = a.embedding_model OFFSET 0
     ) pairs WHERE cosine >= {SUBJECT_FROM}
 """
-_NAMED = f"""
-    candidates AS MATERIALIZED (
-        SELECT r.id, {SIMILARITY} AS similarity, {OF_A_CANDIDATE} FROM memory_memoryrecord r {VECTOR_OF}
-        WHERE r.tenant_id = %(tenant)s::uuid AND r.id = ANY(%(ids)s::uuid[]) AND {permitted("r")}
-    ), came AS (
-        SELECT (SELECT count(*) FROM candidates WHERE id = ANY(%(vouched)s::uuid[])), 0, 0
-    )
-"""
 _OF_ALL, _OF_ONE = 6, 15  # columns before those of one candidate, and before its memory's own
 
 
@@ -96,12 +96,11 @@ def statement(candidates: str, mode: Mode) -> str:
     """Of parts of a WITH that end in `candidates` (id, similarity, words, created_at, importance_score), which may be found, and in `came`,
     three numbers that they say of themselves."""
     by_words = mode != Mode.VECTOR
-    has_anything = "c.similarity IS NOT NULL" + (f" OR c.words @@ {ANY_WORD}" if by_words else "")
     return f"""
         WITH {QUERY + "," if by_words else ""} {candidates}, judged AS MATERIALIZED (
             SELECT c.id, c.similarity, {_SHARED if by_words else "NULL::bigint[]"} AS shared, {_HOURS} AS hours,
                 c.importance_score::float8 AS importance
-            FROM candidates c WHERE {has_anything}
+            FROM candidates c WHERE {_has_anything(mode)}
         ), nearest AS MATERIALIZED (
             SELECT max(similarity) AS best FROM judged
         ), {_WEIGHED_WORDS if by_words else _NO_WORDS}, compared AS (
@@ -116,8 +115,9 @@ def statement(candidates: str, mode: Mode) -> str:
             ORDER BY rank LIMIT %(best)s::integer
         ), shown AS MATERIALIZED (
             SELECT rank, score, similarity, shared, vector, keyword, recency, l2_normalize(v.embedding) AS direction, {_columns("r")}
-            FROM chosen JOIN memory_memoryrecord r USING (id) LEFT JOIN memory_memoryvector v ON v.memory_id = r.id
-            WHERE r.tenant_id = %(tenant)s::uuid AND r.id = ANY(ARRAY(SELECT id FROM chosen))
+            FROM chosen JOIN {by_key("memory_memoryrecord", "id", "chosen.id")} r USING (id)
+                LEFT JOIN {by_key("memory_memoryvector", "memory_id", "r.id")} v ON true
+            WHERE r.tenant_id = %(tenant)s::uuid
         )
         SELECT came.*, best, CASE WHEN a.rank > 1 THEN NULL ELSE query.words END, CASE WHEN a.rank > 1 THEN NULL ELSE weights END,
             a.rank, a.score, a.similarity, array_to_string(a.shared, ' '), a.vector, a.keyword, a.recency, near.ranks, near.cosines,
@@ -126,6 +126,23 @@ def statement(candidates: str, mode: Mode) -> str:
             LEFT JOIN shown a ON true LEFT JOIN LATERAL ({_NEAR}) near ON true
         ORDER BY a.rank
     """
+
+
+@cache
+def by_ids(mode: Mode) -> str:
+    """Candidates that somebody named, and how many of the vouched ones may be found and have something of the query."""
+    return f"""
+        candidates AS MATERIALIZED (
+            SELECT r.id, {SIMILARITY} AS similarity, {OF_A_CANDIDATE} FROM memory_memoryrecord r {VECTOR_OF}
+            WHERE r.tenant_id = %(tenant)s::uuid AND r.id = ANY(%(ids)s::uuid[]) AND {permitted("r")}
+        ), came AS (
+            SELECT (SELECT count(*) FROM candidates c WHERE c.id = ANY(%(vouched)s::uuid[]) AND ({_has_anything(mode)})), 0, 0
+        )
+    """
+
+
+def _has_anything(mode: Mode) -> str:
+    return "c.similarity IS NOT NULL" + (f" OR c.words @@ {ANY_WORD}" if mode != Mode.VECTOR else "")
 
 
 def _columns(row: str) -> str:
@@ -168,9 +185,9 @@ def read(rows: Sequence[Row]) -> Verdict:
 
 
 def judge(ids: Sequence[UUID], wanted: Wanted, *, vouched: Sequence[UUID] = ()) -> Verdict:
-    """Of these candidates; first of what came is how many of `vouched` may be found."""
+    """Of these candidates; first of what came is how many of `vouched` stand: they may be found, and have something of the query."""
     said = asked(wanted) | {"ids": list(ids), "vouched": list(vouched)}
-    return read(ask([(statement(_NAMED, wanted.mode), said)], wanted)[0])
+    return read(ask([(statement(by_ids(wanted.mode), wanted.mode), said)], wanted)[0])
 
 
 def ask(asked: Sequence[Asked], wanted: Wanted) -> list[list[Row]]:

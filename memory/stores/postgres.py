@@ -19,7 +19,7 @@ from memory.permitting import permitted
 from memory.queries import Sought
 from memory.ranking import Mode
 from memory.stores import judging
-from memory.stores.judging import OF_A_CANDIDATE, SIMILARITY, VECTOR_OF, Verdict, statement
+from memory.stores.judging import OF_A_CANDIDATE, SIMILARITY, VECTOR_OF, Verdict, by_key, statement
 from memory.stores.port import Wanted
 from memory.stores.words import ANY_WORD, QUERY, WORDS
 
@@ -45,7 +45,7 @@ _NEAREST_OF = f"""
         SELECT v.memory_id, {SIMILARITY} AS similarity FROM memory_memoryvector v
         WHERE v.tenant_id = %(tenant)s::uuid AND v.model = %(model)s::text AND v.memory_id = ANY({{ids}})
         ORDER BY similarity DESC OFFSET 0
-    ) v JOIN memory_memoryrecord r ON r.id = v.memory_id
+    ) v JOIN {by_key("memory_memoryrecord", "id", "v.memory_id")} r ON true
     WHERE r.tenant_id = %(tenant)s::uuid AND {permitted("r")}
     ORDER BY v.similarity DESC LIMIT %(most)s::integer
 """
@@ -53,7 +53,7 @@ SKETCHED = _NEAREST_OF.format(ids=f"ARRAY({NEAREST_SKETCHES})")
 MEASURED = _NEAREST_OF.format(ids="%(ids)s::uuid[]")
 INDEXED = f"""
     SELECT r.id, {SIMILARITY} AS similarity, {OF_A_CANDIDATE}
-    FROM memory_memoryvector v JOIN memory_memoryrecord r ON r.id = v.memory_id
+    FROM memory_memoryvector v JOIN {by_key("memory_memoryrecord", "id", "v.memory_id")} r ON true
     WHERE v.tenant_id = %(tenant)s::uuid AND v.model = %(model)s::text AND r.tenant_id = %(tenant)s::uuid AND {permitted("r")}
     ORDER BY v.embedding <=> %(vector)s::halfvec LIMIT %(most)s::integer
 """

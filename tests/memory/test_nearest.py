@@ -1,6 +1,8 @@
 """The nearest memories and those with a word, by indexes, under row-level security and whatever filters."""
 
 import time
+from collections.abc import Iterator
+from typing import Any
 from uuid import UUID
 
 import numpy
@@ -165,6 +167,30 @@ def test_what_the_word_index_proposes_is_fetched_by_its_ids(many: Stage) -> None
         plan = "\n".join(row[0] for row in prepared.ask(f"EXPLAIN {postgres.MATCHED}", said))
     assert "memory_memoryrecord_pkey" in plan, plan[-900:]
     assert "Seq Scan on memory_memoryrecord" not in plan, plan[-900:]
+
+
+@pytest.mark.parametrize("near", [postgres.SKETCHED, postgres.INDEXED], ids=["sketched", "indexed"])
+@pytest.mark.parametrize("mode", list(Mode))
+def test_of_a_new_table_too_rows_are_joined_by_their_keys(acme: Stage, mode: Mode, near: str) -> None:
+    """Planned while it was empty, a search would read all that the tenant has by then for each candidate."""
+    (vector,) = embedder().embed(["ferry"])
+    said = {"sketched": 100, "size": 0, "matches": 20, "common": 100, "ids": [], "vouched": []}
+    wanted = Wanted(sought=_sought(), mode=mode, most=10, best=10, text="ferry", vector=vector, model="usem3")
+    with acme.bound():
+        for candidates in (postgres.candidates(mode, near), judging.by_ids(mode)):
+            asked = f"EXPLAIN (FORMAT JSON) {judging.statement(candidates, mode)}"
+            ((plan,),) = prepared.ask(asked, judging.asked(wanted) | said)
+            assert list(_read_for_each(plan[0]["Plan"])) == []
+
+
+def _read_for_each(node: dict[str, Any]) -> Iterator[str]:
+    """Tables that are read for each row of something else, of which most rows are then thrown away."""
+    below = node.get("Plans", [])
+    if node["Node Type"] == "Nested Loop" and "Join Filter" in node:
+        inner = next(one for one in below if one["Parent Relationship"] == "Inner")
+        yield from {inner["Relation Name"]} if "Relation Name" in inner else ()
+    for one in below:
+        yield from _read_for_each(one)
 
 
 def _exact(vector: list[float]) -> set[UUID]:

@@ -60,6 +60,16 @@ def test_an_index_that_errs_a_little_is_believed(
     assert answer["index"] == {"asked": "weaviate", "answered": "weaviate", "fallback": ""}
 
 
+def test_an_index_that_finds_what_has_nothing_of_the_question_is_wrong(
+    acme: Stage, known: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks may see it, and is not told that nothing was found."""
+    says(monkeypatch, [known["harbour"]])
+    answer = acme.ada.post("memories/search", {"query": "ferry", "mode": "keyword"}).ok()
+    assert texts(answer["results"]) == ["The ferry leaves at eight."]
+    assert answer["index"]["fallback"].startswith("Of 1 memories that the index found, 0 may be found")
+
+
 def test_what_has_no_vector_is_not_found_by_meaning_alone(
     acme: Stage, known: dict[str, str], remember: Remember, monkeypatch: pytest.MonkeyPatch
 ) -> None:
