@@ -53,11 +53,12 @@ def bound(tenant_id: UUID) -> Iterator[None]:
 
 def ask_last(asked: Sequence[Asked]) -> list[list[Row]]:
     """The last statements of a transaction of `bound` that only reads: it ends in their round trip. What the block asks after them
-    begins another one, of the same tenant. Inside a savepoint they are asked, and end nothing."""
+    begins another one, of the same tenant. Inside a savepoint they are asked, and end nothing. LookupError outside `bound`."""
     if connection.savepoint_ids:
         return prepared.ask_all(asked)
+    again = _binding(current())
     found = prepared.ask_all(asked, commit=True)
-    prepared.ask_first(_binding(current()))
+    prepared.ask_first(again)
     return found
 
 
