@@ -98,7 +98,8 @@ _TIMEOUTS = (
 )
 # Prepared statements (chimera/kernel/prepared.py) and those of triggers and foreign keys: with a partition for every month,
 # planning for each value costs more than any value could save.
-_PLANNED_ONCE = " -c plan_cache_mode=force_generic_plan"
+# To compile such a plan anew each time that it is run takes longer than running it; a server of somebody's own may have that on.
+_PLANNED_ONCE = " -c plan_cache_mode=force_generic_plan -c jit=off"
 DATABASES = {
     "default": env.database("DATABASE_URL", SERVERS["DATABASE_URL"])
     | {

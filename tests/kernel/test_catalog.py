@@ -114,3 +114,10 @@ def test_every_partition_has_the_indexes_and_constraints_of_its_parent() -> None
     assert len(rows) > 60
     for parent, part, *counts in rows:
         assert counts[0::2] == counts[1::2], (parent, part, counts)
+
+
+def test_statements_that_are_planned_once_are_not_compiled_each_time() -> None:
+    """Whatever the server is told: one of somebody's own compiles what looks dear, each time that it runs."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SELECT setting, source FROM pg_settings WHERE name = 'jit'")
+        assert cursor.fetchone() == ("off", "client")
