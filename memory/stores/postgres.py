@@ -23,7 +23,7 @@ from memory.stores.judging import OF_A_CANDIDATE, SIMILARITY, VECTOR_OF, Verdict
 from memory.stores.port import Wanted
 from memory.stores.words import ANY_WORD, QUERY, WORDS
 
-EF_SEARCH = 200  # candidates that HNSW keeps while it walks: twice what is asked (benchmarks/memory_search.py)
+EF_SEARCH = 200  # candidates that HNSW keeps while it walks (benchmarks/memory_search.py)
 SKETCHED_PER_CANDIDATE = 5  # memories whose sketches are nearest, and which are then measured, for one that is wanted
 SKETCHED_MIN = 150  # so many at least (benchmarks/memory_search.py)
 SKETCHED_BELOW = 50_000  # whose sketches are all compared, in some 12 ms; more are looked up in the index
