@@ -63,9 +63,8 @@ def _alike(
 ) -> Iterator[tuple[int, Likeness]]:
     """Of what ranks below. Where both have vectors of one model, only near ones are read."""
     one = memories[place]
-    model = one.embedding_model
     for other in range(place + 1, len(memories)):
-        if other not in beside and model and model == memories[other].embedding_model:
+        if other not in beside and one.embedding_model and one.embedding_model == memories[other].embedding_model:
             continue
         found = likeness(one, memories[other], beside.get(other), texts)
         if found.same or found.because:

@@ -1,12 +1,12 @@
 """Searching memory: ask (outside any transaction, because embedding waits), then find (inside the reader's)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from chimera.kernel.errors import busy
-from memory import folding, ranking
+from memory import folding, ranking, stores
 from memory.asking import Meaning, meaning_of
 from memory.embedders import Vector
 from memory.folding import Contradiction, Folded
@@ -14,8 +14,7 @@ from memory.limits import CANDIDATES_BEYOND, COMPARED_BEYOND
 from memory.models import MemoryRecord
 from memory.queries import Sought
 from memory.ranking import Mode, Parts
-from memory.stores import Answer, Judged, Wanted, record
-from memory.stores import look_up as best_of
+from memory.stores import Answer, Judged, Wanted
 
 __all__ = ["Found", "Hit", "Question", "ask", "find", "look_up", "shown"]
 
@@ -79,7 +78,7 @@ def look_up(question: Question, sought: Sought, *, limit: int, last: bool = Fals
     What says the same as a better one is folded into that; what contradicts another says so (memory.folding).
     """
     compared = limit + COMPARED_BEYOND
-    answer = best_of(
+    answer = stores.look_up(
         Wanted(
             sought=sought,
             mode=question.mode,
@@ -91,25 +90,25 @@ def look_up(question: Question, sought: Sought, *, limit: int, last: bool = Fals
             last=last,
         )
     )
-    verdict = answer.verdict
+    verdict, words = answer.verdict, tuple(answer.verdict.weights)
     judged = {one.memory.id: one for one in verdict.best}
     kept = folding.folded([one.memory for one in verdict.best], verdict.near, limit=limit)
     return Found(
-        hits=[_hit(judged[one.memory.id], one, sought.at) for one in kept],
+        hits=[_hit(judged[one.memory.id], one, words, sought.at) for one in kept],
         index=answer,
         best_similarity=None if verdict.similarity is None else round(verdict.similarity, ranking.PLACES),
         word_weights=verdict.weights,
     )
 
 
-def _hit(one: Judged, found: Folded, at: datetime) -> Hit:
-    memory = record(found.memory)
+def _hit(one: Judged, found: Folded, asked: Sequence[str], at: datetime) -> Hit:
+    memory = stores.record(found.memory)
     return Hit(
         memory,
-        one.score,
-        one.parts,
+        round(one.score, ranking.PLACES),
+        one.parts(),
         similarity=None if one.similarity is None else round(one.similarity, ranking.PLACES),
-        words=one.words,
+        words=one.words(asked),
         age=ranking.age(created_at=memory.created_at, at=at),
         same=found.same,
         contradicts=found.contradicts,

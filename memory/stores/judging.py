@@ -26,13 +26,22 @@ Near = Mapping[int, Mapping[int, float]]  # cosines, by the places of a pair amo
 
 
 class Judged(NamedTuple):
-    """`memory` has a memory's fields, but for those that only the database computes with."""
+    """`memory` has a memory's fields, but for those that only the database computes with. What was said of it is read of those that are
+    shown alone (`parts`, `words`)."""
 
     memory: Any
     score: float
-    parts: Parts
     similarity: float | None  # cosine to the query; None without a vector of its model, whose cosine would say nothing
-    words: tuple[str, ...]  # of the query, that it contains
+    vector: float
+    keyword: float
+    recency: float
+    shared: str | None  # places of the query's words that it has, from 1
+
+    def parts(self) -> Parts:
+        return ranking.rounded(self.vector, self.keyword, self.recency, self.memory.importance_score)
+
+    def words(self, of: Sequence[str]) -> tuple[str, ...]:
+        return tuple(sorted(of[int(place) - 1] for place in self.shared.split())) if self.shared else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,10 +178,7 @@ def read(rows: Sequence[Row]) -> Verdict:
     named = prepared.named(MemoryRecord, without=HEAVY)
     for place, row in enumerate(rows if rows[0][_OF_ALL] is not None else ()):
         _, score, cosine, shared, vector, keyword, recency, ranks, cosines = row[_OF_ALL:_OF_ONE]
-        memory = named(row[_OF_ONE:])
-        parts = ranking.rounded(vector, keyword, recency, memory.importance_score)
-        has = tuple(sorted(words[int(place) - 1] for place in shared.split())) if shared else ()
-        best.append(Judged(memory, round(score, ranking.PLACES), parts, cosine, has))
+        best.append(Judged(named(row[_OF_ONE:]), score, cosine, vector, keyword, recency, shared))
         if ranks:
             near[place] = {rank - 1: how for rank, how in zip(ranks, cosines, strict=True)}
     return Verdict(

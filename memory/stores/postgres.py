@@ -142,10 +142,10 @@ def _near(said: dict[str, Any]) -> str:
 
 
 def _asked(sql: str, said: dict[str, Any], wanted: Wanted) -> list[Row]:
-    """The rows of a statement that may walk the index."""
-    if INDEXED not in sql:
-        return judging.ask([(sql, said)], wanted)[0]
-    return judging.ask([(_WALK, said), (sql, said), (_AS_EVER, {})], wanted)[1]
+    """The rows of a statement of `_near`, which may walk the index."""
+    if wanted.by_vector and _near(said) == INDEXED:
+        return judging.ask([(_WALK, said), (sql, said), (_AS_EVER, {})], wanted)[1]
+    return judging.ask([(sql, said)], wanted)[0]
 
 
 def _nearest(wanted: Wanted, said: dict[str, Any]) -> list[UUID]:
