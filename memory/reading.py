@@ -24,6 +24,7 @@ CANNOT = re.compile(r"\bcan't\b", re.IGNORECASE)
 NOT = re.compile(r"(?<=\w)n't\b")
 
 JOINING = {"and", "und", "et", "y", "e"}  # within a number: one hundred and forty
+WORDS_KEPT = 16_384  # that one process knows, of whatever texts it read; a language has some thousand that are usual
 NAMING_PLACE_MAX = 2  # a number among the first three words says whom a text is about
 
 
@@ -60,9 +61,8 @@ class Reading:
 
 def read(text: str) -> Reading:
     reader = _Reader()
-    for place, (token, ends) in enumerate(_tokens(text)):
-        reader.take(token, place)
-        reader.starts = ends
+    for raw in TOKEN.findall(_plain(text)):
+        reader.take(raw)
     return reader.result()
 
 
@@ -71,15 +71,35 @@ class _Reader:
         self.values: list[str] = []
         self.names: set[str] = set()
         self.marks: set[str] = set()
-        self.words: set[str] = set()
+        self.words: dict[str, str] = {}  # with their beginnings
         self.says_no = False
         self.refusals = 0
         self.number: int | None = None  # that is being said in words
         self.first_number: int | None = None
         self.starts = True  # a sentence
         self.before = ""
+        self.place = 0
 
-    def take(self, token: str, place: int) -> None:
+    def take(self, raw: str) -> None:
+        """What stands between spaces. Most of it is words that mean the same wherever they stand."""
+        known = _known.get(raw) or _learnt(raw)
+        if known is None:
+            for token, ends in _split(raw):
+                self._take(token)
+                self.starts, self.before, self.place = ends, token, self.place + 1
+            return
+        if self.number is not None:
+            self._end_number()
+        kind, low, beginning, has_capital = known
+        if kind is Kind.WORD:
+            self.words[low] = beginning
+            if has_capital and not self.starts:
+                self.names.add(low)
+        elif kind is not Kind.EMPTY:
+            self._put(kind, low)
+        self.starts, self.before, self.place = False, raw, self.place + 1
+
+    def _take(self, token: str) -> None:
         low = token.lower()
         said = NUMBERS.get(low)
         if said is not None:
@@ -88,16 +108,19 @@ class _Reader:
             self._end_number()
             self._sort(token, low)
         if self.first_number is None and (said is not None or (not token.isalpha() and _is_number(token))):
-            self.first_number = place
-        self.before = token
+            self.first_number = self.place
 
     def _sort(self, token: str, low: str) -> None:
         kind = _kind(token, low, starts=self.starts, before=self.before)
         if kind is Kind.WORD:
-            self.words.add(low)
+            self.words[low] = _stem(low)
             if not self.starts and token[0].isupper():
                 self.names.add(low)
-        elif kind is Kind.VALUE:
+        else:
+            self._put(kind, low)
+
+    def _put(self, kind: Kind, low: str) -> None:
+        if kind is Kind.VALUE:
             self.values.append(_value(low))
         elif kind is Kind.MARK:
             self.marks.add(low)
@@ -117,15 +140,26 @@ class _Reader:
             values=tuple(sorted(self.values)),
             names=frozenset(self.names),
             marks=frozenset(self.marks),
-            words=frozenset(map(_stem, self.words)),
+            words=frozenset(self.words.values()),
             all_words=frozenset(self.words),
             denies=self.says_no != (self.refusals % 2 == 1),
             numbered_first=self.first_number is not None and self.first_number <= NAMING_PLACE_MAX,
         )
 
 
-def _tokens(text: str) -> list[tuple[str, bool]]:
-    return [token for raw in TOKEN.findall(_plain(text)) for token in _split(raw)]
+_Known = tuple[Kind, str, str, bool]  # in small letters, its beginning, whether it has a capital
+_known: dict[str, _Known] = {}  # single words, which tell nothing of who wrote them where
+
+
+def _learnt(raw: str) -> _Known | None:
+    """Of a word by itself; None where what stands before it decides."""
+    low = raw.lower()
+    if not raw.isalpha() or low in NUMBERS or low in JOINING or low in MONTHS:
+        return None
+    if len(_known) >= WORDS_KEPT:
+        _known.clear()
+    known = _known[raw] = (KIND_OF.get(low, Kind.WORD), low, _stem(low), raw[0].isupper())
+    return known
 
 
 def _plain(text: str) -> str:
@@ -135,7 +169,7 @@ def _plain(text: str) -> str:
 
 def _split(raw: str) -> list[tuple[str, bool]]:
     """The words of what stands between spaces, each with whether its sentence ends there."""
-    if raw.isalpha():  # as most are
+    if raw.isalpha():
         return [(raw, False)]
     ends = raw.rstrip("'’\"").endswith((".", "!", "?", ":")) and not raw[:1].isdigit()
     bare = UNITS.sub("", raw.strip(EDGES))
