@@ -24,7 +24,7 @@ from memory.stores.port import Wanted
 from memory.stores.words import ANY_WORD, QUERY, WORDS
 
 EF_SEARCH = 200  # candidates that HNSW keeps while it walks (benchmarks/memory_search.py)
-SKETCHED_PER_CANDIDATE = 5  # memories whose sketches are nearest, and which are then measured, for one that is wanted
+SKETCHED_PER_CANDIDATE = 4  # memories whose sketches are nearest, and which are then measured, for one that is wanted
 SKETCHED_MIN = 150  # so many at least (benchmarks/memory_search.py)
 SKETCHED_BELOW = 50_000  # whose sketches are all compared, in some 12 ms; more are looked up in the index
 SIZE_SECONDS = 60.0  # so long a process believes how many memories a tenant has
@@ -72,10 +72,12 @@ _PROPOSED = f"""
             WITH ORDINALITY AS p(id, place)
     )
 """
+# Looked at as they were proposed, until there are enough.
 _MATCHING = f"""
-    SELECT r.id, {OF_A_CANDIDATE} FROM proposed JOIN memory_memoryrecord r USING (id)
-    WHERE r.tenant_id = %(tenant)s::uuid AND r.id = ANY(ARRAY(SELECT id FROM proposed)) AND {permitted("r")}
-    ORDER BY proposed.place LIMIT %(most)s::integer
+    SELECT r.id, {OF_A_CANDIDATE} FROM (SELECT id, place FROM proposed ORDER BY place OFFSET 0) p
+        JOIN {by_key("memory_memoryrecord", "id", "p.id")} r ON true
+    WHERE r.tenant_id = %(tenant)s::uuid AND {permitted("r")}
+    ORDER BY p.place LIMIT %(most)s::integer
 """
 MATCHED = f"""
     WITH {QUERY}, {_PROPOSED}, matching AS ({_MATCHING}) SELECT ARRAY(SELECT id FROM matching), (SELECT count(*) FROM proposed)
