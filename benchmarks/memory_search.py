@@ -131,9 +131,11 @@ def _look_up(figures: Figures, question: Any) -> None:
         sought=_sought(), mode=Mode.VECTOR, most=MOST, best=MOST, vector=question.vector, model=question.model
     )
     exact = figures.timed("every vector compared", lambda: _exact(question))
+    as_ever = postgres.SKETCHED_BELOW
     for name, below in APPROXIMATE.items():
         postgres.SKETCHED_BELOW = below
         near = figures.timed(f"{name} alone", lambda: PostgresStore().nearest(wanted))
+        postgres.SKETCHED_BELOW = as_ever
         for number in (TOP, MOST):
             key = (name, number)
             right = _as_near(question.vector, near[:number], exact[:number])

@@ -19,7 +19,10 @@ KEPT_ALIVE = (
     "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
     " -c idle_session_timeout=0 -c statement_timeout=5000 -c timezone=UTC"
 )
-PLANNED_ONCE = " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_sort=off -c lock_timeout=3000"
+# What is switched off is reckoned as dear before PostgreSQL 18, for which each statement would be compiled.
+PLANNED_ONCE = (
+    " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_sort=off -c jit=off -c lock_timeout=3000"
+)
 
 
 class Direct:
