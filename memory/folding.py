@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from memory.likeness import Because, Likeness, likeness
-from memory.reading import Reading
+from memory.likeness import Because, Likeness, Readings, likeness
 from memory.stores.judging import Near
 
 
@@ -32,7 +31,7 @@ def folded(memories: Sequence[Any], near: Near, *, limit: int) -> list[Folded]:
     """
     into: dict[int, int] = {}
     against: dict[int, dict[int, Contradiction]] = {}
-    texts: dict[str, Reading] = {}
+    texts: Readings = {}
     kept: list[int] = []
     for place, one in enumerate(memories):
         if place not in into:
@@ -59,7 +58,7 @@ def folded(memories: Sequence[Any], near: Near, *, limit: int) -> list[Folded]:
 
 
 def _alike(
-    place: int, memories: Sequence[Any], beside: Mapping[int, float], texts: dict[str, Reading]
+    place: int, memories: Sequence[Any], beside: Mapping[int, float], texts: Readings
 ) -> Iterator[tuple[int, Likeness]]:
     """Of what ranks below. Where both have vectors of one model, only near ones are read."""
     one = memories[place]

@@ -4,11 +4,12 @@ By the similarity of their vectors, where both have one of the same model, and o
 (memory.reading). Nothing here understands a text. Measured on pairs of sentences (docs/memory.md); what it does not see stands there too.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from memory.reading import Reading, read
+from memory.reading import READ_CHARACTERS_MAX, Reading, read
 
 SAME_FROM = 0.84  # cosine from which two texts may say the same
 SUBJECT_FROM = 0.70  # cosine from which two texts may be about the same
@@ -28,15 +29,27 @@ class Likeness:
 
 
 NEITHER = Likeness()
+Readings = dict[tuple[str, int], Reading]  # by text, and how many characters of it
 
 
-def likeness(a: Any, b: Any, similarity: float | None, texts: dict[str, Reading] | None = None) -> Likeness:
-    """Of two memories; `similarity` is None where their vectors cannot be compared. `texts` keeps what was read already."""
+def likeness(a: Any, b: Any, similarity: float | None, texts: Readings | None = None) -> Likeness:
+    """Of two memories; `similarity` is None where their vectors cannot be compared. `texts` keeps what was read already.
+
+    By how they begin, READ_CHARACTERS_MAX each; longer ones that begin alike are read to their ends.
+    """
     if a.persona != b.persona or not _at_one_time(a, b):
         return NEITHER
     known = {} if texts is None else texts
-    one, other = (known.get(text) or known.setdefault(text, read(text)) for text in (a.content, b.content))
-    return compare(one, other, similarity)
+    found = compare(_reading(a.content, known), _reading(b.content, known), similarity)
+    longest = max(len(a.content), len(b.content))
+    if not found.same or longest <= READ_CHARACTERS_MAX:
+        return found
+    return compare(_reading(a.content, known, longest), _reading(b.content, known, longest), similarity)
+
+
+def _reading(text: str, known: Readings, characters: int = READ_CHARACTERS_MAX) -> Reading:
+    key = text, min(characters, len(text))
+    return known.get(key) or known.setdefault(key, read(text, characters=characters))
 
 
 def compare(one: Reading, other: Reading, similarity: float | None) -> Likeness:
@@ -83,14 +96,7 @@ def _values_oppose(one: Reading, other: Reading) -> bool:
 
 
 def _without(values: tuple[str, ...], others: tuple[str, ...]) -> list[str]:
-    rest = list(others)
-    left = []
-    for value in values:
-        if value in rest:
-            rest.remove(value)
-        else:
-            left.append(value)
-    return left
+    return list((Counter(values) - Counter(others)).elements())
 
 
 def _names_differ(one: Reading, other: Reading) -> bool:

@@ -11,7 +11,7 @@ from enum import Enum, auto
 
 from memory.vocabulary import CAPITAL_MONTHS, DAYS, EMPTY, GRANTING, MONTHS, NO, NUMBERS, REFUSING
 
-READ_CHARACTERS_MAX = 1_000  # of each text; two memories that differ only after that are told apart by nothing here
+READ_CHARACTERS_MAX = 1_000  # of each text, unless it is asked for whole
 STEM_CHARACTERS = 5  # forms of a word mostly share as many: opens, opening, opened
 
 TOKEN = re.compile(r"(?:[^\s,;!?()\[\]{}\"“”„«»]|(?<=\d),(?=\d))+")
@@ -24,6 +24,7 @@ CANNOT = re.compile(r"\bcan't\b", re.IGNORECASE)
 NOT = re.compile(r"(?<=\w)n't\b")
 
 JOINING = {"and", "und", "et", "y", "e"}  # within a number: one hundred and forty
+KNOWN_CHARACTERS_MAX = 32  # of a word that is kept; in scripts without spaces longer ones are sentences
 WORDS_KEPT = 16_384  # that one process knows, of whatever texts it read; a language has some thousand that are usual
 NAMING_PLACE_MAX = 2  # a number among the first three words says whom a text is about
 
@@ -59,9 +60,10 @@ class Reading:
     numbered_first: bool  # a number stands among its first three words: "Bus 12 …", which is whom it is about
 
 
-def read(text: str) -> Reading:
+def read(text: str, *, characters: int = READ_CHARACTERS_MAX) -> Reading:
+    """Of the text's beginning."""
     reader = _Reader()
-    for raw in TOKEN.findall(_plain(text)):
+    for raw in TOKEN.findall(_plain(text[:characters])):
         reader.take(raw)
     return reader.result()
 
@@ -154,7 +156,7 @@ _known: dict[str, _Known] = {}  # single words, which tell nothing of who wrote 
 def _learnt(raw: str) -> _Known | None:
     """Of a word by itself; None where what stands before it decides."""
     low = raw.lower()
-    if not raw.isalpha() or low in NUMBERS or low in JOINING or low in MONTHS:
+    if len(raw) > KNOWN_CHARACTERS_MAX or not raw.isalpha() or low in NUMBERS or low in JOINING or low in MONTHS:
         return None
     if len(_known) >= WORDS_KEPT:
         _known.clear()
@@ -163,7 +165,7 @@ def _learnt(raw: str) -> _Known | None:
 
 
 def _plain(text: str) -> str:
-    cut = unicodedata.normalize("NFKC", text[:READ_CHARACTERS_MAX]).replace("’", "'")
+    cut = unicodedata.normalize("NFKC", text).replace("’", "'")
     return NOT.sub(" not", CANNOT.sub("can not", cut)) if "n't" in cut else cut
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from chimera.kernel.errors import busy
 from memory import folding, ranking, stores
-from memory.asking import Meaning, meaning_of
+from memory.asking import Meaning, forget_coverage, meaning_of
 from memory.embedders import Vector
 from memory.folding import Contradiction, Folded
 from memory.limits import CANDIDATES_BEYOND, COMPARED_BEYOND
@@ -75,7 +75,8 @@ def look_up(question: Question, sought: Sought, *, limit: int, last: bool = Fals
     """The best `limit` memories, best first, with what their scores are made of (memory.ranking). With `last` nothing else is asked in
     the reader's transaction.
 
-    What says the same as a better one is folded into that; what contradicts another says so (memory.folding).
+    What says the same as a better one is folded into that; what contradicts another says so (memory.folding). 503 where another process
+    has given the tenant's memories vectors of another model since the question was embedded.
     """
     compared = limit + COMPARED_BEYOND
     answer = stores.look_up(
@@ -91,6 +92,9 @@ def look_up(question: Question, sought: Sought, *, limit: int, last: bool = Fals
         )
     )
     verdict, words = answer.verdict, tuple(answer.verdict.weights)
+    if verdict.is_outdated and question.covered:
+        forget_coverage()
+        raise busy("These memories have just been embedded by another model; ask again.", retry_seconds=1)
     judged = {one.memory.id: one for one in verdict.best}
     kept = folding.folded([one.memory for one in verdict.best], verdict.near, limit=limit)
     return Found(

@@ -63,14 +63,15 @@ def embed(event: Recorded) -> None:
 
 
 def embed_one(*, tenant_id: UUID, memory_id: UUID) -> bool:
-    """Give a memory its vector of the present model. False when it has it, is forgotten or gone, or its text is refused."""
+    """Ask for a memory's vector of the present model. False when it has it, is forgotten or gone, or its text was refused before and is
+    not due again; a refusal now is kept with it (`embedding_fault`)."""
     return _embed(tenant_id, MemoryRecord.objects.filter(pk=memory_id)) == 1
 
 
 def embed_batch(*, tenant_id: UUID, held: str | None = None) -> int:
     """Up to EMBED_BATCH memories of one tenant, the oldest first; with `held` only those whose vectors are of that model, '' for none.
 
-    Answers how many have been embedded or refused, 0 when nothing is left to do. Raises EmbedderAway.
+    Answers how many were asked for, 0 when nothing is left to do. Raises EmbedderAway.
     """
     rows = MemoryRecord.objects.all() if held is None else MemoryRecord.objects.filter(embedding_model=held)
     return _embed(tenant_id, rows)

@@ -4,6 +4,7 @@ Weaviate proposes ids; PostgreSQL, which holds every text and vector, judges the
 never depend on an index that may lag behind. Without Weaviate, or in its place, PostgreSQL proposes and judges in one statement.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -51,12 +52,23 @@ def look_up(wanted: Wanted) -> Answer:
         found, unheard = proposing.propose(wanted)
     except NotAsked as why:
         return _instead(wanted, fallback=str(why))
+    if not found:
+        return _where_nothing_was_found(wanted, unheard)
     verdict = judge((*found, *unheard), wanted, vouched=found)
     stand = verdict.came[0]
     if stand < len(found) * TRUSTED_FROM:  # it is wrong
         said = f"Of {len(found)} memories that the index found, {stand} may be found; run `manage.py memory status`."
         return _instead(wanted, fallback=said)
     return Answer(verdict=verdict, index=Index.WEAVIATE, asked=Index.WEAVIATE)
+
+
+def _where_nothing_was_found(wanted: Wanted, unheard: Sequence[UUID]) -> Answer:
+    """Perhaps there is nothing; perhaps the index has lost it."""
+    verdict = _postgres.look_up(wanted)
+    if {one.memory.id for one in verdict.best} <= {*unheard}:
+        return Answer(verdict=verdict, index=Index.WEAVIATE, asked=Index.WEAVIATE)
+    said = "The index found nothing where there is something; run `manage.py memory status`."
+    return Answer(verdict=verdict, index=Index.POSTGRESQL, asked=Index.WEAVIATE, fallback=said)
 
 
 def _instead(wanted: Wanted, *, fallback: str) -> Answer:

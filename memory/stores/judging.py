@@ -51,6 +51,7 @@ class Verdict:
     similarity: float | None  # the nearest candidate's
     weights: dict[str, float]  # of the query's words, by how few of the candidates have each
     came: tuple[int, int, int]  # what the statement that found the candidates says of them
+    is_outdated: bool = False  # the tenant has vectors, and none of the model of the query's
 
 
 # ------------------------------------------------------------------ the statement
@@ -97,7 +98,10 @@ _NEAR = f"""
         WHERE b.rank > a.rank AND b.embedding_model = a.embedding_model OFFSET 0
     ) pairs WHERE cosine >= {SUBJECT_FROM}
 """
-_OF_ALL, _OF_ONE = 6, 15  # columns before those of one candidate, and before its memory's own
+# Looked at where no candidate has a vector of the query's model.
+_OF_THIS_TENANT = "SELECT FROM memory_memoryvector v WHERE v.tenant_id = %(tenant)s::uuid"
+_OUTDATED = f"%(model)s::text <> '' AND EXISTS ({_OF_THIS_TENANT}) AND NOT EXISTS ({_OF_THIS_TENANT} AND v.model = %(model)s::text)"
+_OF_ALL, _OF_ONE = 7, 16  # columns before those of one candidate, and before its memory's own
 
 
 @cache
@@ -128,7 +132,8 @@ def statement(candidates: str, mode: Mode) -> str:
                 LEFT JOIN {by_key("memory_memoryvector", "memory_id", "r.id")} v ON true
             WHERE r.tenant_id = %(tenant)s::uuid
         )
-        SELECT came.*, best, CASE WHEN a.rank > 1 THEN NULL ELSE query.words END, CASE WHEN a.rank > 1 THEN NULL ELSE weights END,
+        SELECT came.*, best, best IS NULL AND {_OUTDATED},
+            CASE WHEN a.rank > 1 THEN NULL ELSE query.words END, CASE WHEN a.rank > 1 THEN NULL ELSE weights END,
             a.rank, a.score, a.similarity, array_to_string(a.shared, ' '), a.vector, a.keyword, a.recency, near.ranks, near.cosines,
             {_columns("a")}
         FROM (came CROSS JOIN nearest CROSS JOIN query CROSS JOIN weighed)
@@ -172,7 +177,7 @@ def asked(wanted: Wanted) -> dict[str, Any]:
 
 def read(rows: Sequence[Row]) -> Verdict:
     """Of the rows of such a statement; there is one at least."""
-    *came, similarity, words, weights = rows[0][:_OF_ALL]
+    *came, similarity, is_outdated, words, weights = rows[0][:_OF_ALL]
     best: list[Judged] = []
     near: dict[int, Mapping[int, float]] = {}
     named = prepared.named(MemoryRecord, without=HEAVY)
@@ -187,6 +192,7 @@ def read(rows: Sequence[Row]) -> Verdict:
         similarity=similarity,
         weights=dict(zip(words, (round(weight, ranking.PLACES) for weight in weights), strict=True)),
         came=(came[0], came[1], came[2]),
+        is_outdated=is_outdated,
     )
 
 

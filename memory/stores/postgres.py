@@ -113,7 +113,8 @@ class PostgresStore:
     selective filter never hides what is there."""
 
     def look_up(self, wanted: Wanted) -> Verdict:
-        """In the reader's transaction, usually in one statement."""
+        """In the reader's transaction, usually in one statement. With `wanted.last` each ends a transaction, and sees what is committed
+        when it begins, as it would in one under READ COMMITTED."""
         said = _said(wanted)
         found = statement(candidates(wanted.mode, _near(said)), wanted.mode)
         verdict = judging.read(_asked(found, said, wanted))

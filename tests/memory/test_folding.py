@@ -111,3 +111,16 @@ def test_a_contraction_is_read_as_its_words_and_nothing_else_is() -> None:
     assert read("The crane can't lift it.") == read("The crane can not lift it.")
     assert read("The crane doesn't lift it.") == read("The crane does not lift it.")
     assert "africa" in read("They reached Africa not before May.").all_words
+
+
+@pytest.mark.parametrize("ends", ["The fee is 7 euros and Bob resigns as captain.", "Bob resigns as captain."])
+def test_long_ones_that_begin_alike_are_read_to_their_ends(
+    acme: Stage, remember: Remember, ask: Ask, settle: Any, ends: str
+) -> None:
+    begins = "Minutes of the ferry club. " * 50
+    first = remember(acme.ada, f"{begins} The fee is 5 euros.")["id"]
+    other = remember(acme.bob, f"{begins} {ends}")["id"]
+    again = remember(acme.bob, f"{begins} So the fee is 5 euros.")["id"]
+    settle()
+    hits = ask(acme.bob, "minutes of the ferry club")
+    assert {frozenset([h["memory"]["id"], *h["same"]]) for h in hits} == {frozenset([first, again]), frozenset([other])}

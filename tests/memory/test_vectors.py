@@ -310,3 +310,18 @@ def _embed_again(stage: Stage, number: int, embed: Callable[..., Any] = vectors.
         waiting = list(rows.values_list("pk", flat=True)[:number])
     for memory_id in waiting:
         assert embed(tenant_id=stage.tenant_id, memory_id=memory_id)
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "vector"])
+def test_where_another_process_has_embedded_all_anew_it_is_said_once_and_then_searched(
+    port: Stage, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    before = answer(port, mode)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(vectors, "forget_coverage", lambda: None)
+        vectors.embed_waiting()
+    refusal = port.bob.post("memories/search", {"query": "harbour", "mode": mode}).refused(503, "busy")
+    assert refusal.headers["Retry-After"] == "1"
+    after = answer(port, mode)
+    assert (before["embedding"]["model"], after["embedding"]["model"]) == ("usem3", "tiny")
+    assert {hit["memory"]["content"] for hit in after["results"]} == {*TEXTS}

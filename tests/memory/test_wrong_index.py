@@ -88,3 +88,27 @@ def test_what_the_index_has_not_heard_of_does_not_count_against_it(
     answer = searched(acme)
     assert texts(answer["results"]) == ["The ferry leaves at eight."]
     assert answer["index"]["fallback"] == ""
+
+
+def test_one_that_has_lost_everything_is_not_believed(
+    acme: Stage, known: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    says(monkeypatch, [])
+    answer = searched(acme)
+    assert {h["memory"]["id"] for h in answer["results"]} == {known["ferry"], known["harbour"]}
+    assert answer["index"]["answered"] == "postgresql"
+    assert answer["index"]["fallback"].startswith("The index found nothing where there is something")
+
+
+def test_one_that_finds_nothing_where_there_is_nothing_is_believed(
+    acme: Stage, monkeypatch: pytest.MonkeyPatch, remember: Remember
+) -> None:
+    late = remember(acme.ada, "The ferry leaves at eight.")["id"]
+    for unheard, found in (([], ["The ferry leaves at eight."]), ([late], ["The ferry leaves at eight."])):
+        says(monkeypatch, [], unheard)
+        answer = searched(acme)
+        assert texts(answer["results"]) == found
+        assert answer["index"]["answered"] == ("weaviate" if unheard else "postgresql")
+    says(monkeypatch, [])
+    answer = acme.ada.post("memories/search", {"query": "zeppelin", "mode": "keyword"}).ok()
+    assert (answer["results"], answer["index"]["answered"]) == ([], "weaviate")

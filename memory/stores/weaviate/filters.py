@@ -20,6 +20,16 @@ def moment(at: datetime) -> str:
     return min(max(at, EARLIEST), LATEST).astimezone(UTC).isoformat()
 
 
+def begins(at: datetime | None) -> str:
+    """Of a window. What is out of reach has begun, and not ended, at the nearest moment that can be asked for: the index proposes too much
+    there, and PostgreSQL knows better."""
+    return moment(min(at or EARLIEST, LATEST - MOMENT))
+
+
+def ends(*ends: datetime | None) -> str:
+    return moment(max(min((end for end in ends if end), default=LATEST), EARLIEST + MOMENT))
+
+
 def permitted(sought: Sought, *, model: str = "") -> "base_pb2.Filters":
     """With `model` only what has a vector of it."""
     at = moment(min(sought.at, LATEST - MOMENT))  # what ends never ends after whatever is asked for

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -10,7 +9,7 @@ import numpy as np
 from django.db.models import F, Func, TextField
 
 from memory.models import MemoryRecord
-from memory.stores.weaviate.filters import EARLIEST, LATEST, moment
+from memory.stores.weaviate.filters import begins, ends, moment
 from memory.stores.weaviate.schema import VECTOR
 
 if TYPE_CHECKING:
@@ -85,14 +84,10 @@ def _properties(row: Any) -> dict[str, Any]:
         "importance_score": float(row.importance_score),
         "version": row.version,
         "created_at": moment(row.created_at),
-        "valid_from": moment(row.valid_from or EARLIEST),
-        "valid_until": moment(_until(row.valid_until, row.superseded_at)),
+        "valid_from": begins(row.valid_from),
+        "valid_until": ends(row.valid_until, row.superseded_at),
     }
     return {name: value for name, value in said.items() if value != ""}
-
-
-def _until(*ends: datetime | None) -> datetime:
-    return min((end for end in ends if end), default=LATEST)
 
 
 def _text(key: UUID | None) -> str:

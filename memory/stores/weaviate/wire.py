@@ -102,7 +102,10 @@ class Wire:
         finally:
             for call in calls:
                 call.cancel()  # nobody waits for it any more, if it is still under way
-        return [UUID(one.metadata.id) for reply in replies for one in reply.results]
+        try:
+            return [UUID(one.metadata.id) for reply in replies for one in reply.results]
+        except ValueError as error:
+            raise IndexAway(f"an answer with {error}") from None
 
     def push(self, objects: "Sequence[batch_pb2.BatchObject]") -> dict[UUID, str]:
         """Write objects over those of the same id; answers which of them it refused, and why."""

@@ -4,6 +4,8 @@ import os
 import signal
 from collections.abc import Iterator
 from threading import Thread
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from django.core.management import call_command
@@ -17,6 +19,7 @@ from memory.models import Generation, MemoryRecord
 from memory.stores import Index
 from memory.stores.weaviate import breaker, collections, proposing, wire
 from memory.stores.weaviate.breaker import pushing, searching
+from memory.stores.weaviate.protocol import search_get_pb2 as answers
 from memory.stores.weaviate.wire import IndexAway
 from tests.cast import Stage
 from tests.memory.conftest import Remember
@@ -238,3 +241,17 @@ def test_a_walk_that_was_cut_short_goes_on_where_it_was(acme: Stage) -> None:
     assert (again.collection, again.walked) == (begun.collection, indexing.INDEX_BATCH)
     drain()
     assert Generation.objects.get().walked == 2 * indexing.INDEX_BATCH
+
+
+def test_an_answer_that_names_no_memories_is_none(acme: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(acme, 3)
+    drain()
+    named = answers.SearchResult(metadata=answers.MetadataResult(id="harbour 1"))
+    reply = answers.SearchReply(results=[named])
+    call = SimpleNamespace(result=lambda: reply, cancel=lambda: None)
+    search = Mock(return_value=reply, future=Mock(return_value=call))
+    monkeypatch.setitem(vars(wire.wire()), "_stub", SimpleNamespace(Search=search))
+    found = proposal(acme, "harbour")
+    assert (found.index, len(found.ids)) == (Index.POSTGRESQL, 3)
+    assert "does not answer" in found.fallback
+    back()
