@@ -16,7 +16,8 @@ _ON_DISK = (
 )
 BEYOND = (
     "Results, artifacts and progress of tasks stay as long as tasks do; so do questions that neither name whom this is about nor found "
-    f"what is erased by a word of it; {_ON_DISK}"
+    "what is erased by a word of it; single words, and not whose they were, are known to running processes until they stop; "
+    f"{_ON_DISK}"
 )
 BEYOND_FIRST = f"Results, artifacts and progress of tasks stay as long as tasks do; {_ON_DISK}"  # of receipts that have none of their own
 
