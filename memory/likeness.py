@@ -35,16 +35,17 @@ Readings = dict[tuple[str, int], Reading]  # by text, and how many characters of
 def likeness(a: Any, b: Any, similarity: float | None, texts: Readings | None = None) -> Likeness:
     """Of two memories; `similarity` is None where their vectors cannot be compared. `texts` keeps what was read already.
 
-    By how they begin, READ_CHARACTERS_MAX each; longer ones that begin alike are read to their ends.
+    By how they begin, READ_CHARACTERS_MAX each; longer ones that begin alike are read to their ends. What is said of two subjects is
+    neither; of one and of none it may be a contradiction, and is not the same.
     """
-    if a.persona != b.persona or not _at_one_time(a, b):
+    if a.persona != b.persona or not _at_one_time(a, b) or (a.subject and b.subject and a.subject != b.subject):
         return NEITHER
     known = {} if texts is None else texts
     found = compare(_reading(a.content, known), _reading(b.content, known), similarity)
     longest = max(len(a.content), len(b.content))
-    if not found.same or longest <= READ_CHARACTERS_MAX:
-        return found
-    return compare(_reading(a.content, known, longest), _reading(b.content, known, longest), similarity)
+    if found.same and longest > READ_CHARACTERS_MAX:
+        found = compare(_reading(a.content, known, longest), _reading(b.content, known, longest), similarity)
+    return NEITHER if found.same and a.subject != b.subject else found
 
 
 def _reading(text: str, known: Readings, characters: int = READ_CHARACTERS_MAX) -> Reading:

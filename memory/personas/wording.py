@@ -31,12 +31,12 @@ def body(soul: Soul) -> Wanted:
 
 
 def memory(row: Any, words: str, *, agent: str | None) -> Part:
-    """A memory with when, by whom, of which kind and from where."""
+    """A memory with when, by whom, of which kind, about whom and from where."""
     by = f"{agent} ({row.agent_role})" if agent else "a person"
     source = f", from {quoted_inline(row.source['file'])}" if row.source.get("file") else ""
-    return Part(
-        str(row.pk), f"{_minute(row.created_at)}, {quoted_inline(by)}, {row.category}{source}:\n{quoted(words)}"
-    )
+    about = f", about {quoted_inline(row.subject)}" if row.subject else ""
+    head = f"{_minute(row.created_at)}, {quoted_inline(by)}, {row.category}{about}{source}"
+    return Part(str(row.pk), f"{head}:\n{quoted(words)}")
 
 
 def task(row: Any, payload: str) -> Wanted:

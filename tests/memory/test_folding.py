@@ -124,3 +124,29 @@ def test_long_ones_that_begin_alike_are_read_to_their_ends(
     settle()
     hits = ask(acme.bob, "minutes of the ferry club")
     assert {frozenset([h["memory"]["id"], *h["same"]]) for h in hits} == {frozenset([first, again]), frozenset([other])}
+
+
+def test_what_is_said_of_two_subjects_is_neither_the_same_nor_a_contradiction(
+    acme: Stage, remember: Remember, ask: Ask, settle: Any
+) -> None:
+    wished = [remember(acme.ada, "Prefers an aisle seat.", subject=whose)["id"] for whose in ("ann", "bob")]
+    denied = [
+        remember(acme.ada, f"Is {word}allergic to peanuts.", subject=whose)["id"]
+        for word, whose in (("", "ann"), ("not ", "bob"))
+    ]
+    settle()
+    hits = {h["memory"]["id"]: h for h in ask(acme.bob, "Who prefers an aisle seat, and is allergic to peanuts?")}
+    assert hits.keys() == {*wished, *denied}
+    assert all((h["same"], h["notes"]) == ([], []) for h in hits.values())
+
+
+def test_what_is_said_of_a_subject_and_of_none_may_contradict_and_is_not_the_same(
+    acme: Stage, remember: Remember, ask: Ask, settle: Any
+) -> None:
+    of_one = remember(acme.ada, "The ferry leaves at eight.", subject="ferry")["id"]
+    of_none = remember(acme.ada, "The ferry leaves at nine.")["id"]
+    again = remember(acme.ada, "The ferry leaves at eight.")["id"]
+    settle()
+    hits = {h["memory"]["id"]: h for h in ask(acme.bob, "When does the ferry leave?")}
+    assert {key: h["same"] for key, h in hits.items()} == {of_one: [], of_none: [], again: []}
+    assert of_none in [note["memory"] for note in hits[of_one]["notes"]]

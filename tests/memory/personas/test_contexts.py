@@ -52,6 +52,14 @@ def test_long_term_memories_are_those_of_this_persona_and_of_none(acme: Stage, c
         assert hidden not in context["text"]
 
 
+def test_each_memory_says_about_whom_it_is(acme: Stage, claim: dict[str, Any], settle: Any) -> None:
+    body = {"content": "Never pays for the ferry.", "category": "semantic", "subject": "skipper-7"}
+    acme.pia.post("memories", body).ok(201)
+    settle()
+    found = section(acme.ada.get(PATH, task=task_of(claim)).ok(), "memories")
+    assert ", semantic, about “skipper-7”:\n> Never pays for the ferry." in found
+
+
 def test_people_are_shown_what_a_task_would_be_given_but_no_agents_own(acme: Stage, claim: dict[str, Any]) -> None:
     context = acme.otto.get(PATH, task=task_of(claim)).ok()
     assert "> The ferry answer is half done." in context["text"]
